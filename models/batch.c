@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * batch.c -- see batch.h. */
+#include "batch.h"
+
+#include <stdlib.h>
+
+enum status batch_init(struct batch *b) {
+    *b = (struct batch){0};
+    return delta_new(&b->delta);
+}
+
+void batch_open(struct batch *b, const struct task_record *now) {
+    batch_drop(b);
+    b->before = *now;
+}
+
+static enum status append(struct batch *b, uint32_t slot, struct user *before) {
+    if (b->n_images == b->cap_images) {
+        size_t cap = b->cap_images ? 2 * b->cap_images : 64;
+        struct batch_image *images = realloc(b->images, cap * sizeof *images);
+        if (!images) {
+            return ST_NOMEM;
+        }
+        b->images = images;
+        b->cap_images = cap;
+    }
+    b->images[b->n_images++] = (struct batch_image){.before = before, .slot = slot};
+    return ST_OK;
+}
+
+enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot) {
+    struct user *copy = NULL;
+    enum status st = user_copy(users_get(users, slot), &copy);
+    if (st) {
+        return st;
+    }
+    st = append(b, slot, copy);
+    if (st) {
+        user_free(copy);
+        return st;
+    }
+    b->image_bytes += user_bytes(copy);
+    return ST_OK;
+}
+
+enum status batch_remember_new(struct batch *b, uint32_t slot) {
+    return append(b, slot, NULL);
+}
+
+size_t batch_bytes(const struct batch *b) {
+    return b->image_bytes + b->n_images * sizeof *b->images + delta_bytes(b->delta);
+}
+
+void batch_undo(struct batch *b, struct users *users, struct task_record *record,
+                struct shared *s) {
+    for (size_t k = b->n_images; k-- > 0;) {
+        users_replace(users, b->images[k].slot, b->images[k].before);
+        b->images[k].before = NULL;
+    }
+    shared_take_back(s, b->delta);
+    *record = b->before;
+    batch_drop(b);
+}
+
+void batch_drop(struct batch *b) {
+    for (size_t k = 0; k < b->n_images; k++) {
+        user_free(b->images[k].before);
+    }
+    b->n_images = 0;
+    b->image_bytes = 0;
+    delta_clear(b->delta);
+}
+
+void batch_free(struct batch *b) {
+    if (b->delta) {
+        batch_drop(b);
+    }
+    free(b->images);
+    delta_free(b->delta);
+    *b = (struct batch){0};
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * batch.h -- what must be remembered until a Kafka commit is known: the undo of one batch.
+ *
+ * Pre-images of the users a batch touched (NULL: the user did not exist) and of the task
+ * record, and the increments of the shared counts.
+ *
+ * Ownership: owns pre-images and the delta's arrays; their room is kept. Threads: one.
+ */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delta.h"
+#include "ranker.h"
+#include "shared.h"
+#include "status.h"
+#include "users.h"
+
+struct batch_image {
+    struct user *before; /* NULL: the slot was empty */
+    uint32_t slot;
+};
+
+/* What a task is besides its users. Plain value. */
+struct task_record {
+    struct ranker ranker;
+    struct mini_batch mini; /* the mini-batch under way */
+};
+
+struct batch {
+    struct batch_image *images;
+    size_t n_images, cap_images;
+    size_t image_bytes;
+    struct task_record before;
+    struct delta *delta;
+};
+
+/** Makes an empty batch usable. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status batch_init(struct batch *b);
+/** Opens it: empties it and remembers the task record. */
+void batch_open(struct batch *b, const struct task_record *now);
+/** Remembers a user's block as it is now. @return ST_OK, ST_NOMEM (nothing changed) */
+MUST_CHECK enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot);
+/** Remembers that the slot was empty before the batch. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status batch_remember_new(struct batch *b, uint32_t slot);
+/** Bytes held. */
+size_t batch_bytes(const struct batch *b);
+/** Puts every user and the task record back and takes the counts out of the shared model;
+ *  the batch is empty afterwards. */
+void batch_undo(struct batch *b, struct users *users, struct task_record *record,
+                struct shared *s);
+/** Forgets what undo would need. */
+void batch_drop(struct batch *b);
+/** Frees everything. */
+void batch_free(struct batch *b);
+
+#endif

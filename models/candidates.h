@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * candidates.h -- from the whole catalogue to the few hundred items worth ranking, and
+ * what is known of each.
+ *
+ * Candidates of a user for a domain, minus what is in his consumed set (in no-repeat domains
+ * all he consumed, in repeat domains only what he reported):
+ *     the 250 best by k1 among the neighbours of his last 10 items,
+ *     popularity's top 100 at 1, 7 and 30 days, the 50 most recently taken items,
+ *     in repeat domains his own 100 most recently taken items.
+ *
+ * Features (order of enum ranker_feature; lg = log2, hours are clamped at 0):
+ *     (l_h + 9)/4 for the four clocks, l_h = max(-16, lg c_i - lg sum); -16 if c_i is 0
+ *     .2 lg(1 + hours since anyone took it) - 1 ;  .25 lg(1 + hours since first seen) - 2.5
+ *     .25 lg(1 + n_i) - 1 ;  sqrt(k1/max k1)
+ *     .25 lg(x + 1e-4) + 2  for x = k1, k3, k4, kx           (pairs.h)
+ *     3 p.q ;  2 p.q/|q|                                      (factors.h)
+ *     |l_30d - mpop|/4 ;  .2 |lg(1 + age_h) - mage|           (traits of the user)
+ *     .5 lg((obs + 2)/(exp + 2))                              (popularity.h)
+ *     repeat domains: .7 lg(1 + times) ;  3 - .25 lg(1 + hours since) ;
+ *         clip(.5 lg((since + 1)/(mean interval + 1)), +-2) + 2.5, 0 if taken once
+ *
+ * Ownership: struct candidates owns its workspace, sized by the catalogue; results are
+ * valid until the next call. Threads: one. Pure: nothing shared is changed.
+ */
+#ifndef CANDIDATES_H
+#define CANDIDATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "factors.h"
+#include "ranker.h"
+#include "shared.h"
+#include "status.h"
+#include "user.h"
+
+enum {
+    CANDIDATES_NEIGHBOURS = 250,
+    CANDIDATES_OWN = 100,
+};
+
+/* The user as the ranking of one list sees him. Filled by candidates_view(). */
+struct candidates_view {
+    struct user_entry history[USER_HISTORY]; /* newest first */
+    uint32_t n_history;
+    const struct user *user;
+    const uint64_t *hashes; /* durable hashes of all items */
+    float p[FACTORS];       /* unit vector; zero if !has_p */
+    bool has_p;
+    bool repeats; /* policy of the target domain */
+    uint8_t domain;
+    int64_t now_ms; /* time of the ranking */
+};
+
+/* Some items with their features, feature-major. */
+struct features_block {
+    uint32_t n;
+    uint32_t stride; /* floats from a feature to the next: a multiple of 16 */
+    uint32_t *item;  /* (n,)                  */
+    float *x;        /* (RANKER_X, stride)    */
+};
+
+struct candidates; /* opaque workspace */
+
+MUST_CHECK enum status candidates_new(struct candidates **out);
+void candidates_free(struct candidates *c);
+
+/** The history up to `now_ms`, and the folded-in vector. */
+void candidates_view(const struct shared *s, const struct user *u, uint8_t domain, bool repeats,
+                     int64_t now_ms, struct candidates_view *out);
+
+/** Finds the candidates of a view; if they are fewer than `at_least` (<= LIST_MAX), the domain's
+ *  items with the highest 30-day counts fill up, as far as there are any.
+ *  @return ST_OK or ST_NOMEM (the workspace grows with the catalogue) */
+MUST_CHECK enum status candidates_find(struct candidates *c, const struct shared *s,
+                                       const struct candidates_view *v, uint32_t at_least);
+
+/** The candidates found last: indices (n,). */
+uint32_t candidates_n(const struct candidates *c);
+const uint32_t *candidates_items(const struct candidates *c);
+/** Position of an item among them, or UINT32_MAX. */
+uint32_t candidates_position(const struct candidates *c, uint32_t item);
+
+/** Features of all candidates found last; borrowed. */
+const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
+                                                 const struct candidates_view *v);
+/** Features of chosen items (they need not be candidates), into the caller's block:
+ *  block->n and block->item are given, block->x is filled. */
+void candidates_features_of(const struct candidates *c, const struct shared *s,
+                            const struct candidates_view *v, struct features_block *block);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * delta.c -- see delta.h. */
+#include "delta.h"
+
+#include <stdlib.h>
+
+enum status delta_new(struct delta **out) {
+    struct delta *d = calloc(1, sizeof *d);
+    if (!d) {
+        return ST_NOMEM;
+    }
+    *out = d;
+    return ST_OK;
+}
+
+void delta_free(struct delta *d) {
+    if (!d) {
+        return;
+    }
+    free(d->takes);
+    free(d->pairs);
+    free(d->contexts);
+    free(d->obs);
+    free(d);
+}
+
+void delta_clear(struct delta *d) {
+    d->n_takes = d->n_pairs = d->n_contexts = d->n_obs = 0;
+}
+
+/* Room for `more` elements behind `n`; doubles. */
+static enum status grow(void **array, size_t *cap, size_t n, size_t more, size_t size) {
+    if (n + more <= *cap) {
+        return ST_OK;
+    }
+    size_t want = *cap ? 2 * *cap : 256;
+    while (want < n + more) {
+        want *= 2;
+    }
+    void *p = realloc(*array, want * size);
+    if (!p) {
+        return ST_NOMEM;
+    }
+    *array = p;
+    *cap = want;
+    return ST_OK;
+}
+
+enum status delta_reserve_line(struct delta *d) {
+    void *takes = d->takes;
+    void *pairs = d->pairs;
+    void *contexts = d->contexts;
+    void *obs = d->obs;
+    enum status st = grow(&takes, &d->cap_takes, d->n_takes, 1, sizeof *d->takes);
+    d->takes = takes;
+    if (!st) {
+        st = grow(&pairs, &d->cap_pairs, d->n_pairs, PAIRS_WINDOW, sizeof *d->pairs);
+        d->pairs = pairs;
+    }
+    if (!st) {
+        st = grow(&contexts, &d->cap_contexts, d->n_contexts, 1, sizeof *d->contexts);
+        d->contexts = contexts;
+    }
+    if (!st) {
+        st = grow(&obs, &d->cap_obs, d->n_obs, RANKER_SAMPLE_MAX + 1, sizeof *d->obs);
+        d->obs = obs;
+    }
+    return st;
+}
+
+/* v * 2^-halvings, rounded to nearest, as a landmark move does. */
+static int64_t halve(int64_t v, int64_t halvings) {
+    if (halvings <= 0) {
+        return v;
+    }
+    if (halvings > 62) {
+        return 0;
+    }
+    int64_t half = INT64_C(1) << (halvings - 1);
+    return v >= 0 ? (v + half) >> halvings : -((-v + half) >> halvings);
+}
+
+void delta_move_clock(struct delta *d, int clock, int64_t halvings) {
+    for (size_t k = 0; k < d->n_takes; k++) {
+        d->takes[k].w[clock] = halve(d->takes[k].w[clock], halvings);
+    }
+}
+
+void delta_move_obs(struct delta *d, int64_t halvings) {
+    for (size_t k = 0; k < d->n_obs; k++) {
+        d->obs[k].obs = halve(d->obs[k].obs, halvings);
+        d->obs[k].exp = halve(d->obs[k].exp, halvings);
+    }
+}
+
+size_t delta_bytes(const struct delta *d) {
+    return sizeof *d + d->cap_takes * sizeof *d->takes + d->cap_pairs * sizeof *d->pairs +
+           d->cap_contexts * sizeof *d->contexts + d->cap_obs * sizeof *d->obs;
+}

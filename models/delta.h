@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * delta.h -- what the events of one batch, and of one mini-batch, add to the shared model.
+ *
+ * Two scopes. A *batch* is what is committed at once, and ends when the clock says so; its
+ * struct delta notes every increment of a count in the same breath as it enters the local
+ * view (shared.h), so that undo can subtract it. A *mini-batch* is a fixed number of events
+ * and may span batches; its struct mini_batch gathers the sums that the non-linear steps
+ * (S, centroids) wait for, so that nothing that learns depends on when a batch was sealed.
+ * All increments are fixed point (fixed.h): adding and taking back are exact, in any order.
+ *
+ * Ownership: struct delta owns its arrays; delta_clear() keeps their room. Threads: one.
+ */
+#ifndef DELTA_H
+#define DELTA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "factors.h"
+#include "pairs.h"
+#include "popularity.h"
+#include "ranker.h"
+#include "segments.h"
+#include "status.h"
+
+struct delta_take { /* one line counted */
+    int64_t w[POP_CLOCKS];
+    uint32_t item;
+    uint8_t domain;
+};
+
+struct delta_context { /* one line's context for its item's factors */
+    uint32_t item;
+    int32_t p[FACTORS];
+};
+
+struct delta_obs { /* observed and expected, at the obs landmark */
+    int64_t obs, exp;
+    uint32_t item;
+};
+
+struct delta {
+    struct delta_take *takes;
+    struct pair_add *pairs;
+    struct delta_context *contexts;
+    struct delta_obs *obs;
+    size_t n_takes, n_pairs, n_contexts, n_obs;
+    size_t cap_takes, cap_pairs, cap_contexts, cap_obs;
+};
+
+/* Plain value, part of the task record. */
+struct mini_batch {
+    struct factors_sum factors;
+    struct segments_sum segments;
+    uint32_t n_events;  /* events learned            */
+    uint32_t n_trained; /* ranker steps              */
+};
+
+MUST_CHECK enum status delta_new(struct delta **out);
+void delta_free(struct delta *d);
+
+/** Empties it, keeping its room. */
+void delta_clear(struct delta *d);
+
+/** Makes room for what one more line can add (PAIRS_WINDOW pairs, RANKER_SAMPLE_MAX obs, one
+ *  take, one context), so that appending cannot fail. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status delta_reserve_line(struct delta *d);
+
+/** A landmark moved by `halvings` half-lives: the increments noted so far are brought to the
+ *  new one, rounded to nearest as the counts were. */
+void delta_move_clock(struct delta *d, int clock, int64_t halvings);
+void delta_move_obs(struct delta *d, int64_t halvings);
+
+/** Bytes held. */
+size_t delta_bytes(const struct delta *d);
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * factors.c -- see factors.h for the model, its equations and their source.
+ *
+ * Symmetric matrices (A of the fold-in, G_V) fill only their upper triangle in row-major order,
+ * which is LAPACK's lower triangle in column-major order: hence UPLO = "L" below (OpenBLAS's
+ * sposv is a fifth faster with it than with "U").
+ *
+ * G_V is kept in double. A product of two floats is exact in double, so replacing q by another
+ * row errs by about 1e-16 of what is in G_V: a million updates drift less than one rounding of a
+ * float, and no recomputation is needed between two solves of everything.
+ *
+ * The number of events of an item is kept signed: a sum that takes back before it adds comes out
+ * the same. An item without events (n_i <= 0) has its initial row, drawn again from its hash, so
+ * that taking back the only event restores q_i too.
+ */
+#include "factors.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixed.h"
+#include "mix.h"
+
+static const double ITEM_PRIOR = .05; /* a0, of G_V and of n_U S            */
+static const float USER_RIDGE = 2.0F;
+static const float ITEM_RIDGE = 10.0F;
+static const float HISTORY_DECAY = .85F;
+static const double INITIAL_SD = .1;
+static const double WINDOW = 20000.0; /* events that S remembers            */
+static const double TWO_PI = 6.283185307179586;
+
+enum {
+    TILE = 8,    /* a power of two that divides FACTORS            */
+    CHUNK = 256, /* rows solved at a time: scratch stays in cache */
+    ROWS_MIN = 64,
+    ROW_ALIGN = 64,
+};
+
+struct factors {
+    uint64_t seed;
+    size_t n;        /* rows that exist                              */
+    size_t cap;      /* rows that every array has room for           */
+    float *q;        /* (cap, FACTORS), aligned to a cache line      */
+    float *qq;       /* (cap,) |q|^2                                 */
+    int64_t *b;      /* (cap, FACTORS), units of 2^-20               */
+    int64_t *events; /* (cap,) n_i, signed                           */
+    uint64_t *hash;  /* (cap,) names of the rows                     */
+
+    double gv[FACTORS][FACTORS]; /* sum q q', upper triangle */
+    double s[FACTORS][FACTORS];
+    double weight; /* W of S                                       */
+    uint64_t n_users;
+    float s_out[FACTORS][FACTORS]; /* S as shown to others               */
+    float x[FACTORS][FACTORS];     /* X, column k the k-th eigenvector   */
+    float xt[FACTORS][FACTORS];    /* X', row k the k-th eigenvector     */
+    float l[FACTORS];              /* eigenvalues, >= 0                  */
+};
+
+/* LAPACK, as Fortran sees it: the last argument is the hidden length of the strings. */
+extern void sposv_(const char *uplo, const int *n, const int *nrhs, float *a, const int *lda,
+                   float *b, const int *ldb, int *info, size_t uplo_len);
+extern void ssyev_(const char *jobz, const char *uplo, const int *n, float *a, const int *lda,
+                   float *w, float *work, const int *lwork, int *info, size_t jobz_len,
+                   size_t uplo_len);
+/* OpenBLAS; not in the cblas.h of other BLAS libraries. */
+extern void openblas_set_num_threads(int n);
+
+/* ---- rows ---------------------------------------------------------------- */
+
+static float *row(const struct factors *f, size_t i) {
+    return f->q + i * FACTORS;
+}
+
+/* .1 N(0, I) from (seed, hash) alone: Box and Muller, Ann. Math. Stat. 29, 1958. */
+static void initial_row(uint64_t seed, uint64_t hash, float q[FACTORS]) {
+    struct rng rng = {mix64(seed ^ mix64(hash))};
+    for (size_t k = 0; k < FACTORS; k += 2) {
+        const double radius = INITIAL_SD * sqrt(-2.0 * log(1.0 - rng_unit(&rng)));
+        const double angle = TWO_PI * rng_unit(&rng);
+        q[k] = (float)(radius * cos(angle));
+        q[k + 1] = (float)(radius * sin(angle));
+    }
+}
+
+static float squared_norm(const float q[FACTORS]) {
+    double sum = 0.0;
+    for (size_t k = 0; k < FACTORS; k++) {
+        sum += (double)q[k] * (double)q[k];
+    }
+    return (float)sum;
+}
+
+/* G_V += new new' - old old' */
+static void gv_replace(struct factors *f, const float old[FACTORS], const float new[FACTORS]) {
+    double o[FACTORS];
+    double w[FACTORS];
+    for (size_t k = 0; k < FACTORS; k++) {
+        o[k] = (double)old[k];
+        w[k] = (double)new[k];
+    }
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = r / TILE * TILE; c < FACTORS; c++) { /* whole vectors: below r, unused */
+            f->gv[r][c] += w[r] * w[c] - o[r] * o[c];
+        }
+    }
+}
+
+/* Gives an existing row a new vector. */
+static void row_set(struct factors *f, size_t i, const float q[FACTORS]) {
+    gv_replace(f, row(f, i), q);
+    memcpy(row(f, i), q, FACTORS * sizeof *q);
+    f->qq[i] = squared_norm(q);
+}
+
+/* ---- life cycle ---------------------------------------------------------- */
+
+static void eye(float x[FACTORS][FACTORS]) {
+    memset(x, 0, FACTORS * sizeof *x);
+    for (size_t k = 0; k < FACTORS; k++) {
+        x[k][k] = 1.0F;
+    }
+}
+
+enum status factors_new(uint64_t seed, struct factors **out) {
+    struct factors *f = calloc(1, sizeof *f);
+    if (!f) {
+        return ST_NOMEM;
+    }
+    f->seed = seed;
+    eye(f->x); /* no S yet: X = I, L = 0 */
+    eye(f->xt);
+    *out = f;
+    return ST_OK;
+}
+
+void factors_free(struct factors *f) {
+    if (!f) {
+        return;
+    }
+    free(f->q);
+    free(f->qq);
+    free(f->b);
+    free(f->events);
+    free(f->hash);
+    free(f);
+}
+
+/* realloc() that keeps what was there on failure. */
+static bool grow(void **array, size_t bytes) {
+    void *moved = realloc(*array, bytes);
+    if (moved) {
+        *array = moved;
+    }
+    return moved != NULL;
+}
+
+static bool grow_q(struct factors *f, size_t cap) {
+    float *q = aligned_alloc(ROW_ALIGN, cap * FACTORS * sizeof *q);
+    if (!q) {
+        return false;
+    }
+    if (f->n > 0) {
+        memcpy(q, f->q, f->n * FACTORS * sizeof *q);
+    }
+    free(f->q);
+    f->q = q;
+    return true;
+}
+
+/* Room for `n` rows. If one array cannot grow, those before it are larger than `cap` says:
+ * harmless. */
+static enum status grow_rows(struct factors *f, size_t n) {
+    size_t cap = f->cap + f->cap / 2;
+    cap = cap < n ? n : cap;
+    cap = cap < ROWS_MIN ? ROWS_MIN : cap;
+    void *qq = f->qq;
+    void *b = f->b;
+    void *events = f->events;
+    void *hash = f->hash;
+    const bool ok = grow(&qq, cap * sizeof *f->qq) && grow(&b, cap * FACTORS * sizeof *f->b) &&
+                    grow(&events, cap * sizeof *f->events) && grow(&hash, cap * sizeof *f->hash);
+    f->qq = qq;
+    f->b = b;
+    f->events = events;
+    f->hash = hash;
+    if (!ok || !grow_q(f, cap)) {
+        return ST_NOMEM;
+    }
+    f->cap = cap;
+    return ST_OK;
+}
+
+enum status factors_reserve(struct factors *f, uint32_t n_items, const uint64_t *hashes) {
+    if (n_items > f->cap) {
+        const enum status st = grow_rows(f, n_items);
+        if (st) {
+            return st;
+        }
+    }
+    for (; f->n < n_items; f->n++) {
+        float q[FACTORS];
+        initial_row(f->seed, hashes[f->n], q);
+        memset(row(f, f->n), 0, sizeof q);
+        memset(f->b + f->n * FACTORS, 0, FACTORS * sizeof *f->b);
+        f->events[f->n] = 0;
+        f->hash[f->n] = hashes[f->n];
+        row_set(f, f->n, q);
+    }
+    return ST_OK;
+}
+
+/* ---- users: fold-in ------------------------------------------------------ */
+
+/* Upper triangle of A = a0 G_V + sum h h' + 2 I, h (n, FACTORS) being sqrt(w) q. One ssyrk: nine
+ * times as fast as 24 ssyr, and a little faster than loops of our own. */
+static void normal_matrix(const struct factors *f, float h[][FACTORS], uint32_t n,
+                          float a[FACTORS][FACTORS]) {
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = 0; c < FACTORS; c++) { /* whole rows: shorter loops are slower */
+            a[r][c] = (float)(ITEM_PRIOR * f->gv[r][c]);
+        }
+        a[r][r] += USER_RIDGE;
+    }
+    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, FACTORS, (int)n, 1.0F, &h[0][0], FACTORS,
+                1.0F, &a[0][0], FACTORS);
+}
+
+/* p <- x/|x|; the norm in double, where no float can overflow or underflow it. */
+static bool normalise(const float x[FACTORS], float *p) {
+    double sum = 0.0;
+    for (size_t k = 0; k < FACTORS; k++) {
+        sum += (double)x[k] * (double)x[k];
+    }
+    if (!(sum > 0.0 && sum <= 1e300)) { /* zero, or not a number */
+        return false;
+    }
+    const double scale = 1.0 / sqrt(sum);
+    for (size_t k = 0; k < FACTORS; k++) {
+        p[k] = (float)((double)x[k] * scale);
+    }
+    return true;
+}
+
+bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
+    if (n == 0) {
+        return false;
+    }
+    n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
+    _Alignas(ROW_ALIGN) float h[FACTORS_HISTORY][FACTORS];
+    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
+    float x[FACTORS] = {0};
+    float w = 1.0F;
+    for (uint32_t i = 0; i < n; i++) {
+        const float *q = row(f, items[i]);
+        const float root = sqrtf(w);
+        for (size_t k = 0; k < FACTORS; k++) {
+            h[i][k] = root * q[k];
+            x[k] += w * q[k];
+        }
+        w *= HISTORY_DECAY;
+    }
+    normal_matrix(f, h, n, a);
+
+    const int d = FACTORS;
+    const int one = 1;
+    int info = 0;
+    sposv_("L", &d, &one, &a[0][0], &d, x, &d, &info, 1);
+    return info == 0 && normalise(x, p);
+}
+
+void factors_round(const float *p, int32_t out[FACTORS]) {
+    for (size_t k = 0; k < FACTORS; k++) {
+        const double x = (double)p[k];
+        const double low = x > -1.0 ? x : -1.0; /* rounding may leave |p_k| above 1 */
+        out[k] = (int32_t)fixed_of(low < 1.0 ? low : 1.0);
+    }
+}
+
+/* ---- items: statistics and solve ----------------------------------------- */
+
+/* d_k = 1/(c L_k + 10) with c = a0 n_U + n_i */
+static void spectrum(const struct factors *f, int64_t events, float d[FACTORS]) {
+    const float c = (float)(ITEM_PRIOR * (double)f->n_users + (double)events);
+    for (size_t k = 0; k < FACTORS; k++) {
+        d[k] = 1.0F / (c * f->l[k] + ITEM_RIDGE);
+    }
+}
+
+static void b_to_float(const struct factors *f, size_t i, float b[FACTORS]) {
+    for (size_t k = 0; k < FACTORS; k++) {
+        b[k] = (float)fixed_to(f->b[i * FACTORS + k]);
+    }
+}
+
+/* q = X diag(d) X' b; both products add whole rows, so that each is a loop over lanes. */
+static void item_solve(const struct factors *f, size_t i, float q[FACTORS]) {
+    float b[FACTORS];
+    float d[FACTORS];
+    float y[FACTORS] = {0};
+    b_to_float(f, i, b);
+    spectrum(f, f->events[i], d);
+    for (size_t j = 0; j < FACTORS; j++) {
+        for (size_t k = 0; k < FACTORS; k++) {
+            y[k] += b[j] * f->x[j][k];
+        }
+    }
+    memset(q, 0, FACTORS * sizeof *q);
+    for (size_t k = 0; k < FACTORS; k++) {
+        const float z = d[k] * y[k];
+        for (size_t j = 0; j < FACTORS; j++) {
+            q[j] += z * f->xt[k][j];
+        }
+    }
+}
+
+void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int sign) {
+    int64_t *b = f->b + (size_t)i * FACTORS;
+    for (size_t k = 0; k < FACTORS; k++) {
+        b[k] += sign * (int64_t)p[k];
+    }
+    f->events[i] += sign;
+    float q[FACTORS];
+    if (f->events[i] > 0) {
+        item_solve(f, i, q);
+    } else {
+        initial_row(f->seed, f->hash[i], q);
+    }
+    row_set(f, i, q);
+}
+
+/* Solves the rows of [start, end) that have events; end - start <= CHUNK. */
+static void solve_chunk(struct factors *f, size_t start, size_t end) {
+    _Alignas(ROW_ALIGN) float b[CHUNK][FACTORS];
+    _Alignas(ROW_ALIGN) float y[CHUNK][FACTORS];
+    size_t index[CHUNK];
+    size_t m = 0;
+    for (size_t i = start; i < end; i++) {
+        if (f->events[i] > 0) {
+            b_to_float(f, i, b[m]);
+            index[m++] = i;
+        }
+    }
+    if (m == 0) {
+        return;
+    }
+    const int rows = (int)m;
+    const int d = FACTORS;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, d, d, 1.0F, &b[0][0], d,
+                &f->x[0][0], d, 0.0F, &y[0][0], d);
+    for (size_t r = 0; r < m; r++) {
+        float scale[FACTORS];
+        spectrum(f, f->events[index[r]], scale);
+        for (size_t k = 0; k < FACTORS; k++) {
+            y[r][k] *= scale[k];
+        }
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, d, d, 1.0F, &y[0][0], d,
+                &f->xt[0][0], d, 0.0F, &b[0][0], d);
+    for (size_t r = 0; r < m; r++) {
+        memcpy(row(f, index[r]), b[r], sizeof b[r]);
+        f->qq[index[r]] = squared_norm(b[r]);
+    }
+}
+
+/* G_V += sum of q q' over the rows of [start, end) */
+static void gv_add_chunk(struct factors *f, size_t start, size_t end) {
+    float g[FACTORS][FACTORS] = {{0}};
+    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, FACTORS, (int)(end - start), 1.0F,
+                row(f, start), FACTORS, 0.0F, &g[0][0], FACTORS);
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = r; c < FACTORS; c++) {
+            f->gv[r][c] += (double)g[r][c];
+        }
+    }
+}
+
+void factors_solve_all(struct factors *f) {
+    memset(f->gv, 0, sizeof f->gv);
+    for (size_t start = 0; start < f->n; start += CHUNK) {
+        const size_t end = f->n - start > CHUNK ? start + CHUNK : f->n;
+        solve_chunk(f, start, end);
+        gv_add_chunk(f, start, end);
+    }
+}
+
+/* ---- contexts: S and its eigenproblem ------------------------------------ */
+
+/* v/2^20 to nearest, ties up, for |v| <= 2^62. The shift is of an unsigned number: C leaves that
+ * of a negative one to the compiler, and AVX2 has none for 64-bit lanes. */
+static int64_t shift_20(int64_t v) {
+    const uint64_t offset = UINT64_C(1) << 63;
+    return (int64_t)(((uint64_t)v + (uint64_t)(FIXED_ONE / 2) + offset) >> 20) -
+           (int64_t)(offset >> 20);
+}
+
+void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], bool first) {
+    int64_t *pp = sum->pp;
+    for (size_t r = 0; r < FACTORS; r++) {
+        const int64_t pr = p[r];
+        for (size_t c = 0; c <= r; c++) {
+            pp[c] += shift_20(pr * p[c]);
+        }
+        pp += r + 1;
+    }
+    sum->n++;
+    sum->n_users += first;
+}
+
+/* S = X L X'. If LAPACK does not converge, the old X and L stay: a valid, older S. */
+static void eigen_renew(struct factors *f) {
+    float a[FACTORS][FACTORS];
+    float l[FACTORS];
+    float work[FACTORS * FACTORS];
+    const int d = FACTORS;
+    const int work_len = FACTORS * FACTORS;
+    int info = 0;
+    memcpy(a, f->s_out, sizeof a);
+    ssyev_("V", "U", &d, &a[0][0], &d, l, work, &work_len, &info, 1, 1);
+    if (info != 0) {
+        return;
+    }
+    for (size_t k = 0; k < FACTORS; k++) {
+        f->l[k] = l[k] > 0.0F ? l[k] : 0.0F; /* c L + 10 must stay positive for any c */
+        for (size_t j = 0; j < FACTORS; j++) {
+            f->xt[k][j] = a[k][j]; /* Fortran's column k is C's row k */
+            f->x[j][k] = a[k][j];
+        }
+    }
+}
+
+void factors_apply(struct factors *f, const struct factors_sum *sum) {
+    f->n_users += sum->n_users;
+    if (sum->n == 0) {
+        return;
+    }
+    const double n = (double)sum->n;
+    const double keep = n < WINDOW ? f->weight * (1.0 - n / WINDOW) : 0.0;
+    f->weight = keep + n;
+    const int64_t *pp = sum->pp;
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = 0; c <= r; c++) {
+            const double s = (f->s[r][c] * keep + fixed_to(pp[c])) / f->weight;
+            f->s[r][c] = s;
+            f->s_out[r][c] = (float)s;
+            f->s_out[c][r] = (float)s;
+        }
+        pp += r + 1;
+    }
+    eigen_renew(f);
+}
+
+/* ---- views --------------------------------------------------------------- */
+
+const float *factors_q(const struct factors *f) {
+    return f->q;
+}
+
+const float *factors_qq(const struct factors *f) {
+    return f->qq;
+}
+
+uint32_t factors_count(const struct factors *f, uint32_t i) {
+    return f->events[i] > 0 ? (uint32_t)f->events[i] : 0;
+}
+
+const int64_t *factors_b(const struct factors *f, uint32_t i) {
+    return f->b + (size_t)i * FACTORS;
+}
+
+const float *factors_s(const struct factors *f) {
+    return &f->s_out[0][0];
+}
+
+void factors_blas_threads(int n) {
+    openblas_set_num_threads(n);
+}
+
+size_t factors_bytes(const struct factors *f) {
+    const size_t a_row = FACTORS * (sizeof *f->q + sizeof *f->b) + sizeof *f->qq +
+                         sizeof *f->events + sizeof *f->hash;
+    return sizeof *f + f->cap * a_row;
+}

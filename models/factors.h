@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * factors.h -- online matrix factorisation: streaming iALS with shared context
+ * covariance and unit contexts (iALS-S), d = FACTORS.
+ *
+ * User side, exact ridge fold-in of the last items over ALL domains (r = 0 the
+ * newest of at most FACTORS_HISTORY); this is what crosses between domains:
+ *
+ *     A = a0 G_V + sum .85^r q q' + 2 I ;  p = A^-1 sum .85^r q ;  p <- p/|p|      a0 = .05
+ *
+ * Item side, additive statistics; the context p is the user's at event time and
+ * does NOT contain the item itself:
+ *
+ *     n_i += 1 ;  b_i += p ;  q_i = ((a0 n_U + n_i) S + 10 I)^-1 b_i
+ *     S = decayed mean of p p' over about 20 k events ;  n_U = users seen with a context
+ *
+ * (a0 G_U of the textbook is replaced by a0 n_U S: same recall within .0006 on
+ * coco, grocery and food-kitchen, and no old p is needed.) With S = X L X' the
+ * solve for any item is X diag(1/(c L + 10)) X' b: one symmetric eigenproblem a
+ * mini-batch instead of a Cholesky an event, and all items at once are two GEMMs.
+ * G_V = sum q q' over items.
+ *
+ * Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets,
+ * ICDM 2008; Rendle et al.: iALS++ / Revisiting iALS, RecSys 2022.
+ *
+ * (n_i, b_i), sum p p', event and user counts are sums: int64 fixed point, |p| = 1
+ * bounds every increment. S moves only in factors_apply(), at a log offset.
+ *
+ * Ownership: owns its memory. Threads: one (BLAS single-threaded: see
+ * factors_blas_threads). Replay: same calls, same build, same CPU: same bits.
+ */
+#ifndef FACTORS_H
+#define FACTORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+enum {
+    FACTORS = 32,
+    FACTORS_HISTORY = 24,
+    FACTORS_SYM = FACTORS * (FACTORS + 1) / 2, /* packed lower triangle, row by row */
+};
+
+/* What one mini-batch adds to S. Plain value. */
+struct factors_sum {
+    int64_t pp[FACTORS_SYM]; /* sum p p', units of 2^-20 */
+    uint32_t n;              /* contexts added           */
+    uint32_t n_users;        /* users with their first context */
+};
+
+struct factors; /* opaque */
+
+MUST_CHECK enum status factors_new(uint64_t seed, struct factors **out);
+void factors_free(struct factors *f);
+
+/** Makes room for items; the initial q_i is .1 N(0, I) drawn from (seed, hash),
+ *  so it does not depend on the order of arrival. `hashes` (n_items,) names the
+ *  items; rows that exist keep their values. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status factors_reserve(struct factors *f, uint32_t n_items,
+                                       const uint64_t *hashes);
+
+/**
+ * The user's unit vector from the newest items first.
+ * @param items  (n,) indices < reserved, n in 1..FACTORS_HISTORY
+ * @param p      out, (FACTORS,), |p| = 1
+ * @return true; false (p untouched) when n is 0 or the vector is zero
+ */
+bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p);
+
+/** Rounds p to units of 2^-20 so that what is added can be added elsewhere. */
+void factors_round(const float *p, int32_t out[FACTORS]);
+
+/** One event of item i with context p (rounded): statistics and a new q_i under
+ *  the current S (q_i = b_i/10 before the first S). `sign` -1 takes an event back, in
+ *  any order with the adding; an item with n_i = 0 has its initial row. */
+void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int sign);
+
+/** Adds p p' to a mini-batch's sum; `first` when it is the user's first context. */
+void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], bool first);
+
+/** A mini-batch's sum arrives at its log offset: W <- W g + n, S <- (S W g + sum)/W
+ *  with g = 1 - n/20000 (at least 0); n_U += n_users; X, L renewed (ssyev). */
+void factors_apply(struct factors *f, const struct factors_sum *sum);
+
+/** Every q_i anew from its statistics under the current S (two GEMMs), and G_V. */
+void factors_solve_all(struct factors *f);
+
+/** Borrowed, (reserved, FACTORS) row-major and (reserved,) squared norms; valid
+ *  until the next reserve. */
+const float *factors_q(const struct factors *f);
+const float *factors_qq(const struct factors *f);
+uint32_t factors_count(const struct factors *f, uint32_t i); /* n_i */
+
+/** Exact statistics for tests and for the model log. */
+const int64_t *factors_b(const struct factors *f, uint32_t i);
+const float *factors_s(const struct factors *f); /* S, (FACTORS, FACTORS) */
+
+/** OpenBLAS starts threads of its own: this sets their number (main: 1). */
+void factors_blas_threads(int n);
+
+size_t factors_bytes(const struct factors *f);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * learner.h -- every event teaches: the whole of what one instance knows, as a state machine.
+ *
+ * A learner holds the shared model and, per task (partition p of every input topic), its
+ * users, its ranker, its open mini-batch and its undo. It is fed merged events one at a time
+ * and asked for lists; it knows no Kafka, Redis, clock or thread, so the same events give the
+ * same lists, bit for bit on one build and CPU.
+ *
+ * One event: known id? -> test (a sample: prequential) -> per line, in the order of the
+ * item hash mixed, so that the order inside a basket's file teaches nothing:
+ *     ranker (target against sampled candidates) -> pairs -> factors -> counts -> user
+ * -> features, segment, vote -> mini-batch closed after a fixed number of events of the task
+ * (shared_apply: the loop-back log), where the ranker also takes its averaging step.
+ *
+ * Late events (ts before the largest taken): ranked and paired with the history entries of
+ * ts <= their own; older than late_max or than the oldest kept entry: features and consumed
+ * sets only.
+ *
+ * Undo: a batch is what is committed at once (learner_seal). At most LEARNER_BATCHES wait;
+ * each keeps pre-images of the users it touched, of the ranker, and its deltas.
+ *
+ * Ownership: owns everything inside. Threads: one.
+ */
+#ifndef LEARNER_H
+#define LEARNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "list.h"
+#include "prequential.h"
+#include "ranker.h"
+#include "shared.h"
+#include "status.h"
+#include "users.h"
+
+enum {
+    LEARNER_TASKS_MAX = 1024,
+    LEARNER_BATCHES = 3,  /* the open one and two sealed */
+    LEARNER_NEGATIVES = 64,
+};
+
+struct learner_params {
+    uint32_t n_domains;
+    bool repeats[DOMAINS_MAX]; /* policy per domain                                   */
+    uint32_t mini_batch;       /* events, >= 1                                        */
+    int64_t late_max_ms;       /* >= 0                                                */
+    uint32_t prequential_sample; /* 1 event in N is tested; 0: none                   */
+    uint32_t prequential_window; /* lines of the rolling recall                       */
+    uint64_t seed;
+    struct segments_params segments; /* dims is set by the learner                    */
+};
+
+struct learner; /* opaque */
+
+/** @return ST_OK, ST_INVALID (a parameter), ST_NOMEM */
+MUST_CHECK enum status learner_new(const struct learner_params *params, struct learner **out);
+void learner_free(struct learner *l);
+
+/* ---- tasks ------------------------------------------------------------------------- */
+
+/** Opens task p, 0..LEARNER_TASKS_MAX-1; opening an open one does nothing.
+ *  @return ST_OK, ST_RANGE, ST_NOMEM */
+MUST_CHECK enum status learner_task_open(struct learner *l, uint32_t task);
+/** Forgets a task's users, ranker and undo; the shared model keeps its counts. */
+void learner_task_close(struct learner *l, uint32_t task);
+/** The users of an open task, NULL otherwise. Read-only for the caller. */
+const struct users *learner_users(const struct learner *l, uint32_t task);
+const struct ranker *learner_ranker(const struct learner *l, uint32_t task);
+
+/* ---- events ------------------------------------------------------------------------ */
+
+struct learner_effect {
+    uint32_t user;  /* slot in learner_users()                        */
+    bool duplicate; /* the event id was known: nothing was learned    */
+    bool late;      /* ts before the largest taken                    */
+    bool too_late;  /* features and consumed sets only                */
+};
+
+/** Learns one event of an open task. Lines are sorted in place.
+ *  @return ST_OK; ST_INVALID (domain, no lines, ids); ST_NOMEM: the event may be learned in
+ *  part: undo the batch */
+MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
+                                     struct learner_effect *effect);
+
+/** Largest event time taken by any task; INT64_MIN before the first. */
+int64_t learner_stream_ms(const struct learner *l);
+
+/* ---- lists ------------------------------------------------------------------------- */
+
+/** The top n (1..LIST_MAX) of a user for a target at time now_ms. n come back when n exist
+ *  (not consumed, in no-repeat domains). @return ST_OK, ST_NOT_FOUND (no such user), ST_NOMEM */
+MUST_CHECK enum status learner_rank(struct learner *l, uint32_t task, uint32_t user,
+                                    uint8_t target, int64_t now_ms, uint32_t n, struct list *out);
+
+/** What to show somebody unknown: the top n by 7-day popularity, not personalised. */
+void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out);
+
+/* ---- batches: seal, commit, undo ---------------------------------------------------- */
+
+/** Seals the open batch of a task and opens the next.
+ *  @return ST_OK, ST_AGAIN (LEARNER_BATCHES - 1 are waiting), ST_NOMEM */
+MUST_CHECK enum status learner_seal(struct learner *l, uint32_t task);
+/** Users touched, and bytes held, by the open batch: reasons to seal early. */
+size_t learner_batch_users(const struct learner *l, uint32_t task);
+size_t learner_batch_bytes(const struct learner *l, uint32_t task);
+/** The oldest sealed batch is known to be committed: its undo goes. */
+void learner_committed(struct learner *l, uint32_t task);
+/** Undoes the open and every sealed batch, newest first: users, ranker, and counts are what
+ *  they were when the oldest of them was opened. */
+void learner_undo(struct learner *l, uint32_t task);
+
+/* ---- reading ------------------------------------------------------------------------ */
+
+const struct shared *learner_shared(const struct learner *l);
+const struct prequential *learner_prequential(const struct learner *l);
+uint64_t learner_n_users(const struct learner *l); /* of all open tasks */
+uint64_t learner_n_mini_batches(const struct learner *l);
+/** Digest of a list as readers see it: ids, order, reasons, personalised, segment. */
+uint64_t learner_list_digest(const struct learner *l, const struct list *list);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * learner_state.h -- the inside of a learner, for learner.c and learner_list.c only.
+ */
+#ifndef LEARNER_STATE_H
+#define LEARNER_STATE_H
+
+#include "batch.h"
+#include "candidates.h"
+#include "learner.h"
+
+struct learner_task {
+    uint32_t task;
+    struct users *users;
+    struct task_record record;
+    struct batch batches[LEARNER_BATCHES]; /* ring: sealed ones, oldest first, then the open one */
+    uint32_t first_batch, n_sealed;
+    uint64_t batch_number; /* of the open batch */
+    uint64_t mini_number;  /* of the mini-batch under way */
+    uint64_t *touched_in;  /* (cap_slots,) batch that holds the slot's pre-image */
+    uint64_t *voted_in;    /* (cap_slots,) mini-batch that holds the slot's vote */
+    uint32_t cap_slots;
+    float shared_weights[RANKER_X]; /* what its last record in the log said */
+    uint32_t shared_trained;        /* ranker steps behind them             */
+    uint64_t shared_at;             /* log offset of that record            */
+    uint64_t averaged_at;           /* where this task's ranker moved last  */
+};
+
+struct learner {
+    struct learner_params params;
+    struct shared *shared;
+    struct candidates *candidates;
+    struct prequential *prequential;
+    struct learner_task *tasks[LEARNER_TASKS_MAX];
+    int64_t stream_ms;
+    uint64_t n_mini_batches;
+    struct features_block sample; /* of the ranker's step */
+    uint32_t sample_item[RANKER_SAMPLE_MAX];
+    float sample_x[RANKER_X * RANKER_SAMPLE_MAX];
+};
+
+/** The batch that is open. */
+struct batch *learner_open_batch(struct learner_task *t);
+
+/** Tests the lines of a sampled event before any is learned (prequential). */
+enum status learner_test(struct learner *l, struct learner_task *t, const struct event *e,
+                         uint32_t slot);
+
+#endif

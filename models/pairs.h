@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pairs.h -- item co-occurrence: what the same users take, in which order, how soon.
+ *
+ *     event (u, i) at t, for u's last PAIRS_WINDOW items j != i, r = 0 the newest:
+ *         a_ij, a_ji += .8^r            co-occurrence
+ *         f_ji       += .5^r            directed: i follows j
+ *         s_ij, s_ji += 2^(-dt/1 d)     session;  S_i, S_j += the same (0 below 1e-4)
+ *
+ * Sums are int64 fixed point (fixed.h) so that they are exact in any order and
+ * can be taken back; a float copy of each stands beside it in the order that a
+ * query reads. A query walks the neighbour lists of the user's last items:
+ *
+ *     k1(i) = sum_r .85^r a_ji n6_j      n6_j = (n_j+5)^-.6  (times (n_i+5)^-.4 by the caller)
+ *     kx(i) = the same over j of OTHER domains
+ *     k3(i) = sum_r .5^r f_ji / (n_j+2)
+ *     k4(i) = sum_r 2^(-(t-t_j)/1 d) s_ji / (S_j+2)
+ *
+ * A list may grow past PAIRS_NEIGHBOURS inside a mini-batch; pairs_prune(), at a
+ * log offset (control record), keeps the PAIRS_KEEP largest by a, ties by index.
+ *
+ * Ownership: owns its memory. Threads: one. Replay: a function of the calls.
+ */
+#ifndef PAIRS_H
+#define PAIRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+enum {
+    PAIRS_WINDOW = 10,      /* history items an event pairs with, and a query reads */
+    PAIRS_NEIGHBOURS = 200, /* longer lists are due for pruning                     */
+    PAIRS_KEEP = 150,
+};
+
+/* One pair as a delta carries it. Values in units of 2^-20, each <= FIXED_ONE. */
+struct pair_add {
+    uint32_t from; /* j, taken before */
+    uint32_t to;   /* i, taken now    */
+    int32_t a, f, s;
+};
+
+/* A neighbour list as a query reads it; arrays (n,), borrowed. */
+struct pair_list {
+    uint32_t n;
+    const uint32_t *item;
+    const float *a, *f, *s;
+    float s_sum; /* S_j */
+};
+
+struct pairs; /* opaque */
+
+MUST_CHECK enum status pairs_new(struct pairs **out);
+void pairs_free(struct pairs *p);
+
+/** Makes room for items 0..n_items-1; never shrinks. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status pairs_reserve(struct pairs *p, uint32_t n_items);
+
+/** The increments of an event with item `to` for the history item `from` taken
+ *  `dt_ms` ago (clamped at 0) at position r (0 the newest, < PAIRS_WINDOW). f is
+ *  exact, a and s are rounded to 2^-20. */
+struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms);
+
+/** Adds one pair to both items' lists (from != to). @return ST_OK or ST_NOMEM
+ *  (then nothing changed). */
+MUST_CHECK enum status pairs_add(struct pairs *p, const struct pair_add *add);
+
+/** Takes back what pairs_add() added; an entry that reaches a = f = s = 0 goes,
+ *  one that was pruned meanwhile is skipped, and one that was pruned and came back
+ *  stops at 0. S_i and S_j know no pruning: they are always exact. */
+void pairs_take_back(struct pairs *p, const struct pair_add *add);
+
+/** True when item i has more than PAIRS_NEIGHBOURS neighbours. */
+bool pairs_due(const struct pairs *p, uint32_t i);
+
+/** Keeps the PAIRS_KEEP neighbours with the largest a (ties: smaller index). */
+void pairs_prune(struct pairs *p, uint32_t i);
+
+/** The list of item i, in no particular order. */
+struct pair_list pairs_list(const struct pairs *p, uint32_t i);
+
+/** Exact sums of the directed entry (from -> to); false if there is none.
+ *  a and s are symmetric. */
+bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,
+               int64_t *s);
+
+size_t pairs_bytes(const struct pairs *p);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * popularity.h -- how often each item is taken, under forward decay.
+ *
+ *     c_i(h) = sum over events (u, i, t) of 2^((t - L_h) / h),  h in {1, 7, 30, 180} days
+ *     l_h(i) = max(-16, lg c_i(h) - lg sum_{j in domain(i)} c_j(h))      a log share
+ *
+ * Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: Forward Decay, ICDE 2009):
+ * counts are stored relative to a landmark L_h, so an event changes the order of
+ * the touched item only, and the exact top list of a domain needs no sweep: it
+ * compares the touched item with the list's minimum. The landmark moves every
+ * POP_MOVE half-lives, by a control record of the model log; a move is a shift
+ * of every count by a whole number of half-lives, rounded to 2^-20.
+ *
+ * Counts are int64 fixed point (fixed.h): exact under addition in any order and
+ * under subtraction (undo). Everything a candidate needs is in one 64-byte
+ * struct pop_hot, derived from the counts when they change.
+ *
+ * obs and exp answer "is this item taken more often than the ranker expects":
+ * forward-decayed by events of the model, half-life 20,000 events, same rule.
+ *
+ * Ownership: owns its memory. Threads: one. Replay: a function of the calls.
+ */
+#ifndef POPULARITY_H
+#define POPULARITY_H
+
+#include <stdint.h>
+
+#include "event.h"
+#include "status.h"
+
+enum {
+    POP_CLOCKS = 4,  /* 1, 7, 30, 180 days                                     */
+    POP_LISTS = 3,   /* top lists are kept for the first three clocks          */
+    POP_TOP = 100,   /* items in a top list                                    */
+    POP_RECENT = 50, /* most recently taken items of a domain                  */
+    POP_MOVE = 8,    /* half-lives after which a landmark is due to move       */
+    POP_LIMIT = 16,  /* half-lives ahead of its landmark that can be expressed */
+};
+#define POP_OBS_EVENTS 20000.0 /* half-life of obs and exp, events of the model */
+
+extern const int64_t popularity_half_life_ms[POP_CLOCKS];
+
+/* What a candidate needs, one cache line. Read-only outside popularity.c. */
+struct pop_hot {
+    float lg[POP_CLOCKS];      /* lg c_i(h), -1e9 where c is 0                    */
+    float cnt;                 /* .25 lg(1 + count) - 1                           */
+    float inv4;                /* (count + 5)^-.4                                 */
+    float inv6;                /* (count + 5)^-.6                                 */
+    float inv2;                /* 1 / (count + 2)                                 */
+    float obs, exp;            /* in events, at the obs landmark                  */
+    uint32_t count;            /* events with this item                           */
+    uint32_t listed;           /* bit k: in top list k of its domain (see untake) */
+    int64_t first_ms, last_ms; /* min and max event time; 0, 0 if count is 0 */
+};
+
+struct popularity; /* opaque */
+
+/** Creates it for n_domains domains with every time landmark at `landmark_ms`
+ *  and the obs landmark at event 0.
+ *  @return ST_OK, ST_INVALID (n_domains), ST_NOMEM */
+MUST_CHECK enum status popularity_new(uint32_t n_domains, int64_t landmark_ms,
+                                      struct popularity **out);
+void popularity_free(struct popularity *p);
+
+/** Makes room for items 0..n_items-1; never shrinks. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status popularity_reserve(struct popularity *p, uint32_t n_items);
+
+/** True when a time ts_ms is POP_MOVE half-lives or more after the landmark of
+ *  `clock`: a control record is due. One half-life is enough once a domain's sum
+ *  has reached 2^62 units, so that no rate of events below about 2^17 a second
+ *  overflows it. */
+int popularity_due(const struct popularity *p, int clock, int64_t ts_ms);
+
+/** The landmark of a clock, and the one that popularity_move() should be given
+ *  at time ts_ms: the landmark plus a whole number of half-lives, <= ts_ms. */
+int64_t popularity_landmark(const struct popularity *p, int clock);
+int64_t popularity_next_landmark(const struct popularity *p, int clock, int64_t ts_ms);
+
+/**
+ * The fixed-point weights of an event at ts_ms under the current landmarks.
+ * Late events weigh less, down to 0. ST_RANGE, with `w` untouched, when ts_ms is
+ * more than POP_LIMIT half-lives after a landmark: move it first.
+ */
+MUST_CHECK enum status popularity_weigh(const struct popularity *p, int64_t ts_ms,
+                                        int64_t w[POP_CLOCKS]);
+
+/**
+ * Counts one event with item i of `domain`: adds `w`, counts, moves first and
+ * last seen (min and max), enters the recent list, keeps the top lists exact.
+ * i must be reserved; an item has one domain for ever.
+ */
+void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t ts_ms,
+                     const int64_t w[POP_CLOCKS]);
+
+/** Takes back what popularity_take() added, exactly: counts and sums. First, last
+ *  and the recent list stay, but an item whose count is 0 again has no times (0, 0).
+ *  `w` is what the event weighs under the present landmarks; if one has moved since
+ *  it was taken, rounding leaves about 2^-20 a move, of either sign.
+ *  After this or a move, popularity_top() is exact at once, `listed` once that list
+ *  has been read. */
+void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
+                       const int64_t w[POP_CLOCKS]);
+
+/** Moves the landmark of a clock forward: every count and sum is multiplied by
+ *  2^-((to - from)/half-life) and rounded to nearest. @return ST_OK, or
+ *  ST_INVALID (backwards, or not a whole number of half-lives: nothing changed) */
+MUST_CHECK enum status popularity_move(struct popularity *p, int clock, int64_t to_ms);
+
+/* ---- obs and exp: the same idea on the clock "events of the model" ---------- */
+
+/** Fixed-point weight of the n-th event of the model; ST_RANGE as above. */
+MUST_CHECK enum status popularity_obs_weigh(const struct popularity *p, uint64_t n_events,
+                                            int64_t *w);
+int popularity_obs_due(const struct popularity *p, uint64_t n_events);
+/** Adds to obs and to exp of item i; negative values take back. */
+void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t exp);
+/** Moves the obs landmark to event n (rounded down to whole half-lives). */
+void popularity_obs_move(struct popularity *p, uint64_t n_events);
+/** What 1 event weighs now, for scaling obs and exp back to events: obs_i in
+ *  events of today = hot.obs / popularity_obs_scale(). */
+float popularity_obs_scale(const struct popularity *p, uint64_t n_events);
+
+/* ---- reading ----------------------------------------------------------------- */
+
+/** Borrowed, (n reserved,); valid until the next reserve. */
+const struct pop_hot *popularity_hot(const struct popularity *p);
+
+/** lg of the domain's sum for a clock; -1e9 if nothing was counted. */
+float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock);
+
+/** Exact count in units of 2^-20 at the landmark. */
+int64_t popularity_count(const struct popularity *p, uint32_t i, int clock);
+
+/** The exact top list (unordered, at most POP_TOP) of a domain by clock 0..2:
+ *  the items with the largest c_i(h) > 0, ties by smaller index. Returns its
+ *  length. The first call after an untake of a listed item or a move looks at
+ *  every item once. Valid until the next take, untake, move or top. */
+uint32_t popularity_top(const struct popularity *p, uint8_t domain, int clock,
+                        const uint32_t **items);
+
+/** The most recently counted distinct-or-not items of a domain, newest last in
+ *  a ring of at most POP_RECENT; returns how many. */
+uint32_t popularity_recent(const struct popularity *p, uint8_t domain, const uint32_t **items);
+
+/** Events counted in a domain. */
+uint64_t popularity_events(const struct popularity *p, uint8_t domain);
+
+size_t popularity_bytes(const struct popularity *p);
+
+#endif

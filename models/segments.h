@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segments.h -- segments of users: online mini-batch k-means with decay.
+ *
+ *     distance^2(x, c) = sum_d ((x_d - c_d) / sigma_d)^2       sigma: decayed sd of all votes
+ *     at a log offset, for a mini-batch with n_k votes and sum_k per cluster:
+ *         w_k <- w_k 2^(-n/h) + n_k ;  c_k <- c_k + (sum_k - n_k c_k)/w_k     n = sum n_k
+ *     sse_k, mean and variance of all votes decay alike
+ *     a cluster with w_k < .01 max w is re-seeded by splitting the one with the
+ *     largest SSE along its widest dimension (the larger child keeps the id: once
+ *     the two had 64 votes, they swap ids if the new one is heavier)
+ *
+ * Sculley: Web-Scale K-Means Clustering, WWW 2010; seeds by greedy k-means++
+ * (Arthur, Vassilvitskii, SODA 2007; Grunau et al., SODA 2023) and a few Lloyd steps,
+ * the best of several starts (seeds.h), on the first `seed_points` votes. Centroids live in raw
+ * feature space; sigma only scales the distance (a feature all votes agree on does not count). A
+ * mini-batch has one vote a user. Sums are int64 fixed point, 2^-20: additive and exact.
+ *
+ * No overflow in 2^20 votes a mini-batch, |value| <= 1e5 < 2^16.7: sum of x < 2^56.7;
+ * a square < 2^53.3 units, carried over at 2^32: low sum < 2^52, high sum < 2^41.3;
+ * a vote adds at most 1e6 (a thousand sigma, squared) to an SSE: < 2^60.
+ *
+ * Centroids move in segments_apply() only, at a log offset, in scalar code with a
+ * fixed order, without libm functions that round by CPU: the same log gives the same
+ * bits.
+ *
+ * Stable labels: a user changes segment only if d_new^2 < .9 d_old^2, or if the same
+ * new one was nearest twice in a row.
+ *
+ * Ownership: owns its memory. Threads: one.
+ */
+#ifndef SEGMENTS_H
+#define SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+#include "user_features.h"
+
+enum { SEGMENTS_MAX = 16 };
+#define SEGMENTS_CARRY (INT64_C(1) << 32)
+
+struct segments_params {
+    uint32_t k;           /* clusters, 2..SEGMENTS_MAX                         */
+    uint32_t dims;        /* 1..FEATURES_MAX                                   */
+    uint32_t seed_points; /* votes that seeding waits for, >= 4 k              */
+    double half_life;     /* of weights, in votes, > 0; HUGE_VAL: no decay     */
+    uint64_t seed;
+};
+
+/* What one mini-batch adds. Plain value. */
+struct segments_sum {
+    int64_t x[SEGMENTS_MAX][FEATURES_MAX]; /* sum of votes per cluster, 2^-20  */
+    int64_t sse[SEGMENTS_MAX];             /* scaled squared distances, 2^-20  */
+    int64_t all_x[FEATURES_MAX];           /* of all votes, also before seeding */
+    int64_t all_xx[FEATURES_MAX];          /* their squares, modulo SEGMENTS_CARRY */
+    int64_t all_xx_high[FEATURES_MAX];     /* what was carried; 0 below |x| = 64 */
+    uint32_t n[SEGMENTS_MAX];
+    uint32_t n_all;
+};
+
+struct segments; /* opaque */
+
+/** @return ST_OK, ST_INVALID (a parameter), ST_NOMEM */
+MUST_CHECK enum status segments_new(const struct segments_params *params, struct segments **out);
+void segments_free(struct segments *s);
+
+/** True once seeds were applied: from then on there are segments 0..k-1. */
+bool segments_ready(const struct segments *s);
+
+/** The nearest segment of x (dims,), ties to the smaller id; -1 before seeding or if x
+ *  has a NaN. d2 (may be NULL) receives the scaled squared distance, unless -1. */
+int segments_nearest(const struct segments *s, const float *x, double *d2);
+
+/** The segment the user has after seeing x, by the stable-label rule; updates
+ *  *segment and *pending (both -1 at first). Where segments_nearest() says -1 they
+ *  stay as they are. */
+void segments_label(const struct segments *s, const float *x, int *segment, int *pending);
+
+/** A vote: adds x to a mini-batch's sum under the current centroids. A value
+ *  beyond +-1e5 or NaN refuses the vote (nothing added). */
+void segments_vote(const struct segments *s, const float *x, struct segments_sum *sum);
+
+/** Takes back a vote's contribution: sum <- sum - other, exactly. */
+void segments_sum_subtract(struct segments_sum *sum, const struct segments_sum *other);
+
+/** A mini-batch arrives at its log offset: scale, centroids, re-seeding. */
+void segments_apply(struct segments *s, const struct segments_sum *sum);
+
+/** Control record: seeds. Runs seeds_find() on points (n, dims) row-major and makes the
+ *  result the centroids with weight n_k each; labels of an earlier
+ *  generation are matched to the nearest new centroid one to one, greedily by
+ *  distance. Sigma is that of the votes applied so far, of the points if there were
+ *  none. @return ST_OK, ST_INVALID (n < k, or a value that a vote may not have),
+ *  ST_NOMEM; on failure nothing changed */
+MUST_CHECK enum status segments_seed(struct segments *s, const float *points, uint32_t n);
+
+/** Centroid of segment k (dims,), borrowed; its decayed weight and SSE. */
+const float *segments_centroid(const struct segments *s, uint32_t k);
+double segments_weight(const struct segments *s, uint32_t k);
+double segments_sse(const struct segments *s, uint32_t k);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * shared.c -- see shared.h. */
+#include "shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OBS_HALF_LIFE = (int)POP_OBS_EVENTS };
+
+enum status shared_new(const struct shared_params *params, struct shared **out) {
+    if (params->n_domains < 1 || params->n_domains > DOMAINS_MAX) {
+        return ST_INVALID;
+    }
+    struct shared *s = calloc(1, sizeof *s);
+    if (!s) {
+        return ST_NOMEM;
+    }
+    s->n_domains = params->n_domains;
+    s->dims = FEATURES_PER_DOMAIN * params->n_domains;
+    s->seed_points = params->segments.seed_points;
+    struct segments_params segments = params->segments;
+    segments.dims = s->dims;
+
+    enum status st = items_new(params->n_domains, &s->items);
+    if (!st) {
+        st = popularity_new(params->n_domains, 0, &s->popularity);
+    }
+    if (!st) {
+        st = pairs_new(&s->pairs);
+    }
+    if (!st) {
+        st = factors_new(params->seed, &s->factors);
+    }
+    if (!st) {
+        st = segments_new(&segments, &s->segments);
+    }
+    if (!st) {
+        s->points = calloc((size_t)s->seed_points * s->dims, sizeof *s->points);
+        st = s->points ? ST_OK : ST_NOMEM;
+    }
+    if (st) {
+        shared_free(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void shared_free(struct shared *s) {
+    if (!s) {
+        return;
+    }
+    items_free(s->items);
+    popularity_free(s->popularity);
+    pairs_free(s->pairs);
+    factors_free(s->factors);
+    segments_free(s->segments);
+    free(s->due);
+    free(s->points);
+    free(s);
+}
+
+/* Room is made before the item is known, in steps: a refusal leaves no item without room. */
+static enum status reserve_for(struct shared *s, uint32_t n) {
+    enum status st = popularity_reserve(s->popularity, n);
+    if (!st) {
+        st = pairs_reserve(s->pairs, n);
+    }
+    if (!st) {
+        st = factors_reserve(s->factors, n, items_hashes(s->items));
+    }
+    return st;
+}
+
+enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain, const char *id,
+                          size_t id_len, uint32_t *out) {
+    uint32_t i = items_find(s->items, hash);
+    if (i == ITEM_NONE) {
+        enum status st = items_intern(s->items, hash, domain, id, id_len, &i);
+        if (st) {
+            return st;
+        }
+    }
+    /* also when found: an earlier call may have failed between the parts */
+    enum status st = reserve_for(s, items_n(s->items));
+    if (st) {
+        return st;
+    }
+    *out = i;
+    return ST_OK;
+}
+
+void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
+                     int64_t ts_ms, const int64_t w[POP_CLOCKS]) {
+    popularity_take(s->popularity, item, domain, ts_ms, w);
+    struct delta_take *t = &d->takes[d->n_takes++];
+    t->item = item;
+    t->domain = domain;
+    memcpy(t->w, w, sizeof t->w);
+}
+
+static enum status reserve_due(struct shared *s) {
+    if (s->n_due + 2 <= s->cap_due) {
+        return ST_OK;
+    }
+    size_t cap = s->cap_due ? 2 * s->cap_due : 64;
+    uint32_t *due = realloc(s->due, cap * sizeof *due);
+    if (!due) {
+        return ST_NOMEM;
+    }
+    s->due = due;
+    s->cap_due = cap;
+    return ST_OK;
+}
+
+/* Notes an item once: right when its list outgrows the limit. */
+static void note_due(struct shared *s, uint32_t item, uint32_t n_before) {
+    if (n_before <= PAIRS_NEIGHBOURS && pairs_due(s->pairs, item)) {
+        s->due[s->n_due++] = item;
+    }
+}
+
+enum status shared_add_pair(struct shared *s, struct delta *d, const struct pair_add *add) {
+    enum status st = reserve_due(s);
+    if (st) {
+        return st;
+    }
+    const uint32_t n_from = pairs_list(s->pairs, add->from).n;
+    const uint32_t n_to = pairs_list(s->pairs, add->to).n;
+    st = pairs_add(s->pairs, add);
+    if (st) {
+        return st;
+    }
+    d->pairs[d->n_pairs++] = *add;
+    note_due(s, add->from, n_from);
+    note_due(s, add->to, n_to);
+    return ST_OK;
+}
+
+void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
+                        const float *p, bool first) {
+    struct delta_context *c = &d->contexts[d->n_contexts++];
+    c->item = item;
+    factors_round(p, c->p);
+    factors_item_add(s->factors, item, c->p, 1);
+    factors_sum_add(&m->factors, c->p, first);
+}
+
+void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t obs, int64_t exp) {
+    if (obs == 0 && exp == 0) {
+        return;
+    }
+    popularity_obs_add(s->popularity, item, obs, exp);
+    d->obs[d->n_obs++] = (struct delta_obs){.obs = obs, .exp = exp, .item = item};
+}
+
+void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x) {
+    segments_vote(s->segments, x, &m->segments);
+    if (!segments_ready(s->segments) && s->n_points < s->seed_points) {
+        memcpy(s->points + (size_t)s->n_points * s->dims, x, s->dims * sizeof *x);
+        s->n_points++;
+    }
+}
+
+bool shared_landmark_needed(const struct shared *s, int64_t ts_ms) {
+    int64_t w[POP_CLOCKS];
+    int64_t obs;
+    return popularity_weigh(s->popularity, ts_ms, w) != ST_OK ||
+           popularity_obs_weigh(s->popularity, s->n_events, &obs) != ST_OK;
+}
+
+struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
+    struct shared_move move = {0};
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        if (!popularity_due(s->popularity, clock, ts_ms)) {
+            continue;
+        }
+        const int64_t from = popularity_landmark(s->popularity, clock);
+        const int64_t to = popularity_next_landmark(s->popularity, clock, ts_ms);
+        if (popularity_move(s->popularity, clock, to) == ST_OK) {
+            move.halvings[clock] = (to - from) / popularity_half_life_ms[clock];
+            s->log_end++;
+        }
+    }
+    if (popularity_obs_due(s->popularity, s->n_events)) {
+        popularity_obs_move(s->popularity, s->n_events);
+        move.obs_halvings = (int64_t)(s->n_events - s->obs_landmark) / OBS_HALF_LIFE;
+        s->obs_landmark += (uint64_t)move.obs_halvings * OBS_HALF_LIFE;
+        s->log_end++;
+    }
+    return move;
+}
+
+static enum status seed_when_due(struct shared *s) {
+    if (segments_ready(s->segments) || s->n_points < s->seed_points) {
+        return ST_OK;
+    }
+    enum status st = segments_seed(s->segments, s->points, s->n_points);
+    if (!st) {
+        s->log_end++;
+        free(s->points); /* seeding happens once */
+        s->points = NULL;
+    }
+    return st;
+}
+
+enum status shared_apply(struct shared *s, const struct mini_batch *m) {
+    s->log_end++;
+    factors_apply(s->factors, &m->factors);
+    segments_apply(s->segments, &m->segments);
+    for (size_t k = 0; k < s->n_due; k++) {
+        if (pairs_due(s->pairs, s->due[k])) {
+            pairs_prune(s->pairs, s->due[k]);
+            s->log_end++;
+        }
+    }
+    s->n_due = 0;
+    return seed_when_due(s);
+}
+
+void shared_take_back(struct shared *s, const struct delta *d) {
+    for (size_t k = d->n_takes; k-- > 0;) {
+        popularity_untake(s->popularity, d->takes[k].item, d->takes[k].domain, d->takes[k].w);
+    }
+    for (size_t k = d->n_pairs; k-- > 0;) {
+        pairs_take_back(s->pairs, &d->pairs[k]);
+    }
+    for (size_t k = d->n_contexts; k-- > 0;) {
+        factors_item_add(s->factors, d->contexts[k].item, d->contexts[k].p, -1);
+    }
+    for (size_t k = d->n_obs; k-- > 0;) {
+        popularity_obs_add(s->popularity, d->obs[k].item, -d->obs[k].obs, -d->obs[k].exp);
+    }
+}
+
+size_t shared_bytes(const struct shared *s) {
+    return items_bytes(s->items) + popularity_bytes(s->popularity) + pairs_bytes(s->pairs) +
+           factors_bytes(s->factors);
+}

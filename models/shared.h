@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shared.h -- the shared model: what all tasks learn together, numbered by a log.
+ *
+ * Local view = log state + pending deltas. Counts (popularity, pairs, item factors, obs/exp)
+ * enter the view at once, through the shared_add_* calls, which note the same increments in
+ * the batch's struct delta. Everything that is not a sum happens at a log offset, in
+ * shared_apply() or shared_move_landmarks(): S and its eigenvectors, centroids, pruning,
+ * seeds, landmarks; the same log therefore gives the same bits on whoever applies it.
+ *
+ * The log here is an in-process loop-back: a mini-batch is applied the moment it is full, and
+ * numbered log_end. Control records (landmark, seeds, prune) are numbered too. The durability
+ * issue replaces it by the topic crossrec-model; who calls what stays.
+ *
+ * Taking back (undo of a batch that was not committed): counts are exact again; S, centroids
+ * and the ranker average keep what they saw, because they are means, not counts.
+ *
+ * Ownership: owns all parts. Threads: one. Replay: a function of the calls.
+ */
+#ifndef SHARED_H
+#define SHARED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "delta.h"
+#include "event.h"
+#include "factors.h"
+#include "items.h"
+#include "pairs.h"
+#include "popularity.h"
+#include "segments.h"
+#include "status.h"
+
+struct shared_params {
+    uint32_t n_domains;
+    uint64_t seed;
+    struct segments_params segments; /* dims is set by shared_new() */
+};
+
+struct shared {
+    struct items *items;
+    struct popularity *popularity;
+    struct pairs *pairs;
+    struct factors *factors;
+    struct segments *segments;
+    uint32_t n_domains;
+    uint64_t log_end;  /* records in the loop-back log: deltas and controls */
+    uint64_t n_events; /* events learned by all tasks, for the obs clock    */
+    uint64_t obs_landmark; /* event number that obs and exp are relative to */
+    uint32_t *due;     /* items whose neighbour lists wait for pruning, (n_due,) */
+    size_t n_due, cap_due;
+    float *points;     /* votes collected for seeding, (n_points, dims)     */
+    uint32_t n_points, seed_points, dims;
+};
+
+/** @return ST_OK, ST_INVALID (a parameter), ST_NOMEM */
+MUST_CHECK enum status shared_new(const struct shared_params *params, struct shared **out);
+void shared_free(struct shared *s);
+
+/** Index of an item, made if new, with room in every part.
+ *  @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM */
+MUST_CHECK enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain,
+                                     const char *id, size_t id_len, uint32_t *out);
+
+/* ---- into the view and the open delta; delta_reserve_line() came first ------------ */
+
+/** Counts one line. `w` from popularity_weigh(). */
+void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
+                     int64_t ts_ms, const int64_t w[POP_CLOCKS]);
+/** @return ST_OK, ST_NOMEM (nothing added) */
+MUST_CHECK enum status shared_add_pair(struct shared *s, struct delta *d,
+                                       const struct pair_add *add);
+/** Context p (unit) of an event of `item`; `first`: the user's first context. */
+void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
+                        const float *p, bool first);
+void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t obs, int64_t exp);
+/** A vote for segmentation, x (dims,); also collected while seeds are awaited. */
+void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x);
+
+/* ---- at a log offset ----------------------------------------------------------------- */
+
+/** True when the time landmark of a clock must move before an event at ts_ms can be weighed. */
+bool shared_landmark_needed(const struct shared *s, int64_t ts_ms);
+
+/** What a landmark move did: half-lives per clock, and of the obs clock. All zero: nothing. */
+struct shared_move {
+    int64_t halvings[POP_CLOCKS];
+    int64_t obs_halvings;
+};
+
+/** Control record: moves every landmark that is due at ts_ms (popularity and obs). Whoever
+ *  keeps deltas brings them along by what it returns. */
+struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms);
+
+/** A full mini-batch arrives (its counts are in the view already). Then controls that became
+ *  due: seeds, pruning. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status shared_apply(struct shared *s, const struct mini_batch *m);
+
+/** Takes a delta's counts back out of the view: exact; within 2^-20 an increment for each
+ *  landmark move since. */
+void shared_take_back(struct shared *s, const struct delta *d);
+
+size_t shared_bytes(const struct shared *s);
+
+#endif

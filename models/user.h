@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * user.h -- everything remembered of one user: one packed block of memory.
+ *
+ *     header | id | per domain: counts, times, bitmap, decayed sums, consumed set or
+ *     repeat table | history | recent event-id hashes
+ *
+ * The block has no pointers, so a copy is one memcpy (the pre-image of undo) and
+ * its size is what a user costs: about 230 bytes for one event, median at most
+ * 1 KiB, hard cap USER_BYTES_MAX. Items are dense indices (items.h): this is the
+ * form in memory; the durable form names items by hash (layout: user_block.h).
+ *
+ * At the cap the largest set or table of the user gives way, again and again until
+ * the block fits: a table its least recently taken quarter; an exact set becomes a
+ * filter of its present size (nothing forgotten yet); a filter its older half; a
+ * filter of one half begins anew. One large set or table alone never reaches the cap.
+ *
+ * History: the newest USER_HISTORY entries by ts (ties: later taken is newer).
+ * Per domain, by its policy:
+ *   no repeats  consumed set: exact to USER_EXACT items, beyond that a Bloom filter
+ *               of about 1 % false positives (a false positive hides one candidate):
+ *               at most .9 % to 1,638 items, 1.8 % to 3,276, and never more: from
+ *               then on every 1,638 new items push the oldest 1,638 out
+ *   repeats     repeat table: (item, count, first, last), up to USER_REPEATS items,
+ *               the least recently taken evicted (ties: the smaller item index)
+ * The filter is keyed by the items' durable hashes, so that its bits can be stored:
+ * whoever asks or adds passes items_hashes(). NULL means that indices are durable
+ * (tests); it must then be NULL for all calls with that user.
+ *
+ * Decayed sums use forward decay (Cormode et al., ICDE 2009) with the newest event's
+ * time as landmark: S <- S 2^(-(t-L)/H) + x for t >= L, S <- S + x 2^(-(L-t)/H) for a
+ * late one: the order of arrival does not matter beyond rounding.
+ *   rate    H = 30 d, x = 1 a line       money   H = 30 d, x = amount
+ * Activity: one uint32 bitmap a domain, bit d = active d days before the day of the
+ * newest event (UTC days): L7 and L28 are popcounts.
+ *
+ * Ownership: the caller owns the block and frees it with user_free(). Calls that may
+ * grow it take struct user ** and move it. Threads: one.
+ */
+#ifndef USER_H
+#define USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "status.h"
+
+enum {
+    USER_HISTORY = 24,
+    USER_EXACT = 512,
+    USER_REPEATS = 256,
+    USER_EVENT_IDS = 16, /* newest event-id hashes kept for dedupe */
+    USER_BYTES_MAX = 8192,
+};
+
+struct user; /* opaque block */
+
+struct user_entry { /* one entry of the history, unpacked */
+    int64_t ts_ms;
+    uint32_t item;
+    uint8_t domain;
+    uint8_t action;
+};
+
+struct user_repeat {
+    uint32_t item;
+    uint32_t count; /* times taken, >= 1     */
+    int64_t first_ms, last_ms;
+};
+
+/** What user_take() needs to know of one line. */
+struct user_line {
+    uint32_t item;
+    int64_t ts_ms;          /* |ts_ms| < 2^47, about 4,459 years                */
+    const uint64_t *hashes; /* durable hash of item i at [i], or NULL: see above */
+    float amount;           /* >= 0, finite                                     */
+    uint8_t domain;
+    uint8_t action;
+    bool consumes; /* enters the consumed set or the repeat table               */
+    bool repeats;  /* the domain allows repeats: table instead of set           */
+    bool history;  /* false: too late for the history (features, sets only)     */
+};
+
+/** Creates a user without events. @return ST_OK, ST_INVALID (n_domains not in
+ *  1..DOMAINS_MAX, id_len not in 1..ID_LEN_MAX), ST_NOMEM */
+MUST_CHECK enum status user_new(uint32_t n_domains, const char *id, size_t id_len,
+                                struct user **out);
+void user_free(struct user *u);
+/** A copy of the block. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status user_copy(const struct user *u, struct user **out);
+/** Bytes of the block. */
+size_t user_bytes(const struct user *u);
+const char *user_id(const struct user *u, size_t *len);
+
+/** True if this event id is among the newest USER_EVENT_IDS. */
+bool user_knows_event(const struct user *u, uint64_t event_id);
+/** Remembers it. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status user_remember_event(struct user **u, uint64_t event_id);
+
+/** Takes one line: history by ts, sets, counts, sums, bitmap.
+ *  @return ST_OK, ST_INVALID (domain, ts_ms or amount), ST_NOMEM; on failure nothing
+ *  changed */
+MUST_CHECK enum status user_take(struct user **u, const struct user_line *line);
+
+/** Entries with ts <= up_to_ms, newest first, at most `max`; returns how many.
+ *  Pass INT64_MAX for all. */
+uint32_t user_history(const struct user *u, int64_t up_to_ms, struct user_entry *out, uint32_t max);
+/** Time of the oldest kept entry if the history is full, else INT64_MIN. */
+int64_t user_history_floor(const struct user *u);
+
+/** True if a no-repeat domain's set has the item (or its filter says so). */
+bool user_consumed(const struct user *u, uint8_t domain, uint32_t item, const uint64_t *hashes);
+/** Looks an item up in a repeat table; `out` may be NULL. */
+bool user_repeat(const struct user *u, uint8_t domain, uint32_t item, struct user_repeat *out);
+/** Items of the repeat table, most recently taken first (ties: smaller item index), at
+ *  most `max`; returns how many. */
+uint32_t user_repeats(const struct user *u, uint8_t domain, struct user_repeat *out, uint32_t max);
+/** True if the user consumed the item as far as is remembered: in the set or in the
+ *  table of the domain, whichever has it. */
+bool user_took(const struct user *u, uint8_t domain, uint32_t item, const uint64_t *hashes);
+
+/* Counts and times. Times are min / max of event time; 0 where there was none. */
+uint32_t user_n(const struct user *u); /* lines of all domains */
+uint32_t user_n_of(const struct user *u, uint8_t domain);
+int64_t user_first_ms(const struct user *u);
+int64_t user_last_ms(const struct user *u);
+int64_t user_last_ms_of(const struct user *u, uint8_t domain);
+
+/** Traits (MODELS: mpop, mage): running means kept for the ranker. */
+float user_mpop(const struct user *u);
+float user_mage(const struct user *u);
+void user_set_traits(struct user *u, float mpop, float mage);
+
+/** True once the user had a context in the factor model; set once. */
+bool user_has_context(const struct user *u);
+void user_set_context(struct user *u);
+
+/** Segment: -1 none; `pending` is the candidate seen last (hysteresis). */
+int user_segment(const struct user *u);
+int user_segment_pending(const struct user *u);
+void user_set_segment(struct user *u, int segment, int pending);
+
+/** Raw decayed sums of a domain at time now_ms (>= 0); a time before the domain's newest
+ *  event counts as that of the newest event. */
+double user_rate(const struct user *u, uint8_t domain, int64_t now_ms);
+double user_money(const struct user *u, uint8_t domain, int64_t now_ms);
+/** Days active among the last n (1..32) UTC days ending with the day of now_ms. Days
+ *  earlier than 31 days before the domain's newest event are forgotten. */
+uint32_t user_active_days(const struct user *u, uint8_t domain, int64_t now_ms, uint32_t n);
+
+#endif

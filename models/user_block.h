@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * user_block.h -- the layout of a user's block. Internal to user*.c and to whoever
+ * writes the durable form; everybody else uses user.h.
+ *
+ *     struct user | struct user_domain [n] | struct user_area [2 + 2 n] | id, padded to 8
+ *     | event ids | history | domain 0: set, table | domain 1: set, table | ...
+ *
+ * An area is an array that grows in place: what lies behind it moves. Sizes of areas
+ * are multiples of 8 bytes, so that every area stays aligned.
+ *
+ * Ownership: the caller owns the block. Threads: one.
+ */
+#ifndef USER_BLOCK_H
+#define USER_BLOCK_H
+
+#include <stdint.h>
+
+#include "user.h"
+
+enum {
+    AREA_EVENTS = 0,  /* uint64_t, a ring once USER_EVENT_IDS are there        */
+    AREA_HISTORY = 1, /* struct past, oldest first                             */
+    AREA_FIRST = 2,   /* then two a domain: set and table                      */
+    AREAS_PER_DOMAIN = 2,
+};
+
+enum {
+    USER_HAS_CONTEXT = 1,
+    /* The most that one user_take() may add: two history entries and the largest
+     * step of a repeat table; beside it, room for every event id. */
+    USER_GROWTH_MAX = 24 + 34 * 20,
+    USER_BYTES_LIMIT = USER_BYTES_MAX - USER_GROWTH_MAX - USER_EVENT_IDS * 8,
+};
+
+struct user_area {
+    uint16_t at;     /* offset from the start of the block                      */
+    uint16_t n;      /* entries; of a filter: items in the half being filled    */
+    uint16_t cap;    /* entries there is room for; of a filter: 32-bit words    */
+    uint16_t halves; /* sets only: 0 exact, else the halves of the filter, 1..2 */
+};
+
+struct user_domain {
+    double rate, money; /* decayed sums with landmark last_ms                  */
+    int64_t last_ms;
+    uint32_t n;
+    uint32_t days; /* bit d: active d days before the day of last_ms           */
+};
+
+struct user {
+    int64_t first_ms, last_ms;
+    uint32_t bytes;
+    uint32_t n;
+    float mpop, mage;
+    int8_t segment, pending;
+    uint8_t n_domains;
+    uint8_t id_len;
+    uint8_t flags;
+    uint8_t next_event; /* the event id that the next one replaces             */
+    uint8_t unused[2];
+};
+
+/* Times are kept in 48 bits: +-4,459 years around 1970. */
+#define USER_TS_LIMIT (INT64_C(1) << 47)
+
+struct past { /* an entry of the history, packed */
+    uint32_t ts_low;
+    int16_t ts_high;
+    uint8_t domain;
+    uint8_t action;
+    uint32_t item;
+};
+
+struct taken { /* an entry of a repeat table, packed; sorted by item */
+    uint32_t item;
+    uint32_t count;
+    uint32_t first_low, last_low;
+    int16_t first_high, last_high;
+};
+
+static inline int64_t ts_join(int16_t high, uint32_t low) {
+    return (int64_t)high * (INT64_C(1) << 32) + low;
+}
+
+static inline uint32_t ts_low(int64_t ts) {
+    return (uint32_t)((uint64_t)ts & UINT32_MAX);
+}
+
+static inline int16_t ts_high(int64_t ts) {
+    return (int16_t)((ts - (int64_t)ts_low(ts)) / (INT64_C(1) << 32));
+}
+
+static inline uint32_t area_of_set(uint8_t domain) {
+    return AREA_FIRST + AREAS_PER_DOMAIN * (uint32_t)domain;
+}
+
+static inline uint32_t area_of_table(uint8_t domain) {
+    return area_of_set(domain) + 1;
+}
+
+/** Bytes of an entry of an area. */
+uint32_t user_block_entry_bytes(uint32_t area);
+
+/** Bytes of a block whose areas are empty. */
+uint32_t user_block_fixed_bytes(uint32_t n_domains, size_t id_len);
+
+/* Places in the block, valid until it moves. Const in, mutable out, as strchr():
+ * only holders of a mutable user write. */
+struct user_domain *user_block_domain(const struct user *u, uint8_t domain);
+struct user_area *user_block_area(const struct user *u, uint32_t area);
+void *user_block_entries(const struct user *u, uint32_t area);
+char *user_block_id(const struct user *u);
+
+/** Grows an area to `cap` entries; new ones are zero. The caller keeps the block
+ *  within USER_BYTES_MAX. @return ST_OK, or ST_NOMEM (nothing changed) */
+MUST_CHECK enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap);
+
+/** Shrinks an area in place to `cap` entries; gives no memory back. */
+void user_block_shrink(struct user *u, uint32_t area, uint32_t cap);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * user_features.c -- see user_features.h.
+ */
+#include "user_features.h"
+
+#include <math.h>
+
+#define DAY_MS  INT64_C(86400000)
+#define HOUR_MS 3600000.0
+
+enum { DAYS_NEW = 7, DAYS_ACTIVE = 28 };
+
+static const float RECENCY_NONE = 16.0F;
+
+static float recency(const struct user *u, uint8_t domain, int64_t now_ms) {
+    if (user_n_of(u, domain) == 0) {
+        return RECENCY_NONE;
+    }
+    double hours = ((double)now_ms - (double)user_last_ms_of(u, domain)) / HOUR_MS;
+    return (float)log2(1.0 + (hours > 0.0 ? hours : 0.0));
+}
+
+void features_of(const struct user *u, uint32_t n_domains, int64_t now_ms, float *x) {
+    for (uint32_t i = 0; i < n_domains; i++) {
+        uint8_t domain = (uint8_t)i;
+        x[0] = recency(u, domain, now_ms);
+        x[1] = (float)log1p(user_rate(u, domain, now_ms));
+        x[2] = (float)log1p(user_money(u, domain, now_ms));
+        x[3] = (float)user_active_days(u, domain, now_ms, DAYS_NEW) / (float)DAYS_NEW;
+        x[4] = (float)user_active_days(u, domain, now_ms, DAYS_ACTIVE) / (float)DAYS_ACTIVE;
+        x += FEATURES_PER_DOMAIN;
+    }
+}
+
+static int64_t day_of(int64_t ts_ms) {
+    return ts_ms / DAY_MS - (ts_ms % DAY_MS < 0 ? 1 : 0);
+}
+
+enum lifecycle features_lifecycle(const struct user *u, uint32_t n_domains, int64_t now_ms) {
+    if (user_n(u) == 0 || day_of(now_ms) - day_of(user_first_ms(u)) < DAYS_NEW) {
+        return LIFECYCLE_NEW;
+    }
+    uint32_t recent = 0;
+    uint32_t active = 0;
+    for (uint32_t i = 0; i < n_domains; i++) {
+        recent += user_active_days(u, (uint8_t)i, now_ms, DAYS_NEW);
+        active += user_active_days(u, (uint8_t)i, now_ms, DAYS_ACTIVE);
+    }
+    if (active == 0) {
+        return LIFECYCLE_DORMANT;
+    }
+    return active == recent ? LIFECYCLE_RESURRECTED : LIFECYCLE_RETURNING;
+}
+
+const char *lifecycle_str(enum lifecycle l) {
+    switch (l) {
+    case LIFECYCLE_NEW: return "new";
+    case LIFECYCLE_RETURNING: return "returning";
+    case LIFECYCLE_RESURRECTED: return "resurrected";
+    case LIFECYCLE_DORMANT: return "dormant";
+    }
+    return "unknown";
+}

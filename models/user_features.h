@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * user_features.h -- a user as a vector for segmentation: FEATURES_PER_DOMAIN numbers a domain.
+ *
+ *     recency    lg(1 + hours since the user's last event in the domain); 16 if none
+ *     frequency  ln(1 + rate),  rate  = decayed events, half-life 30 d
+ *     money      ln(1 + money), money = decayed amount, half-life 30 d
+ *     L7, L28    active days of the last 7 and 28, divided by 7 and 28
+ *
+ * and the lifecycle by event time, one formula; days are UTC days ending with that of
+ * now_ms, of all domains together; the first line that holds counts:
+ *     new          no event at all, or the first one among the last 7 days (or later)
+ *     dormant      no event in the last 28 days
+ *     resurrected  active in the last 7 days, none in the 21 days before them (the first
+ *                  event is then earlier than that)
+ *     returning    every other active user
+ *
+ * Pure functions of a user block and a time. Threads: any.
+ */
+#ifndef USER_FEATURES_H
+#define USER_FEATURES_H
+
+#include <stdint.h>
+
+#include "user.h"
+
+enum { FEATURES_PER_DOMAIN = 5, FEATURES_MAX = FEATURES_PER_DOMAIN * DOMAINS_MAX };
+
+enum lifecycle { LIFECYCLE_NEW, LIFECYCLE_RETURNING, LIFECYCLE_RESURRECTED, LIFECYCLE_DORMANT };
+
+/** x, (FEATURES_PER_DOMAIN * n_domains,), domain-major; every value finite. Hours and
+ *  decay since an event later than now_ms are 0. */
+void features_of(const struct user *u, uint32_t n_domains, int64_t now_ms, float *x);
+
+/** The user's lifecycle at now_ms; a user without events is new. */
+enum lifecycle features_lifecycle(const struct user *u, uint32_t n_domains, int64_t now_ms);
+
+/** "new", "returning", "resurrected", "dormant". */
+const char *lifecycle_str(enum lifecycle l);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_items.c -- contract tests of models/items.h, in the order of that header.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event.h"
+#include "failing_alloc.h"
+#include "items.h"
+#include "mix.h"
+
+enum { N_DOMAINS = 3 };
+
+static int setup(void **state) {
+    struct items *it = NULL;
+    assert_int_equal(items_new(N_DOMAINS, &it), ST_OK);
+    *state = it;
+    return 0;
+}
+
+static int teardown(void **state) {
+    items_free(*state);
+    return 0;
+}
+
+/* Interns item number x, whose hash, domain and id are functions of x. */
+static uint64_t hash_of(uint32_t x) {
+    return mix64(x);
+}
+
+static uint8_t domain_of(uint32_t x) {
+    return (uint8_t)(mix64(x + 1000000000U) % N_DOMAINS);
+}
+
+static size_t id_of(uint32_t x, char id[ID_LEN_MAX + 1]) {
+    const size_t len = 1 + (size_t)(mix64(x + 2000000000U) % ID_LEN_MAX);
+    memset(id, 'a' + (int)(x % 26), len);
+    char digits[16];
+    const int n = snprintf(digits, sizeof digits, "%u", x);
+    memcpy(id, digits, (size_t)n < len ? (size_t)n : len);
+    return len;
+}
+
+static uint32_t intern(struct items *it, uint32_t x) {
+    char id[ID_LEN_MAX + 1];
+    const size_t len = id_of(x, id);
+    uint32_t i = ITEM_NONE;
+    assert_int_equal(items_intern(it, hash_of(x), domain_of(x), id, len, &i), ST_OK);
+    return i;
+}
+
+/* Item i is number x and nothing else. */
+static void assert_item(const struct items *it, uint32_t i, uint32_t x) {
+    char id[ID_LEN_MAX + 1];
+    const size_t len = id_of(x, id);
+    size_t got = 0;
+    const char *s = items_id(it, i, &got);
+    assert_int_equal(got, len);
+    assert_memory_equal(s, id, len);
+    assert_int_equal(s[len], 0);
+    assert_true(items_hash(it, i) == hash_of(x));
+    assert_int_equal(items_domain(it, i), domain_of(x));
+    assert_true(items_hashes(it)[i] == hash_of(x));
+    assert_int_equal(items_domains(it)[i], domain_of(x));
+    assert_int_equal(items_find(it, hash_of(x)), i);
+}
+
+/* ---- items_new, items_free ------------------------------------------------- */
+
+static void a_catalogue_has_1_to_16_domains(void **state) {
+    (void)state;
+    struct items *it = NULL;
+    assert_int_equal(items_new(0, &it), ST_INVALID);
+    assert_int_equal(items_new(DOMAINS_MAX + 1, &it), ST_INVALID);
+    assert_null(it);
+    assert_int_equal(items_new(DOMAINS_MAX, &it), ST_OK);
+    assert_int_equal(items_n(it), 0);
+    assert_int_equal(items_n_of(it, DOMAINS_MAX - 1), 0);
+    items_free(it);
+}
+
+static void free_accepts_null(void **state) {
+    (void)state;
+    items_free(NULL);
+}
+
+static void creating_reports_each_failed_allocation(void **state) {
+    (void)state;
+    if (!CAN_FAIL) {
+        skip();
+    }
+    struct items *it = NULL;
+    enum status st = ST_NOMEM;
+    int failures = 0;
+    for (; st; failures++) {
+        assert_null(it);
+        fail_after(failures);
+        st = items_new(1, &it);
+        fail_after(-1);
+        assert_true(st == ST_OK || st == ST_NOMEM);
+    }
+    assert_true(failures > 1);
+    items_free(it);
+}
+
+/* ---- items_find, items_intern ---------------------------------------------- */
+
+static void an_unknown_hash_is_not_found(void **state) {
+    struct items *it = *state;
+    assert_int_equal(items_find(it, 0), ITEM_NONE);
+    intern(it, 1);
+    assert_int_equal(items_find(it, 0), ITEM_NONE);
+    assert_int_equal(items_find(it, ~hash_of(1)), ITEM_NONE);
+}
+
+static void indices_are_dense_in_order_of_first_sight(void **state) {
+    struct items *it = *state;
+    for (uint32_t x = 0; x < 1000; x++) {
+        assert_int_equal(intern(it, 7 * x), x);
+        assert_int_equal(intern(it, 7 * (x / 2)), x / 2); /* seen before */
+        assert_int_equal(items_n(it), x + 1);
+    }
+}
+
+static void the_string_of_first_sight_is_kept(void **state) {
+    struct items *it = *state;
+    uint32_t i = 9;
+    assert_int_equal(items_intern(it, 5, 1, "first", 5, &i), ST_OK);
+    assert_int_equal(items_intern(it, 5, 1, "second", 6, &i), ST_OK);
+    assert_int_equal(i, 0);
+    size_t len = 0;
+    assert_string_equal(items_id(it, 0, &len), "first");
+    assert_int_equal(len, 5);
+}
+
+static void ids_are_bytes_of_every_length_from_1_to_255(void **state) {
+    struct items *it = *state;
+    char id[ID_LEN_MAX];
+    for (size_t len = 1; len <= ID_LEN_MAX; len++) {
+        for (size_t b = 0; b < len; b++) {
+            id[b] = (char)(unsigned char)(len + b); /* a 0 byte inside, too */
+        }
+        uint32_t i = ITEM_NONE;
+        assert_int_equal(items_intern(it, len, 0, id, len, &i), ST_OK);
+    }
+    for (size_t len = 1; len <= ID_LEN_MAX; len++) {
+        size_t got = 0;
+        const char *s = items_id(it, (uint32_t)len - 1, &got);
+        assert_int_equal(got, len);
+        for (size_t b = 0; b < len; b++) {
+            assert_int_equal((unsigned char)s[b], (unsigned char)(len + b));
+        }
+        assert_int_equal(s[len], 0);
+    }
+}
+
+static void a_bad_argument_changes_nothing(void **state) {
+    struct items *it = *state;
+    char id[ID_LEN_MAX + 1] = {0};
+    uint32_t i = 77;
+    assert_int_equal(items_intern(it, 1, N_DOMAINS, "x", 1, &i), ST_INVALID);
+    assert_int_equal(items_intern(it, 1, 255, "x", 1, &i), ST_INVALID);
+    assert_int_equal(items_intern(it, 1, 0, id, 0, &i), ST_INVALID);
+    assert_int_equal(items_intern(it, 1, 0, id, ID_LEN_MAX + 1, &i), ST_INVALID);
+    assert_int_equal(i, 77);
+    assert_int_equal(items_n(it), 0);
+    assert_int_equal(items_find(it, 1), ITEM_NONE);
+}
+
+static void a_known_hash_in_another_domain_is_refused(void **state) {
+    struct items *it = *state;
+    uint32_t i = 77;
+    assert_int_equal(items_intern(it, 1, 0, "x", 1, &i), ST_OK);
+    i = 77;
+    assert_int_equal(items_intern(it, 1, 1, "x", 1, &i), ST_INVALID);
+    assert_int_equal(i, 77);
+    assert_int_equal(items_n(it), 1);
+    assert_int_equal(items_n_of(it, 1), 0);
+}
+
+/* Hashes a weak function could make: equal in their low, or in their high bits. */
+static void poor_hashes_are_kept_apart(void **state) {
+    struct items *it = *state;
+    uint64_t hash[3 * 1000 + 2];
+    uint32_t n = 0;
+    for (uint64_t x = 1; x <= 1000; x++) {
+        hash[n++] = x;
+        hash[n++] = x << 32;
+        hash[n++] = x << 54 | 0x155555U;
+    }
+    hash[n++] = 0;
+    hash[n++] = UINT64_MAX;
+    for (uint32_t x = 0; x < n; x++) {
+        uint32_t i = ITEM_NONE;
+        assert_int_equal(items_intern(it, hash[x], 0, "x", 1, &i), ST_OK);
+        assert_int_equal(i, x);
+    }
+    for (uint32_t x = 0; x < n; x++) {
+        assert_int_equal(items_find(it, hash[x]), x);
+    }
+}
+
+/* Truth: a plain array of "number of item -> index". */
+static void a_random_stream_agrees_with_a_plain_map(void **state) {
+    struct items *it = *state;
+    enum { NUMBERS = 60000, DRAWS = 200000 };
+    static uint32_t index[NUMBERS];
+    static uint32_t number[NUMBERS];
+    uint32_t n = 0;
+    uint32_t n_of[N_DOMAINS] = {0};
+    struct rng rng = {.state = 20260101};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    memset(index, 0xff, sizeof index);
+    for (int e = 0; e < DRAWS; e++) {
+        const uint32_t x = rng_below(&rng, 1 + rng_below(&rng, NUMBERS)); /* skewed */
+        assert_int_equal(items_find(it, hash_of(x)), index[x]);
+        if (index[x] == ITEM_NONE) {
+            index[x] = n;
+            number[n++] = x;
+            n_of[domain_of(x)]++;
+        }
+        assert_int_equal(intern(it, x), index[x]);
+    }
+    assert_int_equal(items_n(it), n);
+    assert_true(n > 20000);
+    uint32_t seen[N_DOMAINS] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        assert_item(it, i, number[i]);
+        const uint8_t d = domain_of(number[i]);
+        assert_int_equal(items_of(it, d, seen[d]++), i);
+    }
+    for (uint8_t d = 0; d < N_DOMAINS; d++) {
+        assert_int_equal(items_n_of(it, d), n_of[d]);
+    }
+}
+
+static void a_failed_allocation_changes_nothing(void **state) {
+    if (!CAN_FAIL) {
+        skip();
+    }
+    struct items *it = *state;
+    int failures = 0;
+    for (uint32_t x = 0; x < 20000; x++) {
+        char id[ID_LEN_MAX + 1];
+        const size_t len = id_of(x, id);
+        enum status st = ST_NOMEM;
+        for (int k = 0; st; k++) {
+            uint32_t i = 77;
+            fail_after(k);
+            st = items_intern(it, hash_of(x), domain_of(x), id, len, &i);
+            fail_after(-1);
+            assert_true(st == ST_OK || (st == ST_NOMEM && i == 77));
+            failures += st != ST_OK;
+            if (st) {
+                assert_int_equal(items_n(it), x);
+                assert_int_equal(items_find(it, hash_of(x)), ITEM_NONE);
+            }
+        }
+    }
+    assert_true(failures > 40); /* chunks, segments, table, arrays, lists: all met */
+    for (uint32_t x = 0; x < 20000; x++) {
+        assert_item(it, x, x);
+    }
+}
+
+/* ---- strings and threads ---------------------------------------------------- */
+
+static void a_string_never_moves(void **state) {
+    struct items *it = *state;
+    enum { EARLY = 3000, ALL = 50000 };
+    static const char *early[EARLY];
+    size_t len = 0;
+    for (uint32_t x = 0; x < EARLY; x++) {
+        early[x] = items_id(it, intern(it, x), &len);
+    }
+    for (uint32_t x = EARLY; x < ALL; x++) {
+        intern(it, x);
+    }
+    for (uint32_t x = 0; x < EARLY; x++) {
+        assert_ptr_equal(items_id(it, x, &len), early[x]);
+        assert_item(it, x, x);
+    }
+}
+
+struct handed_over {
+    const struct items *it;
+    _Atomic uint32_t n;
+    _Atomic uint32_t wrong;
+};
+
+enum { HANDED = 30000 };
+
+static void *read_ids(void *arg) {
+    struct handed_over *h = arg;
+    uint32_t next = 0;
+    while (next < HANDED) {
+        const uint32_t n = atomic_load(&h->n);
+        for (; next < n; next++) {
+            char id[ID_LEN_MAX + 1];
+            const size_t len = id_of(next, id);
+            size_t got = 0;
+            const char *s = items_id(h->it, next, &got);
+            atomic_fetch_add(&h->wrong, got != len || memcmp(s, id, len) != 0);
+        }
+    }
+    return NULL;
+}
+
+static void another_thread_reads_ids_while_items_are_made(void **state) {
+    struct items *it = *state;
+    struct handed_over h = {.it = it};
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_ids, &h), 0);
+    for (uint32_t x = 0; x < HANDED; x++) {
+        intern(it, x);
+        atomic_store(&h.n, x + 1);
+    }
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_int_equal(atomic_load(&h.wrong), 0);
+}
+
+/* ---- items_bytes ------------------------------------------------------------ */
+
+static void bytes_cover_the_ids_and_stay_in_proportion(void **state) {
+    struct items *it = *state;
+    size_t ids = 0;
+    for (uint32_t x = 0; x < 30000; x++) {
+        char id[ID_LEN_MAX + 1];
+        ids += id_of(x, id);
+        intern(it, x);
+    }
+    assert_true(items_bytes(it) > ids + 30000 * (8 + 8 + 16));
+    assert_true(items_bytes(it) < ids + 30000 * 150);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_catalogue_has_1_to_16_domains),
+        cmocka_unit_test(free_accepts_null),
+        cmocka_unit_test(creating_reports_each_failed_allocation),
+        cmocka_unit_test_setup_teardown(an_unknown_hash_is_not_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(indices_are_dense_in_order_of_first_sight, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_string_of_first_sight_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(ids_are_bytes_of_every_length_from_1_to_255, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_bad_argument_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_known_hash_in_another_domain_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(poor_hashes_are_kept_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_random_stream_agrees_with_a_plain_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_allocation_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_string_never_moves, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_thread_reads_ids_while_items_are_made, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(bytes_cover_the_ids_and_stay_in_proportion, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_pairs.c -- contract tests of models/pairs.h.
+ *
+ * Two truths: a full matrix of integer sums for adding, taking back and pruning,
+ * and, for the queries, the formulas of the header in double over a log of events.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "failing_alloc.h"
+#include "fixed.h"
+#include "mix.h"
+#include "pairs.h"
+
+enum { ITEMS = 500 }; /* more than PAIRS_NEIGHBOURS: a list can become too long */
+
+static const int64_t DAY = 86400000;
+
+static int setup(void **state) {
+    struct pairs *p = NULL;
+    assert_int_equal(pairs_new(&p), ST_OK);
+    assert_int_equal(pairs_reserve(p, ITEMS), ST_OK);
+    *state = p;
+    return 0;
+}
+
+static int teardown(void **state) {
+    pairs_free(*state);
+    return 0;
+}
+
+static void assert_near(double got, double want, double tolerance) {
+    if (!(fabs(got - want) <= tolerance)) {
+        fail_msg("%.9g is not within %.3g of %.9g", got, tolerance, want);
+    }
+}
+
+/* ---- the truth: a matrix ---------------------------------------------------- */
+
+struct cell {
+    int64_t a, f, s;
+    bool there;
+};
+
+struct truth {
+    struct cell of[ITEMS][ITEMS]; /* [i][j]: neighbour j in the list of i */
+    int64_t s_sum[ITEMS];
+};
+
+static struct truth *truth_new(void) {
+    struct truth *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    return t;
+}
+
+static void cell_add(struct cell *c, int64_t a, int64_t f, int64_t s) {
+    c->a += a;
+    c->f += f;
+    c->s += s;
+    c->there = true;
+}
+
+static void truth_add(struct truth *t, const struct pair_add *x) {
+    cell_add(&t->of[x->from][x->to], x->a, x->f, x->s);
+    cell_add(&t->of[x->to][x->from], x->a, 0, x->s);
+    t->s_sum[x->from] += x->s;
+    t->s_sum[x->to] += x->s;
+}
+
+static int64_t at_least_0(int64_t v) {
+    return v < 0 ? 0 : v;
+}
+
+static void cell_take_back(struct cell *c, int64_t a, int64_t f, int64_t s) {
+    if (c->there) {
+        c->a = at_least_0(c->a - a);
+        c->f = at_least_0(c->f - f);
+        c->s = at_least_0(c->s - s);
+        c->there = c->a != 0 || c->f != 0 || c->s != 0;
+    }
+}
+
+static void truth_take_back(struct truth *t, const struct pair_add *x) {
+    cell_take_back(&t->of[x->from][x->to], x->a, x->f, x->s);
+    cell_take_back(&t->of[x->to][x->from], x->a, 0, x->s);
+    t->s_sum[x->from] -= x->s;
+    t->s_sum[x->to] -= x->s;
+}
+
+static uint32_t truth_n(const struct truth *t, uint32_t i) {
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        n += t->of[i][j].there;
+    }
+    return n;
+}
+
+/* Neighbour j stays if fewer than PAIRS_KEEP are larger by a, or equal and smaller. */
+static void truth_prune(struct truth *t, uint32_t i) {
+    bool goes[ITEMS] = {false};
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        const struct cell *c = &t->of[i][j];
+        uint32_t better = 0;
+        for (uint32_t k = 0; k < ITEMS; k++) {
+            const struct cell *d = &t->of[i][k];
+            better += d->there && (d->a > c->a || (d->a == c->a && k < j));
+        }
+        goes[j] = c->there && better >= PAIRS_KEEP;
+    }
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        if (goes[j]) {
+            t->of[i][j] = (struct cell){0};
+        }
+    }
+}
+
+static void assert_list(const struct truth *t, const struct pairs *p, uint32_t i) {
+    const struct pair_list l = pairs_list(p, i);
+    assert_int_equal(l.n, truth_n(t, i));
+    assert_int_equal(pairs_due(p, i), l.n > PAIRS_NEIGHBOURS);
+    assert_true(l.s_sum == (float)fixed_to(t->s_sum[i]));
+    bool seen[ITEMS] = {false};
+    for (uint32_t x = 0; x < l.n; x++) {
+        const uint32_t j = l.item[x];
+        assert_true(j < ITEMS && !seen[j]);
+        seen[j] = true;
+        const struct cell *c = &t->of[i][j];
+        assert_true(c->there);
+        assert_true(l.a[x] == (float)fixed_to(c->a));
+        assert_true(l.f[x] == (float)fixed_to(c->f));
+        assert_true(l.s[x] == (float)fixed_to(c->s));
+    }
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        const struct cell *c = &t->of[i][j];
+        int64_t a = -7;
+        int64_t f = -7;
+        int64_t s = -7;
+        assert_int_equal(pairs_get(p, i, j, &a, &f, &s), c->there);
+        assert_true(a == (c->there ? c->a : -7));
+        assert_true(f == (c->there ? c->f : -7));
+        assert_true(s == (c->there ? c->s : -7));
+    }
+}
+
+static void assert_agrees(const struct truth *t, const struct pairs *p) {
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        assert_list(t, p, i);
+    }
+}
+
+static struct pair_add random_add(struct rng *rng, uint32_t n_items) {
+    const uint32_t from = rng_below(rng, 1 + rng_below(rng, n_items - 1));
+    uint32_t to = rng_below(rng, n_items - 1);
+    to += to >= from;
+    const int64_t dt = (int64_t)(rng_unit(rng) * 20 * (double)DAY);
+    return pairs_weigh(from, to, (int)rng_below(rng, PAIRS_WINDOW), dt);
+}
+
+/* ---- pairs_new, _free, _reserve ----------------------------------------------- */
+
+static void what_was_never_added_is_empty(void **state) {
+    struct truth *t = truth_new();
+    assert_agrees(t, *state);
+    free(t);
+    pairs_free(NULL);
+}
+
+static void growing_keeps_every_list(void **state) {
+    struct pairs *p = *state;
+    struct truth *t = truth_new();
+    struct rng rng = {.state = 1};
+    for (int e = 0; e < 3000; e++) {
+        const struct pair_add x = random_add(&rng, 40);
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+        truth_add(t, &x);
+    }
+    const size_t bytes = pairs_bytes(p);
+    assert_int_equal(pairs_reserve(p, 100000), ST_OK);
+    assert_true(pairs_bytes(p) > bytes);
+    assert_int_equal(pairs_reserve(p, 0), ST_OK); /* never shrinks */
+    assert_agrees(t, p);
+    const struct pair_add far = pairs_weigh(99999, 99998, 0, 0);
+    assert_int_equal(pairs_add(p, &far), ST_OK);
+    assert_int_equal(pairs_list(p, 99998).n, 1);
+    free(t);
+}
+
+/* ---- pairs_weigh ----------------------------------------------------------------- */
+
+static void a_pair_weighs_by_its_place_and_its_age(void **state) {
+    (void)state;
+    struct rng rng = {.state = 2};
+    for (int e = 0; e < 3000; e++) {
+        const int r = e % PAIRS_WINDOW;
+        const int64_t dt = (int64_t)(rng_unit(&rng) * 15 * (double)DAY);
+        const struct pair_add x = pairs_weigh(3, 4, r, dt);
+        const double s = exp2(-(double)dt / (double)DAY);
+        assert_int_equal(x.from, 3);
+        assert_int_equal(x.to, 4);
+        assert_near(x.a, ldexp(pow(.8, r), 20), .5);
+        assert_near(x.f, ldexp(pow(.5, r), 20), 0);
+        assert_near(x.s, s < 1e-4 ? 0 : ldexp(s, 20), .5000001);
+    }
+}
+
+static void a_session_weight_below_1e_4_is_none(void **state) {
+    (void)state;
+    const double edge = -log2(1e-4) * (double)DAY; /* 13.3 days */
+    assert_int_equal(pairs_weigh(0, 1, 0, (int64_t)edge - 1).s, 105);
+    assert_int_equal(pairs_weigh(0, 1, 0, (int64_t)edge + 1).s, 0);
+    assert_int_equal(pairs_weigh(0, 1, 0, INT64_MAX).s, 0);
+}
+
+static void a_negative_age_counts_as_none(void **state) {
+    (void)state;
+    assert_int_equal(pairs_weigh(0, 1, 0, 0).s, FIXED_ONE);
+    assert_int_equal(pairs_weigh(0, 1, 0, -5 * DAY).s, FIXED_ONE);
+    assert_int_equal(pairs_weigh(0, 1, 0, INT64_MIN).s, FIXED_ONE);
+}
+
+/* ---- pairs_add, _take_back, _prune ------------------------------------------------ */
+
+static void one_pair_lies_in_both_lists_and_f_only_in_the_earlier_ones(void **state) {
+    struct pairs *p = *state;
+    const struct pair_add x = {.from = 5, .to = 9, .a = 100, .f = 30, .s = 7};
+    assert_int_equal(pairs_add(p, &x), ST_OK);
+    int64_t a = 0;
+    int64_t f = 0;
+    int64_t s = 0;
+    assert_true(pairs_get(p, 5, 9, &a, &f, &s));
+    assert_true(a == 100 && f == 30 && s == 7);
+    assert_true(pairs_get(p, 9, 5, &a, &f, &s));
+    assert_true(a == 100 && f == 0 && s == 7);
+    assert_true(pairs_list(p, 5).s_sum == 0x7p-20F && pairs_list(p, 9).s_sum == 0x7p-20F);
+}
+
+static void taking_everything_back_leaves_nothing(void **state) {
+    struct pairs *p = *state;
+    struct truth *t = truth_new();
+    enum { N = 6000 };
+    static struct pair_add x[N];
+    struct rng rng = {.state = 3};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    for (int e = 0; e < N; e++) {
+        x[e] = random_add(&rng, ITEMS);
+        assert_int_equal(pairs_add(p, &x[e]), ST_OK);
+        truth_add(t, &x[e]);
+    }
+    assert_agrees(t, p);
+    for (int e = N - 1; e > 0; e--) { /* in a random order */
+        const uint32_t k = rng_below(&rng, (uint32_t)e + 1);
+        const struct pair_add y = x[e];
+        x[e] = x[k];
+        x[k] = y;
+    }
+    for (int e = 0; e < N; e++) {
+        pairs_take_back(p, &x[e]);
+        truth_take_back(t, &x[e]);
+        if (e % 1000 == 0) {
+            assert_agrees(t, p);
+        }
+    }
+    memset(t, 0, sizeof *t);
+    assert_agrees(t, p);
+    free(t);
+}
+
+static void pruning_keeps_the_150_largest_and_ties_by_index(void **state) {
+    struct pairs *p = *state;
+    struct truth *t = truth_new();
+    struct rng rng = {.state = 4};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    for (uint32_t i = 0; i < 40; i++) { /* list i has 100 + 10 i neighbours */
+        for (uint32_t x = 0; x < 100 + 10 * i; x++) {
+            const uint32_t j = (i + 1 + (x * 7) % (ITEMS - 1)) % ITEMS;
+            const struct pair_add add = {
+                .from = j,
+                .to = i,
+                .a = 1 + (int32_t)rng_below(&rng, i % 4 == 0 ? 1 : 5 * i),
+                .s = 1,
+            };
+            assert_int_equal(pairs_add(p, &add), ST_OK);
+            truth_add(t, &add);
+        }
+    }
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_int_equal(pairs_due(p, i), truth_n(t, i) > 200);
+        pairs_prune(p, i);
+        truth_prune(t, i);
+        assert_true(pairs_list(p, i).n <= PAIRS_KEEP);
+        assert_false(pairs_due(p, i));
+        assert_list(t, p, i);
+        pairs_prune(p, i); /* again: nothing */
+        assert_list(t, p, i);
+    }
+    pairs_prune(p, ITEMS - 1);
+    assert_agrees(t, p); /* each prune touched one list only */
+    free(t);
+}
+
+static void a_list_is_due_beyond_200_neighbours(void **state) {
+    struct pairs *p = *state;
+    for (uint32_t j = 1; j <= 201; j++) {
+        assert_false(pairs_due(p, 0));
+        const struct pair_add x = pairs_weigh(0, j, 0, 0);
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+    }
+    assert_true(pairs_due(p, 0));
+    assert_int_equal(pairs_list(p, 0).n, 201); /* it grows until it is pruned */
+}
+
+static void what_was_pruned_is_skipped_when_taken_back(void **state) {
+    struct pairs *p = *state;
+    const struct pair_add weak = {.from = 0, .to = 499, .a = 5, .f = 3, .s = 2};
+    assert_int_equal(pairs_add(p, &weak), ST_OK);
+    for (uint32_t j = 1; j <= PAIRS_KEEP; j++) {
+        const struct pair_add x = {.from = 0, .to = j, .a = 10, .f = 10, .s = 10};
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+    }
+    pairs_prune(p, 0);
+    int64_t a = 0;
+    int64_t f = 0;
+    int64_t s = 0;
+    assert_false(pairs_get(p, 0, 499, &a, &f, &s));
+    assert_true(pairs_get(p, 499, 0, &a, &f, &s)); /* the other side's list was not pruned */
+    pairs_take_back(p, &weak);
+    assert_false(pairs_get(p, 0, 499, &a, &f, &s));
+    assert_false(pairs_get(p, 499, 0, &a, &f, &s));
+    assert_int_equal(pairs_list(p, 0).n, PAIRS_KEEP);
+    assert_true(pairs_list(p, 0).s_sum == (float)fixed_to(10 * PAIRS_KEEP));
+    assert_true(pairs_list(p, 499).s_sum == 0.0F);
+}
+
+static void what_was_pruned_and_came_back_stops_at_0(void **state) {
+    struct pairs *p = *state;
+    const struct pair_add old = {.from = 0, .to = 499, .a = 9, .f = 9, .s = 2};
+    const struct pair_add new = {.from = 0, .to = 499, .a = 5, .f = 3, .s = 7};
+    assert_int_equal(pairs_add(p, &old), ST_OK);
+    for (uint32_t j = 1; j <= PAIRS_KEEP; j++) {
+        const struct pair_add x = {.from = 0, .to = j, .a = 10};
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+    }
+    pairs_prune(p, 0);
+    assert_int_equal(pairs_add(p, &new), ST_OK);
+    pairs_take_back(p, &old);
+    int64_t a = 0;
+    int64_t f = 0;
+    int64_t s = 0;
+    assert_true(pairs_get(p, 0, 499, &a, &f, &s));
+    assert_true(a == 0 && f == 0 && s == 5);
+    assert_true(pairs_get(p, 499, 0, &a, &f, &s)); /* never pruned: exact */
+    assert_true(a == 5 && f == 0 && s == 7);
+    assert_true(pairs_list(p, 0).s_sum == 0x7p-20F);
+}
+
+static void an_entry_goes_when_all_three_sums_are_0(void **state) {
+    struct pairs *p = *state;
+    const struct pair_add x[3] = {
+        {.from = 1, .to = 2, .a = 1}, {.from = 1, .to = 2, .f = 1}, {.from = 1, .to = 2, .s = 1}};
+    for (int last = 0; last < 3; last++) { /* each kept for last */
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(pairs_add(p, &x[k]), ST_OK);
+        }
+        pairs_take_back(p, &x[(last + 1) % 3]);
+        pairs_take_back(p, &x[(last + 2) % 3]);
+        assert_int_equal(pairs_list(p, 1).n, 1);
+        pairs_take_back(p, &x[last]);
+        assert_int_equal(pairs_list(p, 1).n, 0);
+        assert_int_equal(pairs_list(p, 2).n, 0);
+    }
+}
+
+enum { LIVE = 3000 };
+
+struct life {
+    struct pairs *p;
+    struct truth *t;
+    struct rng rng;
+    uint32_t n_items;
+    struct pair_add live[LIVE]; /* a sample of what was added and can be taken back */
+    uint32_t n_live;
+};
+
+static void life_step(struct life *l) {
+    const uint32_t op = rng_below(&l->rng, 1000);
+    if (op < 750) {
+        const struct pair_add x = random_add(&l->rng, l->n_items);
+        assert_int_equal(pairs_add(l->p, &x), ST_OK);
+        truth_add(l->t, &x);
+        l->live[l->n_live < LIVE ? l->n_live++ : rng_below(&l->rng, LIVE)] = x;
+    } else if (op < 998 && l->n_live > 0) {
+        const uint32_t k = rng_below(&l->rng, l->n_live);
+        pairs_take_back(l->p, &l->live[k]);
+        truth_take_back(l->t, &l->live[k]);
+        l->live[k] = l->live[--l->n_live];
+    } else if (op == 998) {
+        const uint32_t i = rng_below(&l->rng, 8); /* where lists are long */
+        pairs_prune(l->p, i);
+        truth_prune(l->t, i);
+    } else {
+        assert_list(l->t, l->p, rng_below(&l->rng, l->n_items));
+    }
+}
+
+static void any_sequence_of_add_take_back_and_prune_agrees_with_a_map(void **state) {
+    (void)state;
+    static struct life l;
+    for (uint64_t seed = 10; seed < 16; seed++) {
+        print_message("seed %llu\n", (unsigned long long)seed);
+        l = (struct life){
+            .t = truth_new(), .rng = {.state = seed}, .n_items = seed % 2 ? ITEMS : 30};
+        assert_int_equal(pairs_new(&l.p), ST_OK);
+        assert_int_equal(pairs_reserve(l.p, ITEMS), ST_OK);
+        for (int step = 0; step < 30000; step++) {
+            life_step(&l);
+        }
+        assert_agrees(l.t, l.p);
+        pairs_free(l.p);
+        free(l.t);
+    }
+}
+
+static void a_failed_allocation_changes_nothing(void **state) {
+    if (!CAN_FAIL) {
+        skip();
+    }
+    struct pairs *p = NULL;
+    fail_after(0);
+    assert_int_equal(pairs_new(&p), ST_NOMEM);
+    fail_after(-1);
+    assert_null(p);
+    p = *state;
+    fail_after(0);
+    assert_int_equal(pairs_reserve(p, 100 * ITEMS), ST_NOMEM);
+    fail_after(-1);
+
+    struct truth *t = truth_new();
+    int failures = 0;
+    for (uint32_t e = 0; e < 40; e++) { /* the lists of 0 and 1 grow together, or one of them */
+        const struct pair_add x[3] = {pairs_weigh(0, 2 + e, 0, 0), pairs_weigh(2 + e, 1, 1, 0),
+                                      pairs_weigh(e % 2, 1 - e % 2, 2, 0)};
+        for (int k = 0; k < 3; k++) {
+            enum status st = ST_NOMEM;
+            for (int n = 0; st; n++) {
+                fail_after(n);
+                st = pairs_add(p, &x[k]);
+                fail_after(-1);
+                assert_true(st == ST_OK || st == ST_NOMEM);
+                failures += st != ST_OK;
+                if (st) {
+                    assert_list(t, p, x[k].from);
+                    assert_list(t, p, x[k].to);
+                }
+            }
+            truth_add(t, &x[k]);
+        }
+    }
+    assert_true(failures > 40);
+    assert_agrees(t, p);
+    free(t);
+}
+
+/* ---- queries, from a raw log -------------------------------------------------------- */
+
+enum { USERS = 25, SHOP = 60, EVENTS = 1500 };
+
+struct log {
+    int n;
+    uint32_t user[EVENTS], item[EVENTS];
+    int64_t ts[EVENTS];
+};
+
+static uint32_t domain_of(uint32_t i) {
+    return i % 2;
+}
+
+/* The last PAIRS_WINDOW events of a user before event `end`, newest first. */
+static int window(const struct log *l, uint32_t user, int end, int out[PAIRS_WINDOW]) {
+    int n = 0;
+    for (int e = end - 1; e >= 0 && n < PAIRS_WINDOW; e--) {
+        if (l->user[e] == user) {
+            out[n++] = e;
+        }
+    }
+    return n;
+}
+
+static void learn(struct pairs *p, const struct log *l, int e) {
+    int last[PAIRS_WINDOW];
+    const int n = window(l, l->user[e], e, last);
+    for (int r = 0; r < n; r++) {
+        const uint32_t j = l->item[last[r]];
+        if (j != l->item[e]) {
+            const struct pair_add x = pairs_weigh(j, l->item[e], r, l->ts[e] - l->ts[last[r]]);
+            assert_int_equal(pairs_add(p, &x), ST_OK);
+        }
+    }
+}
+
+struct sums {
+    double a[SHOP][SHOP]; /* symmetric */
+    double f[SHOP][SHOP]; /* [j][i]: i follows j */
+    double s[SHOP][SHOP];
+    double s_sum[SHOP];
+    double n[SHOP];
+};
+
+/* Straight from the header, in double. */
+static void naive_sums(const struct log *l, struct sums *m) {
+    memset(m, 0, sizeof *m);
+    for (int e = 0; e < l->n; e++) {
+        const uint32_t i = l->item[e];
+        int last[PAIRS_WINDOW];
+        const int n = window(l, l->user[e], e, last);
+        for (int r = 0; r < n; r++) {
+            const uint32_t j = l->item[last[r]];
+            if (j == i) {
+                continue;
+            }
+            double s = exp2(-(double)(l->ts[e] - l->ts[last[r]]) / 86400000.0);
+            s = s < 1e-4 ? 0 : s;
+            m->a[i][j] += pow(.8, r);
+            m->a[j][i] += pow(.8, r);
+            m->f[j][i] += pow(.5, r);
+            m->s[i][j] += s;
+            m->s[j][i] += s;
+            m->s_sum[i] += s;
+            m->s_sum[j] += s;
+        }
+        m->n[i]++;
+    }
+}
+
+struct query {
+    double k1[SHOP], kx[SHOP], k3[SHOP], k4[SHOP];
+};
+
+/* As candidates are found: by walking the lists of the user's last items. */
+static void query_lists(const struct pairs *p, const struct log *l, uint32_t user, int64_t now,
+                        uint32_t target, const double *count, struct query *q) {
+    memset(q, 0, sizeof *q);
+    int last[PAIRS_WINDOW];
+    const int n = window(l, user, l->n, last);
+    for (int r = 0; r < n; r++) {
+        const uint32_t j = l->item[last[r]];
+        const struct pair_list nb = pairs_list(p, j);
+        for (uint32_t x = 0; x < nb.n; x++) {
+            const double k1 = pow(.85, r) * (double)nb.a[x] * pow(count[j] + 5, -.6);
+            const uint32_t i = nb.item[x];
+            q->k1[i] += k1;
+            q->kx[i] += domain_of(j) != target ? k1 : 0;
+            q->k3[i] += pow(.5, r) * (double)nb.f[x] / (count[j] + 2);
+            q->k4[i] += exp2(-(double)(now - l->ts[last[r]]) / 86400000.0) * (double)nb.s[x] /
+                        ((double)nb.s_sum + 2);
+        }
+    }
+}
+
+static void query_naive(const struct sums *m, const struct log *l, uint32_t user, int64_t now,
+                        uint32_t target, struct query *q) {
+    memset(q, 0, sizeof *q);
+    int last[PAIRS_WINDOW];
+    const int n = window(l, user, l->n, last);
+    for (uint32_t i = 0; i < SHOP; i++) {
+        for (int r = 0; r < n; r++) {
+            const uint32_t j = l->item[last[r]];
+            const double k1 = pow(.85, r) * m->a[j][i] * pow(m->n[j] + 5, -.6);
+            q->k1[i] += k1;
+            q->kx[i] += domain_of(j) != target ? k1 : 0;
+            q->k3[i] += pow(.5, r) * m->f[j][i] / (m->n[j] + 2);
+            q->k4[i] +=
+                exp2(-(double)(now - l->ts[last[r]]) / 86400000.0) * m->s[j][i] / (m->s_sum[j] + 2);
+        }
+    }
+}
+
+static void queries_equal_the_formulas_over_the_log(void **state) {
+    struct pairs *p = *state;
+    static struct log l;
+    static struct sums m;
+    struct rng rng = {.state = 7};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    int64_t now = INT64_C(1767225600000);
+    l.n = 0;
+    for (int e = 0; e < EVENTS; e++) {
+        now += (int64_t)(rng_unit(&rng) * (double)DAY / 10);
+        l.user[e] = rng_below(&rng, USERS);
+        l.item[e] = rng_below(&rng, 1 + rng_below(&rng, SHOP));
+        l.ts[e] = now;
+        learn(p, &l, e);
+        l.n = e + 1;
+    }
+    naive_sums(&l, &m);
+    double most = 0;
+    for (uint32_t u = 0; u < USERS; u++) {
+        static struct query got;
+        static struct query want;
+        query_lists(p, &l, u, now, u % 2, m.n, &got);
+        query_naive(&m, &l, u, now, u % 2, &want);
+        for (uint32_t i = 0; i < SHOP; i++) {
+            assert_near(got.k1[i], want.k1[i], 1e-5 * (1 + want.k1[i]));
+            assert_near(got.kx[i], want.kx[i], 1e-5 * (1 + want.kx[i]));
+            assert_near(got.k3[i], want.k3[i], 1e-5 * (1 + want.k3[i]));
+            assert_near(got.k4[i], want.k4[i], 1e-5 * (1 + want.k4[i]));
+            most = fmax(most, want.k1[i] * want.kx[i] * want.k3[i] * want.k4[i]);
+        }
+    }
+    assert_true(most > 1e-4); /* the comparison is not one of zeros */
+}
+
+static void bytes_follow_the_longest_lists(void **state) {
+    struct pairs *p = *state;
+    const size_t empty = pairs_bytes(p);
+    for (uint32_t j = 1; j < ITEMS; j++) {
+        const struct pair_add x = pairs_weigh(0, j, 0, 0);
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+    }
+    /* 40 bytes a neighbour: one list of 499, 499 lists of 1 (room for 8) */
+    assert_true(pairs_bytes(p) >= empty + 499 * 40 + 499 * 40);
+    assert_true(pairs_bytes(p) <= empty + 512 * 40 + 499 * 8 * 40);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(what_was_never_added_is_empty),
+        T(growing_keeps_every_list),
+        T(a_pair_weighs_by_its_place_and_its_age),
+        T(a_session_weight_below_1e_4_is_none),
+        T(a_negative_age_counts_as_none),
+        T(one_pair_lies_in_both_lists_and_f_only_in_the_earlier_ones),
+        T(taking_everything_back_leaves_nothing),
+        T(pruning_keeps_the_150_largest_and_ties_by_index),
+        T(a_list_is_due_beyond_200_neighbours),
+        T(what_was_pruned_is_skipped_when_taken_back),
+        T(what_was_pruned_and_came_back_stops_at_0),
+        T(an_entry_goes_when_all_three_sums_are_0),
+        T(any_sequence_of_add_take_back_and_prune_agrees_with_a_map),
+        T(a_failed_allocation_changes_nothing),
+        T(queries_equal_the_formulas_over_the_log),
+        T(bytes_follow_the_longest_lists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
