@@ -14,7 +14,7 @@ void batch_open(struct batch *b, const struct task_record *now) {
     b->before = *now;
 }
 
-static enum status append(struct batch *b, uint32_t slot, struct user *before) {
+static enum status append(struct batch *b, struct batch_image image) {
     if (b->n_images == b->cap_images) {
         size_t cap = b->cap_images ? 2 * b->cap_images : 64;
         struct batch_image *images = realloc(b->images, cap * sizeof *images);
@@ -24,17 +24,18 @@ static enum status append(struct batch *b, uint32_t slot, struct user *before) {
         b->images = images;
         b->cap_images = cap;
     }
-    b->images[b->n_images++] = (struct batch_image){.before = before, .slot = slot};
+    b->images[b->n_images++] = image;
     return ST_OK;
 }
 
-enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot) {
+enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot,
+                           uint64_t voted_in) {
     struct user *copy = NULL;
     enum status st = user_copy(users_get(users, slot), &copy);
     if (st) {
         return st;
     }
-    st = append(b, slot, copy);
+    st = append(b, (struct batch_image){.before = copy, .voted_in = voted_in, .slot = slot});
     if (st) {
         user_free(copy);
         return st;
@@ -43,19 +44,21 @@ enum status batch_remember(struct batch *b, const struct users *users, uint32_t 
     return ST_OK;
 }
 
-enum status batch_remember_new(struct batch *b, uint32_t slot) {
-    return append(b, slot, NULL);
+enum status batch_remember_new(struct batch *b, uint32_t slot, uint64_t voted_in) {
+    return append(b, (struct batch_image){.voted_in = voted_in, .slot = slot});
 }
 
 size_t batch_bytes(const struct batch *b) {
     return b->image_bytes + b->n_images * sizeof *b->images + delta_bytes(b->delta);
 }
 
-void batch_undo(struct batch *b, struct users *users, struct task_record *record,
-                struct shared *s) {
+void batch_undo(struct batch *b, struct users *users, uint64_t *voted_in,
+                struct task_record *record, struct shared *s) {
     for (size_t k = b->n_images; k-- > 0;) {
-        users_replace(users, b->images[k].slot, b->images[k].before);
-        b->images[k].before = NULL;
+        struct batch_image *image = &b->images[k];
+        users_replace(users, image->slot, image->before);
+        image->before = NULL;
+        voted_in[image->slot] = image->voted_in;
     }
     shared_take_back(s, b->delta);
     *record = b->before;

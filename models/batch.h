@@ -2,8 +2,8 @@
  *
  * batch.h -- what must be remembered until a Kafka commit is known: the undo of one batch.
  *
- * Pre-images of the users a batch touched (NULL: the user did not exist) and of the task
- * record, and the increments of the shared counts.
+ * Pre-images of the users a batch touched (NULL: the user did not exist), of when they voted
+ * last, and of the task record, and the increments of the shared counts.
  *
  * Ownership: owns pre-images and the delta's arrays; their room is kept. Threads: one.
  */
@@ -21,6 +21,7 @@
 
 struct batch_image {
     struct user *before; /* NULL: the slot was empty */
+    uint64_t voted_in;   /* mini-batch of the user's last vote */
     uint32_t slot;
 };
 
@@ -28,6 +29,8 @@ struct batch_image {
 struct task_record {
     struct ranker ranker;
     struct mini_batch mini; /* the mini-batch under way */
+    uint64_t mini_number;   /* its number: who voted in it does not vote again */
+    int64_t taken_ms;       /* largest event time taken; INT64_MIN: none       */
 };
 
 struct batch {
@@ -43,15 +46,16 @@ MUST_CHECK enum status batch_init(struct batch *b);
 /** Opens it: empties it and remembers the task record. */
 void batch_open(struct batch *b, const struct task_record *now);
 /** Remembers a user's block as it is now. @return ST_OK, ST_NOMEM (nothing changed) */
-MUST_CHECK enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot);
+MUST_CHECK enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot,
+                                      uint64_t voted_in);
 /** Remembers that the slot was empty before the batch. @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status batch_remember_new(struct batch *b, uint32_t slot);
-/** Bytes held. */
+MUST_CHECK enum status batch_remember_new(struct batch *b, uint32_t slot, uint64_t voted_in);
+/** Bytes of what it remembers: the smallest when it has just been opened. */
 size_t batch_bytes(const struct batch *b);
-/** Puts every user and the task record back and takes the counts out of the shared model;
- *  the batch is empty afterwards. */
-void batch_undo(struct batch *b, struct users *users, struct task_record *record,
-                struct shared *s);
+/** Puts every user and vote and the task record back and takes the counts out of the shared
+ *  model; the batch is empty afterwards. @param voted_in  (slots,) */
+void batch_undo(struct batch *b, struct users *users, uint64_t *voted_in,
+                struct task_record *record, struct shared *s);
 /** Forgets what undo would need. */
 void batch_drop(struct batch *b);
 /** Frees everything. */

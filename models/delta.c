@@ -26,6 +26,7 @@ void delta_free(struct delta *d) {
 
 void delta_clear(struct delta *d) {
     d->n_takes = d->n_pairs = d->n_contexts = d->n_obs = 0;
+    d->n_events = 0;
 }
 
 /* Room for `more` elements behind `n`; doubles. */
@@ -94,6 +95,6 @@ void delta_move_obs(struct delta *d, int64_t halvings) {
 }
 
 size_t delta_bytes(const struct delta *d) {
-    return sizeof *d + d->cap_takes * sizeof *d->takes + d->cap_pairs * sizeof *d->pairs +
-           d->cap_contexts * sizeof *d->contexts + d->cap_obs * sizeof *d->obs;
+    return sizeof *d + d->n_takes * sizeof *d->takes + d->n_pairs * sizeof *d->pairs +
+           d->n_contexts * sizeof *d->contexts + d->n_obs * sizeof *d->obs;
 }

@@ -47,6 +47,7 @@ struct delta {
     struct delta_obs *obs;
     size_t n_takes, n_pairs, n_contexts, n_obs;
     size_t cap_takes, cap_pairs, cap_contexts, cap_obs;
+    uint64_t n_events; /* events learned: steps of the obs clock */
 };
 
 /* Plain value, part of the task record. */
@@ -72,7 +73,7 @@ MUST_CHECK enum status delta_reserve_line(struct delta *d);
 void delta_move_clock(struct delta *d, int clock, int64_t halvings);
 void delta_move_obs(struct delta *d, int64_t halvings);
 
-/** Bytes held. */
+/** Bytes of what it notes: it may hold more, room that delta_clear() has kept. */
 size_t delta_bytes(const struct delta *d);
 
 #endif

@@ -13,12 +13,18 @@
  * -> features, segment, vote -> mini-batch closed after a fixed number of events of the task
  * (shared_apply: the loop-back log), where the ranker also takes its averaging step.
  *
+ * An item that is reported (ACTION_REPORT) is hidden from the user, also where repeats are
+ * allowed; the report teaches no counts and is not part of the history. Views, likes, shares
+ * and comments teach as everything else does, but do not consume.
+ *
  * Late events (ts before the largest taken): ranked and paired with the history entries of
  * ts <= their own; older than late_max or than the oldest kept entry: features and consumed
  * sets only.
  *
  * Undo: a batch is what is committed at once (learner_seal). At most LEARNER_BATCHES wait;
- * each keeps pre-images of the users it touched, of the ranker, and its deltas.
+ * each keeps pre-images of the users it touched, of the ranker, and its deltas. What undo
+ * leaves is said in shared.h: S, centroids, averages that other tasks took part in, minima
+ * and maxima, the recent items.
  *
  * Ownership: owns everything inside. Threads: one.
  */
@@ -39,15 +45,15 @@
 
 enum {
     LEARNER_TASKS_MAX = 1024,
-    LEARNER_BATCHES = 3,  /* the open one and two sealed */
+    LEARNER_BATCHES = 3, /* the open one and two sealed */
     LEARNER_NEGATIVES = 64,
 };
 
 struct learner_params {
     uint32_t n_domains;
-    bool repeats[DOMAINS_MAX]; /* policy per domain                                   */
-    uint32_t mini_batch;       /* events, >= 1                                        */
-    int64_t late_max_ms;       /* >= 0                                                */
+    bool repeats[DOMAINS_MAX];   /* policy per domain                                   */
+    uint32_t mini_batch;         /* events, >= 1                                        */
+    int64_t late_max_ms;         /* >= 0                                                */
     uint32_t prequential_sample; /* 1 event in N is tested; 0: none                   */
     uint32_t prequential_window; /* lines of the rolling recall                       */
     uint64_t seed;
@@ -76,27 +82,30 @@ const struct ranker *learner_ranker(const struct learner *l, uint32_t task);
 struct learner_effect {
     uint32_t user;  /* slot in learner_users()                        */
     bool duplicate; /* the event id was known: nothing was learned    */
-    bool late;      /* ts before the largest taken                    */
+    bool late;      /* ts before the largest taken and not undone     */
     bool too_late;  /* features and consumed sets only                */
 };
 
 /** Learns one event of an open task. Lines are sorted in place.
- *  @return ST_OK; ST_INVALID (domain, no lines, ids); ST_NOMEM: the event may be learned in
- *  part: undo the batch */
+ *  @return ST_OK; ST_INVALID (no such task; domain, action, lines, ids, |ts| >= 2^47, quantity
+ *  or amount; an item hash that another domain has): nothing changed; ST_NOMEM or ST_RANGE
+ *  (2^31 items or users): the event may be learned in part: undo the batch */
 MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                                      struct learner_effect *effect);
 
-/** Largest event time taken by any task; INT64_MIN before the first. */
+/** Largest event time taken by any task; INT64_MIN before the first. It is a clock: it never
+ *  steps back, also not by undo (which lateness does: events come again and are not late). */
 int64_t learner_stream_ms(const struct learner *l);
 
 /* ---- lists ------------------------------------------------------------------------- */
 
 /** The top n (1..LIST_MAX) of a user for a target at time now_ms. n come back when n exist
  *  (not consumed, in no-repeat domains). @return ST_OK, ST_NOT_FOUND (no such user), ST_NOMEM */
-MUST_CHECK enum status learner_rank(struct learner *l, uint32_t task, uint32_t user,
-                                    uint8_t target, int64_t now_ms, uint32_t n, struct list *out);
+MUST_CHECK enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
+                                    int64_t now_ms, uint32_t n, struct list *out);
 
-/** What to show somebody unknown: the top n by 7-day popularity, not personalised. */
+/** What to show somebody unknown: the top n (at most LIST_MAX) by 7-day popularity, not
+ *  personalised; score: lg of the share, -16 at least. Empty for a domain that does not exist. */
 void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out);
 
 /* ---- batches: seal, commit, undo ---------------------------------------------------- */
@@ -104,7 +113,7 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
 /** Seals the open batch of a task and opens the next.
  *  @return ST_OK, ST_AGAIN (LEARNER_BATCHES - 1 are waiting), ST_NOMEM */
 MUST_CHECK enum status learner_seal(struct learner *l, uint32_t task);
-/** Users touched, and bytes held, by the open batch: reasons to seal early. */
+/** Users touched, and bytes noted, by the open batch: reasons to seal early. */
 size_t learner_batch_users(const struct learner *l, uint32_t task);
 size_t learner_batch_bytes(const struct learner *l, uint32_t task);
 /** The oldest sealed batch is known to be committed: its undo goes. */

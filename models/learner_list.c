@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * learner_list.c -- see learner.h: ranked lists, their reasons, and the prequential test. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "learner_state.h"
 #include "mix.h"
+
+static const float LG_SHARE_LEAST = -16.0F;
 
 enum { TEST_TOP = 10, SEVEN_DAYS = 1 /* the clock of the fallback and of the baseline */ };
 
@@ -52,9 +55,12 @@ static uint32_t rank_block(const struct shared *s, const struct ranker *ranker,
     ranker_scores(ranker, b->x, b->stride, b->n, scores);
     struct ranked rough[LIST_MAX + SPARE];
     uint32_t n = 0;
+    const uint64_t *hashes = items_hashes(s->items);
     for (uint32_t c = 0; c < b->n; c++) {
-        struct ranked r = {scores[c], c, items_hash(s->items, b->item[c])};
-        n = insert_ranked(rough, n, max + SPARE, r);
+        if (n < max + SPARE || scores[c] >= rough[n - 1].score) { /* most are not */
+            struct ranked r = {scores[c], c, hashes[b->item[c]]};
+            n = insert_ranked(rough, n, max + SPARE, r);
+        }
     }
     uint32_t kept = 0;
     for (uint32_t k = 0; k < n; k++) {
@@ -101,8 +107,8 @@ static enum reason why(const struct ranker *ranker, const struct features_block 
 enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
                          int64_t now_ms, uint32_t n, struct list *out) {
     const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
-    if (!t || target >= l->params.n_domains || n < 1 || n > LIST_MAX ||
-        user >= users_n(t->users) || !users_get(t->users, user)) {
+    if (!t || target >= l->params.n_domains || n < 1 || n > LIST_MAX || user >= users_n(t->users) ||
+        !users_get(t->users, user)) {
         return ST_NOT_FOUND;
     }
     const struct user *u = users_get(t->users, user);
@@ -132,10 +138,11 @@ enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_
 
 void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out) {
     const struct shared *s = l->shared;
-    const uint32_t n_items = items_n_of(s->items, target);
+    const uint32_t n_items = target < l->params.n_domains ? items_n_of(s->items, target) : 0;
     struct ranked top[LIST_MAX];
     uint32_t kept = 0;
-    for (uint32_t k = 0; k < n_items; k++) {
+    n = n < LIST_MAX ? n : LIST_MAX;
+    for (uint32_t k = 0; n > 0 && k < n_items; k++) {
         const uint32_t i = items_of(s->items, target, k);
         const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
         struct ranked r = {hot->lg[SEVEN_DAYS], i, items_hash(s->items, i)};
@@ -144,10 +151,10 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
     out->n = kept;
     out->personalised = false;
     out->segment = -1;
-    const float lg_sum = popularity_lg_sum(s->popularity, target, SEVEN_DAYS);
     for (uint32_t k = 0; k < kept; k++) {
+        const float share = top[k].score - popularity_lg_sum(s->popularity, target, SEVEN_DAYS);
         out->items[k] = (struct list_item){
-            .item = top[k].at, .score = top[k].score - lg_sum, .reason = REASON_POPULAR};
+            .item = top[k].at, .score = fmaxf(share, LG_SHARE_LEAST), .reason = REASON_POPULAR};
     }
 }
 
@@ -161,23 +168,43 @@ uint64_t learner_list_digest(const struct learner *l, const struct list *list) {
 
 /* ---- prequential --------------------------------------------------------------------------- */
 
+/* Does item j stand before item i for this user, by (7-day count, hash)? */
+static bool more_popular(const struct shared *s, const struct candidates_view *v, uint32_t j,
+                         uint32_t i) {
+    const int64_t c = popularity_count(s->popularity, j, SEVEN_DAYS);
+    const int64_t d = popularity_count(s->popularity, i, SEVEN_DAYS);
+    const bool ahead = c > d || (c == d && v->hashes[j] < v->hashes[i]);
+    return ahead && !user_consumed(v->user, v->domain, j, v->hashes);
+}
+
+/* Is every item that stands before this one on the top list, or may some be missing? */
+static bool list_decides(const struct shared *s, const uint32_t *list, uint32_t n, uint32_t item) {
+    const int64_t count = popularity_count(s->popularity, item, SEVEN_DAYS);
+    bool decides = n < POP_TOP;
+    for (uint32_t k = 0; k < n && !decides; k++) {
+        decides = popularity_count(s->popularity, list[k], SEVEN_DAYS) < count;
+    }
+    return decides;
+}
+
 /* Is the item among the ten most popular of the last days that the user did not consume? */
 static bool popular_hit(const struct learner *l, const struct candidates_view *v, uint32_t item) {
     const struct shared *s = l->shared;
-    const int64_t count = popularity_count(s->popularity, item, SEVEN_DAYS);
-    const uint64_t hash = items_hash(s->items, item);
-    if (count <= 0) {
+    if (popularity_count(s->popularity, item, SEVEN_DAYS) <= 0) {
         return false;
     }
     const uint32_t *list = NULL;
     const uint32_t n = popularity_top(s->popularity, v->domain, SEVEN_DAYS, &list);
     uint32_t before = 0;
     for (uint32_t k = 0; k < n && before < TEST_TOP; k++) {
-        const int64_t c = popularity_count(s->popularity, list[k], SEVEN_DAYS);
-        const bool ahead = c > count || (c == count && items_hash(s->items, list[k]) < hash);
-        if (ahead && (v->repeats || !user_consumed(v->user, v->domain, list[k], v->hashes))) {
-            before++;
-        }
+        before += more_popular(s, v, list[k], item);
+    }
+    if (before == TEST_TOP || list_decides(s, list, n, item)) {
+        return before < TEST_TOP;
+    }
+    before = 0; /* rare: somebody who consumed most of the list */
+    for (uint32_t k = 0; k < items_n_of(s->items, v->domain) && before < TEST_TOP; k++) {
+        before += more_popular(s, v, items_of(s->items, v->domain, k), item);
     }
     return before < TEST_TOP;
 }
@@ -198,7 +225,7 @@ static void test_lines(struct learner *l, const struct event *e, const struct ca
         const uint32_t item = items_find(l->shared->items, e->lines[k].item);
         const bool known =
             item != ITEM_NONE && popularity_hot(l->shared->popularity)[item].count > 0;
-        if (known && !v->repeats && user_consumed(v->user, v->domain, item, v->hashes)) {
+        if (item != ITEM_NONE && user_consumed(v->user, v->domain, item, v->hashes)) {
             continue; /* the protocol tests what may be recommended */
         }
         prequential_add(l->prequential, e->domain, known && model_hit(top, n, b, item),

@@ -74,20 +74,15 @@ static enum status reserve_for(struct shared *s, uint32_t n) {
 
 enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain, const char *id,
                           size_t id_len, uint32_t *out) {
-    uint32_t i = items_find(s->items, hash);
-    if (i == ITEM_NONE) {
-        enum status st = items_intern(s->items, hash, domain, id, id_len, &i);
-        if (st) {
-            return st;
-        }
+    uint32_t i = ITEM_NONE;
+    enum status st = items_intern(s->items, hash, domain, id, id_len, &i);
+    if (!st) { /* also when it was known: an earlier call may have failed between the parts */
+        st = reserve_for(s, items_n(s->items));
     }
-    /* also when found: an earlier call may have failed between the parts */
-    enum status st = reserve_for(s, items_n(s->items));
-    if (st) {
-        return st;
+    if (!st) {
+        *out = i;
     }
-    *out = i;
-    return ST_OK;
+    return st;
 }
 
 void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
@@ -152,6 +147,11 @@ void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t ob
     }
     popularity_obs_add(s->popularity, item, obs, exp);
     d->obs[d->n_obs++] = (struct delta_obs){.obs = obs, .exp = exp, .item = item};
+}
+
+void shared_add_event(struct shared *s, struct delta *d) {
+    s->n_events++;
+    d->n_events++;
 }
 
 void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x) {
@@ -231,6 +231,7 @@ void shared_take_back(struct shared *s, const struct delta *d) {
     for (size_t k = d->n_obs; k-- > 0;) {
         popularity_obs_add(s->popularity, d->obs[k].item, -d->obs[k].obs, -d->obs[k].exp);
     }
+    s->n_events -= d->n_events;
 }
 
 size_t shared_bytes(const struct shared *s) {

@@ -13,7 +13,8 @@
  * issue replaces it by the topic crossrec-model; who calls what stays.
  *
  * Taking back (undo of a batch that was not committed): counts are exact again; S, centroids
- * and the ranker average keep what they saw, because they are means, not counts.
+ * and the ranker average keep what they saw, because they are means, not counts; so do minima
+ * and maxima (first and last seen) and the list of recent items.
  *
  * Ownership: owns all parts. Threads: one. Replay: a function of the calls.
  */
@@ -45,12 +46,12 @@ struct shared {
     struct factors *factors;
     struct segments *segments;
     uint32_t n_domains;
-    uint64_t log_end;  /* records in the loop-back log: deltas and controls */
-    uint64_t n_events; /* events learned by all tasks, for the obs clock    */
+    uint64_t log_end;      /* records in the loop-back log: deltas and controls */
+    uint64_t n_events;     /* events learned by all tasks, for the obs clock    */
     uint64_t obs_landmark; /* event number that obs and exp are relative to */
-    uint32_t *due;     /* items whose neighbour lists wait for pruning, (n_due,) */
+    uint32_t *due;         /* items whose neighbour lists wait for pruning, (n_due,) */
     size_t n_due, cap_due;
-    float *points;     /* votes collected for seeding, (n_points, dims)     */
+    float *points; /* votes collected for seeding, (n_points, dims)     */
     uint32_t n_points, seed_points, dims;
 };
 
@@ -75,6 +76,8 @@ MUST_CHECK enum status shared_add_pair(struct shared *s, struct delta *d,
 void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
                         const float *p, bool first);
 void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t obs, int64_t exp);
+/** One event was learned: the obs clock moves on. */
+void shared_add_event(struct shared *s, struct delta *d);
 /** A vote for segmentation, x (dims,); also collected while seeds are awaited. */
 void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x);
 

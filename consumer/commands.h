@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commands.h -- the commands of the program; one file each, wired into one table by main.c.
+ */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "cli.h"
+
+extern const struct command command_run;    /* run.c    */
+extern const struct command command_check;  /* check.c  */
+extern const struct command command_replay; /* replay.c */
+extern const struct command command_demo;   /* demo.c   */
+
+#endif

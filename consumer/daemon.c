@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * daemon.c -- see daemon.h. */
+#include "daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http.h"
+#include "intake.h"
+#include "kafka.h"
+#include "log.h"
+#include "metrics.h"
+#include "redis.h"
+#include "schemas.h"
+#include "task.h"
+#include "version.h"
+
+struct daemon {
+    const struct config *cfg;
+    struct schemas *schemas;
+    struct redis *redis;
+    struct kafka_producer *producer;
+    struct kafka_consumer *consumer;
+    struct instance *instance;
+    struct http *http;
+};
+
+/* ---- metrics' labels ---------------------------------------------------------------------- */
+
+static const char *domain_name(const struct config *cfg, size_t k) {
+    return cfg->domains[k].name;
+}
+
+static const char *topic_name(const struct config *cfg, size_t k) {
+    return cfg->topics[k].name;
+}
+
+static const char *reason_name(const struct config *cfg, size_t k) {
+    (void)cfg;
+    return intake_reason_code((enum intake_reason)k);
+}
+
+static const char *state_name(const struct config *cfg, size_t k) {
+    (void)cfg;
+    return task_state_str((enum task_state)k);
+}
+
+static const char *commit_name(const struct config *cfg, size_t k) {
+    static const char *const names[] = {"ok", "lost", "retried"};
+    (void)cfg;
+    return names[k];
+}
+
+static const char *version_name(const struct config *cfg, size_t k) {
+    (void)cfg;
+    (void)k;
+    return CROSSREC_VERSION;
+}
+
+enum status daemon_label_metrics(const struct config *cfg) {
+    static const enum metric by_domain[] = {M_LINES,     M_ITEMS,      M_RANKED,   M_PUBLISHED,
+                                            M_UNCHANGED, M_TESTED,     M_HITS_MODEL, M_HITS_POP,
+                                            M_RECALL_MODEL, M_RECALL_POP};
+    static const enum metric by_topic[] = {M_EVENTS, M_RECORDS,         M_DUPLICATES,
+                                           M_LATE,   M_WRONG_PARTITION, M_LAG};
+    const struct {
+        const enum metric *metrics;
+        size_t n_metrics, n;
+        const char *(*name)(const struct config *cfg, size_t k);
+    } groups[] = {
+        {by_domain, sizeof by_domain / sizeof *by_domain, cfg->n_domains, domain_name},
+        {by_topic, sizeof by_topic / sizeof *by_topic, cfg->n_topics, topic_name},
+        {(const enum metric[]){M_DEAD_LETTERS}, 1, INTAKE_REASONS, reason_name},
+        {(const enum metric[]){M_TASKS}, 1, TASK_STATES, state_name},
+        {(const enum metric[]){M_COMMITS}, 1, 3, commit_name},
+        {(const enum metric[]){M_BUILD}, 1, 1, version_name},
+    };
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        const char *names[METRIC_LABELS_MAX];
+        for (size_t k = 0; k < groups[g].n; k++) {
+            names[k] = groups[g].name(cfg, k);
+        }
+        for (size_t m = 0; m < groups[g].n_metrics; m++) {
+            enum status st = metrics_label(groups[g].metrics[m], names, groups[g].n);
+            if (st) {
+                return st;
+            }
+        }
+    }
+    metric_set(M_BUILD, 0, 1.0);
+    return ST_OK;
+}
+
+/* ---- admin ---------------------------------------------------------------------------------- */
+
+static bool is_ready(void *ctx, char *why, size_t len) {
+    struct daemon *d = ctx;
+    if (kafka_consumer_problem(d->consumer, why, len)) {
+        return false;
+    }
+    return instance_ready(d->instance, why, len);
+}
+
+static bool is_live(void *ctx, char *why, size_t len) {
+    struct daemon *d = ctx;
+    return instance_live(d->instance, why, len);
+}
+
+/* ---- life cycle ------------------------------------------------------------------------------- */
+
+static enum status open_all(struct daemon *d, char *err) {
+    const struct config *cfg = d->cfg;
+    enum status st = daemon_label_metrics(cfg);
+    if (!st) {
+        st = schemas_load(cfg->schemas_dir, &d->schemas, err, CONFIG_ERROR_MAX);
+    }
+    if (!st) {
+        const struct redis_params redis = {.address = cfg->redis_address,
+                                           .user = cfg->redis_user,
+                                           .password = cfg->redis_password,
+                                           .timeout_ms = cfg->redis_timeout_ms};
+        st = redis_new(&redis, &d->redis, err, CONFIG_ERROR_MAX);
+    }
+    if (!st) {
+        st = instance_new(cfg, d->schemas, &d->instance);
+    }
+    if (!st) {
+        st = kafka_producer_new(cfg, &d->producer, err);
+    }
+    if (!st) {
+        const struct rebalance_ops rebalance = instance_rebalance(d->instance);
+        st = kafka_consumer_new(cfg, &rebalance, &d->consumer, err);
+    }
+    if (!st && strcmp(cfg->http_address, "off") != 0) {
+        const struct http_ops ops = {.ready = is_ready, .live = is_live, .ctx = d};
+        st = http_start(cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
+    }
+    return st;
+}
+
+enum status daemon_new(const struct config *cfg, struct daemon **out, char *err) {
+    struct daemon *d = calloc(1, sizeof *d);
+    if (!d) {
+        snprintf(err, CONFIG_ERROR_MAX, "out of memory");
+        return ST_NOMEM;
+    }
+    d->cfg = cfg;
+    err[0] = '\0';
+    enum status st = open_all(d, err);
+    if (st) {
+        if (err[0] == '\0') {
+            snprintf(err, CONFIG_ERROR_MAX, "cannot start: %s", status_str(st));
+        }
+        daemon_free(d);
+        return st;
+    }
+    *out = d;
+    return ST_OK;
+}
+
+enum status daemon_run(struct daemon *d, char *err) {
+    const struct instance_ports ports = {.source = kafka_source(d->consumer),
+                                         .letterbox = kafka_letterbox(d->producer),
+                                         .store = redis_store(d->redis)};
+    LOG_INFO("started", LOG_STR("version", CROSSREC_VERSION), LOG_STR("group", d->cfg->group),
+             LOG_STR("instance", d->cfg->instance_id), LOG_STR("redis", d->cfg->redis_address),
+             LOG_INT("http_port", daemon_http_port(d)),
+             LOG_STR("state", "memory: read again from the earliest retained offset"));
+    enum status st = instance_run(d->instance, &ports, err);
+    http_stop(d->http);
+    d->http = NULL;
+    kafka_consumer_free(d->consumer); /* leaves the group; revocation is served in here */
+    d->consumer = NULL;
+    LOG_INFO("stopped", LOG_STR("how", st ? err : "in order"));
+    return st;
+}
+
+void daemon_stop(struct daemon *d) {
+    instance_stop(d->instance);
+}
+
+struct instance *daemon_instance(struct daemon *d) {
+    return d->instance;
+}
+
+uint16_t daemon_http_port(const struct daemon *d) {
+    return d->http ? http_port(d->http) : 0;
+}
+
+void daemon_free(struct daemon *d) {
+    if (!d) {
+        return;
+    }
+    http_stop(d->http);
+    kafka_consumer_free(d->consumer);
+    instance_free(d->instance); /* its threads use what is freed below */
+    kafka_producer_free(d->producer);
+    redis_free(d->redis);
+    schemas_free(d->schemas);
+    free(d);
+}

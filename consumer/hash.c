@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hash.c -- see hash.h. */
+#include "hash.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "config.h"
+#include "event.h"
+
+static const unsigned char KEY[crypto_shorthash_KEYBYTES] = {
+    'c', 'r', 'o', 's', 's', 'r', 'e', 'c', ' ', 'n', 'a', 'm', 'e', 's', ' ', '1'};
+
+static uint64_t siphash(const void *bytes, size_t len) {
+    unsigned char out[crypto_shorthash_BYTES];
+    crypto_shorthash(out, bytes, len, KEY);
+    uint64_t h = 0;
+    for (size_t k = 0; k < sizeof out; k++) { /* little endian, whatever the machine is */
+        h |= (uint64_t)out[k] << (8 * k);
+    }
+    return h;
+}
+
+uint64_t hash_id(const char *id, size_t len) {
+    return siphash(id, len);
+}
+
+uint64_t hash_item(const char *domain, const char *id, size_t len) {
+    char buf[CONFIG_NAME_MAX + 1 + ID_LEN_MAX];
+    const size_t n = strlen(domain);
+    memcpy(buf, domain, n + 1);
+    memcpy(buf + n + 1, id, len);
+    return siphash(buf, n + 1 + len);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hash.h -- durable 64-bit names of users, items and events: SipHash-2-4 (libsodium).
+ *
+ * Aumasson, Bernstein: SipHash: a fast short-input PRF, INDOCRYPT 2012. The key is a public
+ * constant: these are names, not secrets (pseudonyms are made otherwise), and they must be
+ * the same on every instance and after every restart. At 10^9 ids the chance that any
+ * two collide is about 3 %.
+ *
+ * Threads: any.
+ */
+#ifndef HASH_H
+#define HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Hash of a user id or an event id. */
+uint64_t hash_id(const char *id, size_t len);
+
+/** Hash of an item: of `domain`, a zero byte, and the id (len <= ID_LEN_MAX). */
+uint64_t hash_item(const char *domain, const char *id, size_t len);
+
+#endif

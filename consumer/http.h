@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http.h -- the admin endpoint (libmicrohttpd): /livez, /readyz, /metrics.
+ *
+ *     GET /livez    200 "ok" while the process runs and `live` says so, else 503 + why
+ *     GET /readyz   200 "ok", or 503 with the reason in a line
+ *     GET /metrics  text/plain; version=0.0.4
+ *     GET /         a line per route; anything else 404; other methods 405
+ *
+ * Loopback by default. Runs on a thread of libmicrohttpd's own; sees published counters
+ * and copies only. HEAD is answered like GET without a body.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+/* What the endpoint may ask. Called on its thread; must not block. */
+struct http_ops {
+    /** True if ready; else writes a reason of at most len bytes into why. */
+    bool (*ready)(void *ctx, char *why, size_t len);
+    bool (*live)(void *ctx, char *why, size_t len);
+    void *ctx;
+};
+
+struct http; /* opaque */
+
+/**
+ * @param address  "host:port" (port 0: any free one), "[v6]:port"
+ * @param err      out, `err_len` bytes: what is wrong and what to type
+ * @return ST_OK, ST_INVALID (address), ST_IO (in use, ...), ST_NOMEM
+ */
+MUST_CHECK enum status http_start(const char *address, const struct http_ops *ops,
+                                  struct http **out, char *err, size_t err_len);
+/** The port it listens on. */
+uint16_t http_port(const struct http *h);
+/** Stops and frees. NULL is allowed. */
+void http_stop(struct http *h);
+
+#endif

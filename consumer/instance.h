@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * instance.h -- one process's share of the work: the learner's thread, start to end.
+ *
+ *     poll -> intake -> merge -> learn -> dirty users -> publish round -> rec queue
+ *                                     \-> seal -> committer
+ *
+ * instance_run() is the loop of the learner's thread; it owns all state. Work longer than
+ * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
+ * the time. The publisher and the committer run on threads of their own; the admin thread
+ * reads metrics and instance_ready() only.
+ *
+ * State lives in memory here (`state = memory`): at the first assignment every task is read from
+ * the earliest retained offset, whatever the group committed. Committed offsets say up to
+ * where dead letters were sent, so that none is sent twice.
+ *
+ * Ownership: owns learner, merge, tasks, publisher, committer; the ports are borrowed.
+ */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "learner.h"
+#include "ports.h"
+#include "schemas.h"
+#include "status.h"
+
+struct instance; /* opaque */
+
+/** Everything an instance needs of the world; must outlive it. */
+struct instance_ports {
+    struct source source;
+    struct letterbox letterbox;
+    struct store store;
+};
+
+/** @return ST_OK, ST_INVALID, ST_NOMEM */
+MUST_CHECK enum status instance_new(const struct config *cfg, const struct schemas *schemas,
+                                    struct instance **out);
+void instance_free(struct instance *in);
+
+/** To be given to the source before it is polled: assignments arrive here. */
+struct rebalance_ops instance_rebalance(struct instance *in);
+
+/**
+ * Runs until instance_stop() or a fatal error: starts publisher and committer, loops, and at
+ * the end drains: dirty users are published and batches committed, for at most 10 s.
+ * The caller closes the source afterwards: revocation is served by instance_rebalance().
+ *
+ * @param err  out, CONFIG_ERROR_MAX bytes: why it ended, for anything but ST_OK
+ * @return ST_OK (stopped), ST_INVALID (the topics' partitions are no whole tasks, ...),
+ *         ST_NOMEM, ST_IO
+ */
+MUST_CHECK enum status instance_run(struct instance *in, const struct instance_ports *ports,
+                                    char *err);
+
+/** Asks the loop to end. Any thread, signal handlers too. */
+void instance_stop(struct instance *in);
+/** Asks for a refresh sweep: everyone whose rec lives is ranked again. Any thread, signals. */
+void instance_refresh(struct instance *in);
+
+/** True if caught up and connected; else the reason. Any thread. */
+bool instance_ready(const struct instance *in, char *why, size_t len);
+/** True unless the learner's loop has not come round for 60 s. Any thread. */
+bool instance_live(const struct instance *in, char *why, size_t len);
+/** Refresh sweeps completed since the start; true if nothing waits to be learned or
+ *  published. Any thread; for tests and the demo. */
+uint64_t instance_sweeps(const struct instance *in);
+bool instance_settled(const struct instance *in);
+
+/** The parameters of a learner for a configuration: what run, and any comparison, must share. */
+struct learner_params instance_learner_params(const struct config *cfg);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * instance_publish.c -- publish rounds, sweeps, fallback and info; see instance_state.h. */
+#include <string.h>
+
+#include "instance_state.h"
+#include "log.h"
+#include "metrics.h"
+
+enum {
+    CARDS_MS = 5000, /* fallback and info are looked at this often */
+    USERS_PER_LOOK = 16,
+    SWEEP_SHARE = 5, /* sweeps get at most one part in five of the time */
+};
+
+/* ---- one user ------------------------------------------------------------------------------ */
+
+static void fill_items(const struct instance *in, struct rec *r, const struct list *list) {
+    const struct items *items = learner_shared(in->learner)->items;
+    r->n = (uint16_t)list->n;
+    for (uint32_t k = 0; k < list->n; k++) {
+        size_t len = 0;
+        r->items[k].id = items_id(items, list->items[k].item, &len);
+        r->items[k].id_len = (uint16_t)len;
+        r->items[k].score = list->items[k].score;
+        r->items[k].reason = (uint8_t)list->items[k].reason;
+    }
+}
+
+static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kind kind,
+                             uint8_t target) {
+    struct rec *r = publisher_reserve(in->publisher);
+    r->kind = (uint8_t)kind;
+    r->task = (int32_t)pl->task.p;
+    r->target = target;
+    r->epoch = pl->task.epoch;
+    r->seq = ++pl->task.seq;
+    r->ts_ms = instance_clock_ms(in);
+    r->record_ms = 0;
+    r->user_id_len = 0;
+    r->n = 0;
+    r->segment = -1;
+    r->personalised = false;
+    return r;
+}
+
+static void name_user(struct rec *r, const struct user *u, uint32_t slot) {
+    size_t len = 0;
+    const char *id = user_id(u, &len);
+    r->user_slot = slot;
+    r->user_id_len = (uint16_t)len;
+    memcpy(r->user_id, id, len);
+}
+
+/* Ranks one list and hands it over if a reader would see a difference. */
+static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
+                        int64_t record_ms) {
+    const uint8_t target = in->targets[k];
+    struct list *list = &in->list;
+    if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
+                     (uint32_t)in->cfg->list_n, list) != ST_OK) {
+        return; /* taken back meanwhile */
+    }
+    metric_add(M_RANKED, target, 1);
+    struct publish_written *w = publish_written(pl->publish, slot, k);
+    const uint64_t digest = learner_list_digest(in->learner, list) | 1; /* 0: none */
+    const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
+    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
+    if (digest != w->digest) {
+        struct rec *r = start_rec(in, pl, REC_LIST, target);
+        name_user(r, u, slot);
+        r->record_ms = record_ms;
+        r->personalised = list->personalised;
+        r->segment = list->segment;
+        fill_items(in, r, list);
+        publisher_push(in->publisher);
+    } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
+        struct rec *r = start_rec(in, pl, REC_TOUCH, target);
+        name_user(r, u, slot);
+        publisher_push(in->publisher);
+    } else {
+        metric_add(M_UNCHANGED, target, 1);
+        return;
+    }
+    *w = (struct publish_written){.digest = digest, .at_s = now_s};
+}
+
+static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int64_t record_ms) {
+    for (uint32_t k = 0; k < in->n_targets; k++) {
+        rank_target(in, pl, slot, k, record_ms);
+    }
+}
+
+/* ---- what is not a user's -------------------------------------------------------------------- */
+
+static void publish_cards(struct instance *in, struct place *pl) {
+    const struct segments *segments = learner_shared(in->learner)->segments;
+    const int n_segments = segments_ready(segments) ? (int)in->cfg->segments_k : 0;
+    for (uint32_t k = 0; k < in->n_targets; k++) {
+        const uint8_t target = in->targets[k];
+        if (publisher_room(in->publisher) < 2) {
+            return;
+        }
+        if (in->info_segments != n_segments) {
+            struct rec *r = start_rec(in, pl, REC_INFO, target);
+            r->segment = n_segments;
+            r->partitions = in->n_places;
+            r->n = (uint16_t)in->cfg->list_n;
+            publisher_push(in->publisher);
+        }
+        learner_fallback(in->learner, target, (uint32_t)in->cfg->list_n, &in->list);
+        const uint64_t digest = learner_list_digest(in->learner, &in->list) | 1;
+        if (digest != in->fallback_digest[target]) {
+            struct rec *r = start_rec(in, pl, REC_FALLBACK, target);
+            fill_items(in, r, &in->list);
+            publisher_push(in->publisher);
+            in->fallback_digest[target] = digest;
+        }
+    }
+    in->info_segments = n_segments;
+}
+
+/* Says how far every rec has been written, when nothing of the task waits any more. */
+static void announce(struct instance *in, struct place *pl) {
+    struct task *t = &pl->task;
+    if (publish_dirty(pl->publish) > 0 || publisher_room(in->publisher) == 0 ||
+        memcmp(pl->announced, t->next, sizeof t->next) == 0) {
+        return;
+    }
+    struct rec *r = start_rec(in, pl, REC_PUBLISHED, 0);
+    r->ts_ms = learner_stream_ms(in->learner);
+    memcpy(r->offsets, t->next, sizeof r->offsets);
+    publisher_push(in->publisher);
+    memcpy(pl->announced, t->next, sizeof t->next);
+}
+
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+static void judge_catching_up(struct instance *in, struct place *pl) {
+    struct task *t = &pl->task;
+    if (instance_at_end(in, pl)) {
+        t->catching_up = false;
+        return;
+    }
+    if (t->record_ms < 0) {
+        return; /* nothing learned yet: as it was */
+    }
+    const int64_t lag_ms = instance_wall_ms() - t->record_ms;
+    const int64_t limit = t->catching_up ? in->cfg->publish_max_lag_ms / 2
+                                         : in->cfg->publish_max_lag_ms;
+    t->catching_up = lag_ms > limit;
+}
+
+static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
+    uint32_t slot = 0;
+    int64_t record_ms = 0;
+    for (uint32_t n = 1; publish_peek(pl->publish, &slot, &record_ms); n++) {
+        if (publisher_room(in->publisher) < in->n_targets) {
+            return false; /* Redis is slow or away: users stay dirty */
+        }
+        rank_user(in, pl, slot, record_ms);
+        publish_pop(pl->publish);
+        if (n % USERS_PER_LOOK == 0 && instance_mono_ms() >= until_ms) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void instance_round(struct instance *in) {
+    const int64_t until_ms = in->now_ms + SLICE_MS;
+    bool done = true;
+    for (uint32_t p = 0; p < in->n_places && done; p++) {
+        struct place *pl = instance_place(in, p);
+        if (!pl || pl->task.state != TASK_RUNNING) {
+            continue;
+        }
+        judge_catching_up(in, pl);
+        if (pl->task.catching_up) {
+            continue;
+        }
+        done = round_of(in, pl, until_ms);
+        announce(in, pl);
+        if (p == 0 && in->now_ms >= in->next_cards_ms) {
+            publish_cards(in, pl);
+            in->next_cards_ms = in->now_ms + CARDS_MS;
+        }
+    }
+    if (done) {
+        in->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;
+    }
+}
+
+/* ---- sweeps ---------------------------------------------------------------------------------- */
+
+static void start_sweep(struct instance *in) {
+    in->sweeping = true;
+    in->sweep_task = in->sweep_slot = 0;
+    in->sweep_tokens = 0.0;
+    in->sweep_refill_ms = in->now_ms;
+}
+
+static void forget_all(struct instance *in) {
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (pl) {
+            publish_forget(pl->publish);
+            memset(pl->announced, 0xff, sizeof pl->announced); /* `published` is due again */
+            pl->announced[0] = -2;
+        }
+    }
+    memset(in->fallback_digest, 0, sizeof in->fallback_digest);
+    in->info_segments = -1;
+    in->next_cards_ms = 0;
+}
+
+static void begin_when_due(struct instance *in) {
+    const uint64_t losses = publisher_losses(in->publisher);
+    if (losses != in->losses_seen) {
+        in->losses_seen = losses;
+        metric_add(M_REPUBLISH, 0, 1);
+        LOG_WARN("Redis lost what was written: everything is published again",
+                 LOG_INT("lists_per_s", in->cfg->publish_rate));
+        forget_all(in);
+        start_sweep(in);
+    } else if (atomic_exchange(&in->refresh, false) ||
+               (!in->sweeping && in->now_ms >= in->next_refresh_ms)) {
+        start_sweep(in);
+    }
+}
+
+static void end_sweep(struct instance *in) {
+    in->sweeping = false;
+    in->next_refresh_ms = in->now_ms + in->cfg->publish_refresh_ms;
+    atomic_fetch_add(&in->sweeps, 1);
+}
+
+/* Only who has a rec that still lives. */
+static bool lives(const struct instance *in, struct place *pl, uint32_t slot) {
+    const int64_t now_s = instance_wall_ms() / 1000;
+    for (uint32_t k = 0; k < in->n_targets; k++) {
+        const struct publish_written *w = publish_written(pl->publish, slot, k);
+        if (w->at_s != 0 && now_s - w->at_s < in->cfg->publish_ttl_ms / 1000) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool sweep_next(struct instance *in) {
+    for (; in->sweep_task < in->n_places; in->sweep_task++, in->sweep_slot = 0) {
+        struct place *pl = instance_place(in, in->sweep_task);
+        if (pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up &&
+            in->sweep_slot < publish_slots(pl->publish)) {
+            const uint32_t slot = in->sweep_slot++;
+            if (lives(in, pl, slot)) {
+                rank_user(in, pl, slot, 0);
+                in->sweep_tokens -= in->n_targets;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t instance_sweep(struct instance *in) {
+    begin_when_due(in);
+    if (!in->sweeping || in->now_ms < in->sweep_resume_ms) {
+        return 0;
+    }
+    const int64_t start_ms = instance_mono_ms();
+    in->sweep_tokens += (double)(start_ms - in->sweep_refill_ms) * 1e-3 *
+                        (double)in->cfg->publish_rate;
+    in->sweep_refill_ms = start_ms;
+    const double most = (double)in->cfg->publish_rate * 0.1;
+    in->sweep_tokens = in->sweep_tokens < most ? in->sweep_tokens : most;
+    size_t n = 0;
+    while (in->sweep_tokens > 0 && publisher_room(in->publisher) >= in->n_targets) {
+        if (!sweep_next(in)) {
+            end_sweep(in);
+            break;
+        }
+        if (++n % USERS_PER_LOOK == 0 && instance_mono_ms() - start_ms >= SLICE_MS) {
+            break;
+        }
+    }
+    /* sweeps step back for four times as long as they took */
+    const int64_t took_ms = instance_mono_ms() - start_ms;
+    in->sweep_resume_ms = start_ms + took_ms * SWEEP_SHARE;
+    return n;
+}
+
+/* ---- acknowledgements ------------------------------------------------------------------------- */
+
+static void take_ack(struct instance *in, const struct publisher_ack *a) {
+    struct place *pl = instance_place(in, (uint32_t)a->task);
+    if (!pl) {
+        return;
+    }
+    struct task *t = &pl->task;
+    if (a->kind == ACK_EPOCH) {
+        if (t->state == TASK_RESTORING && !t->epoch_known) {
+            task_take_over(t, a->epoch, instance_wall_ms() / 1000);
+            t->epoch_known = true;
+        } else if (a->epoch >= t->epoch) {
+            task_take_over(t, a->epoch, instance_wall_ms() / 1000);
+        }
+        return;
+    }
+    if (t->state == TASK_RUNNING && a->epoch >= t->epoch) {
+        LOG_WARN("a newer epoch stands in Redis, but the task is ours: taking a newer one",
+                 LOG_INT("task", t->p), LOG_INT("stands", a->epoch));
+        task_take_over(t, a->epoch, instance_wall_ms() / 1000);
+        forget_all(in);
+        start_sweep(in);
+    }
+}
+
+void instance_take_acks(struct instance *in) {
+    struct publisher_ack a;
+    while (publisher_ack_next(in->publisher, &a)) {
+        take_ack(in, &a);
+    }
+}

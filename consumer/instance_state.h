@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * instance_state.h -- the inside of an instance, for instance*.c only.
+ *
+ *     instance.c           life cycle, the loop, readiness, gauges
+ *     instance_tasks.c     assignment, takeover, sealing, undo
+ *     instance_input.c     records to merged events to the learner
+ *     instance_publish.c   publish rounds, sweeps, fallback, info
+ */
+#ifndef INSTANCE_STATE_H
+#define INSTANCE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "committer.h"
+#include "instance.h"
+#include "intake.h"
+#include "merge.h"
+#include "publish.h"
+#include "publisher.h"
+#include "task.h"
+
+enum {
+    POLL_MAX = 512,
+    SLICE_MS = 2,
+    WHY_MAX = 256,
+    LETTER_SCRATCH = 1 << 16,
+};
+
+/* A task with what the pipeline keeps beside it. */
+struct place {
+    struct task task;
+    struct publish *publish;
+    int64_t announced[CONFIG_TOPICS_MAX]; /* positions of the last REC_PUBLISHED */
+    bool exists;
+};
+
+struct instance {
+    const struct config *cfg;
+    struct learner *learner;
+    struct intake *intake;
+    struct merge *merge;
+    struct publisher *publisher;
+    struct committer *committer;
+    struct instance_ports ports;
+    struct place *places; /* (LEARNER_TASKS_MAX,) */
+    uint32_t n_places;    /* tasks are below this */
+    uint8_t targets[DOMAINS_MAX]; /* domain index of target k */
+    uint32_t n_targets;
+    struct list list; /* scratch */
+    char *letter;     /* scratch, letter_cap bytes */
+    size_t letter_cap;
+
+    /* times are monotonic milliseconds */
+    int64_t now_ms;
+    int64_t next_round_ms, next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
+    bool sweeping;
+    uint32_t sweep_task, sweep_slot; /* next to look at */
+    double sweep_tokens;             /* lists that may be ranked now */
+    int64_t sweep_refill_ms, sweep_resume_ms;
+    uint64_t losses_seen;
+    uint64_t fallback_digest[DOMAINS_MAX];
+    int info_segments; /* segments that the last info named; -1: info is due */
+
+    enum status fatal;
+    char fatal_text[CONFIG_ERROR_MAX];
+
+    /* seen by other threads */
+    atomic_bool stop, refresh, settled;
+    atomic_uint_fast64_t sweeps;
+    _Atomic int64_t beat_ms;
+    pthread_mutex_t why_lock;
+    char why[WHY_MAX]; /* "": ready */
+};
+
+/* ---- clocks (instance.c) ---- */
+int64_t instance_mono_ms(void);
+int64_t instance_wall_ms(void);
+/** The time used in ranking and validation: wall, or the largest event time taken. */
+int64_t instance_clock_ms(const struct instance *in);
+/** Ends the loop with a text for the operator. */
+void instance_fail(struct instance *in, enum status st, const char *text);
+struct place *instance_place(struct instance *in, uint32_t task); /* NULL if there is none */
+
+/* ---- instance_tasks.c ---- */
+void instance_assigned(void *ctx, struct position *parts, size_t n, int generation);
+void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lost);
+/** Moves restoring tasks on; all of them start to run together. */
+void instance_restore(struct instance *in);
+/** Seals what is due and takes the committer's answers. */
+void instance_commit(struct instance *in, bool all);
+void instance_take_answers(struct instance *in);
+/** True if the task stands at the known end of every topic with nothing buffered. */
+bool instance_at_end(struct instance *in, struct place *pl);
+
+/* ---- instance_input.c ---- */
+/** Polls once, waiting at most timeout_ms. Returns records read. */
+size_t instance_poll(struct instance *in, int timeout_ms);
+/** Learns merged events until the slice is over or none is ready. Returns events taken. */
+size_t instance_learn(struct instance *in);
+
+/* ---- instance_publish.c ---- */
+/** One publish round. */
+void instance_round(struct instance *in);
+/** A slice of the sweep, if one is under way or due. Returns lists ranked. */
+size_t instance_sweep(struct instance *in);
+void instance_take_acks(struct instance *in);
+
+#endif

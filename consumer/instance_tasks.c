@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * instance_tasks.c -- assignment, takeover, sealing, undo; see instance_state.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "instance_state.h"
+#include "log.h"
+#include "metrics.h"
+
+enum {
+    SEAL_USERS = 20000,
+    SEAL_BYTES = 16 << 20,
+    REVOKE_WAIT_MS = 5000,
+    EPOCH_WAIT_MS = 2000, /* Redis away at takeover: the wall clock alone is larger than any
+                             epoch that was minted by a clock that is right */
+};
+
+/* ---- assignment ------------------------------------------------------------------------ */
+
+/* A task is whole if every topic's partition p is assigned. */
+static bool whole_tasks(struct instance *in, const struct position *parts, size_t n) {
+    uint16_t topics[LEARNER_TASKS_MAX] = {0};
+    for (size_t k = 0; k < n; k++) {
+        if (parts[k].partition < 0 || parts[k].partition >= LEARNER_TASKS_MAX) {
+            instance_fail(in, ST_INVALID, "a topic has more than 1024 partitions");
+            return false;
+        }
+        topics[parts[k].partition]++;
+    }
+    for (uint32_t p = 0; p < LEARNER_TASKS_MAX; p++) {
+        if (topics[p] != 0 && topics[p] != in->cfg->n_topics) {
+            char text[CONFIG_ERROR_MAX];
+            snprintf(text, sizeof text,
+                     "task %u is not whole: %u of %u topics have a partition %u here; all input "
+                     "topics need the same partition count (crossrec check shows them)",
+                     p, topics[p], in->cfg->n_topics, p);
+            instance_fail(in, ST_INVALID, text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum status make_place(struct instance *in, uint32_t p) {
+    struct place *pl = &in->places[p];
+    if (pl->exists) {
+        return ST_OK;
+    }
+    enum status st = publish_new(in->n_targets, &pl->publish);
+    if (!st) {
+        st = learner_task_open(in->learner, p);
+    }
+    if (st) {
+        return st;
+    }
+    task_init(&pl->task, p);
+    pl->exists = true;
+    if (p >= in->n_places) {
+        in->n_places = p + 1;
+    }
+    return ST_OK;
+}
+
+static void start_restoring(struct instance *in, struct place *pl, int generation) {
+    struct task *t = &pl->task;
+    task_move(t, TASK_RESTORING);
+    t->generation = generation;
+    t->floor_known = t->epoch_known = false;
+    t->restoring_since_ms = instance_mono_ms();
+    t->catching_up = true; /* until it is seen to be near the end */
+    t->record_ms = -1;
+    memset(t->paused, 0, sizeof t->paused);
+    for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
+        pl->announced[k] = -2;
+    }
+    publish_forget(pl->publish);
+    struct rec *r = publisher_reserve(in->publisher);
+    if (r) {
+        r->kind = REC_TAKEOVER;
+        r->task = (int32_t)t->p;
+        publisher_push(in->publisher);
+    }
+}
+
+void instance_assigned(void *ctx, struct position *parts, size_t n, int generation) {
+    struct instance *in = ctx;
+    if (in->fatal || !whole_tasks(in, parts, n)) {
+        return;
+    }
+    for (size_t k = 0; k < n; k++) {
+        const uint32_t p = (uint32_t)parts[k].partition;
+        enum status st = make_place(in, p);
+        struct place *pl = &in->places[p];
+        if (!st && pl->task.state != TASK_RESTORING) {
+            st = merge_add_task(in->merge, p);
+            start_restoring(in, pl, generation);
+        }
+        if (st) {
+            instance_fail(in, st, "out of memory for a task");
+            return;
+        }
+        parts[k].offset = pl->task.next[parts[k].topic];
+        if (parts[k].offset >= 0) {
+            merge_reached(in->merge, p, parts[k].topic, parts[k].offset);
+        }
+    }
+    LOG_INFO("assigned", LOG_INT("partitions", n), LOG_INT("generation", generation));
+}
+
+/* ---- takeover ---------------------------------------------------------------------------- */
+
+/* Committed offsets of all restoring tasks in one request. */
+static void find_floors(struct instance *in) {
+    struct position *parts =
+        calloc((size_t)in->n_places * in->cfg->n_topics, sizeof *parts);
+    size_t n = 0;
+    for (uint32_t p = 0; parts && p < in->n_places; p++) {
+        const struct place *pl = instance_place(in, p);
+        if (!pl || pl->task.state != TASK_RESTORING || pl->task.floor_known) {
+            continue;
+        }
+        for (uint32_t t = 0; t < in->cfg->n_topics; t++) {
+            parts[n++] = (struct position){.partition = (int32_t)p, .topic = (uint16_t)t};
+        }
+    }
+    if (n > 0 && in->ports.source.committed(in->ports.source.ctx, parts, n) == ST_OK) {
+        for (size_t k = 0; k < n; k++) {
+            struct task *t = &in->places[parts[k].partition].task;
+            t->floor[parts[k].topic] = parts[k].offset;
+            t->floor_known = true;
+        }
+    }
+    free(parts);
+}
+
+static bool all_restored(struct instance *in, bool *any) {
+    bool ready = true;
+    *any = false;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (!pl || pl->task.state != TASK_RESTORING) {
+            continue;
+        }
+        *any = true;
+        struct task *t = &pl->task;
+        if (!t->epoch_known && in->now_ms - t->restoring_since_ms >= EPOCH_WAIT_MS) {
+            task_take_over(t, 0, instance_wall_ms() / 1000);
+            t->epoch_known = true;
+        }
+        ready = ready && t->floor_known && t->epoch_known;
+    }
+    return ready;
+}
+
+void instance_restore(struct instance *in) {
+    bool any = false;
+    bool ready = all_restored(in, &any);
+    if (!any) {
+        return;
+    }
+    if (!ready) {
+        find_floors(in);
+        return;
+    }
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (pl && pl->task.state == TASK_RESTORING) {
+            task_move(&pl->task, TASK_RUNNING);
+            merge_run_task(in->merge, p);
+            LOG_INFO("task runs", LOG_INT("task", p), LOG_INT("epoch", pl->task.epoch));
+        }
+    }
+    in->info_segments = -1; /* info is due under the new epoch */
+    memset(in->fallback_digest, 0, sizeof in->fallback_digest);
+}
+
+/* ---- seal and answers ---------------------------------------------------------------------- */
+
+static void undo(struct instance *in, struct place *pl) {
+    learner_undo(in->learner, pl->task.p);
+    task_undo(&pl->task);
+    metric_add(M_UNDONE, 0, 1);
+    LOG_WARN("uncommitted events taken back: they will be read again by whoever owns the task",
+             LOG_INT("task", pl->task.p));
+}
+
+/* The assignment is over for this task: what is not committed goes back. */
+static void lose(struct instance *in, struct place *pl) {
+    undo(in, pl);
+    if (pl->task.state == TASK_RUNNING) {
+        merge_remove_task(in->merge, pl->task.p);
+        task_move(&pl->task, TASK_PARKED);
+    }
+}
+
+static void take_answer(struct instance *in, const struct sealed_answer *a) {
+    struct place *pl = instance_place(in, a->task);
+    if (!pl || pl->task.n_sealed == 0 || pl->task.generation != a->generation) {
+        return; /* undone already */
+    }
+    if (a->status == ST_OK) {
+        learner_committed(in->learner, a->task);
+        task_committed(&pl->task);
+    } else {
+        lose(in, pl);
+    }
+}
+
+void instance_take_answers(struct instance *in) {
+    struct sealed_answer a;
+    while (committer_answer(in->committer, &a)) {
+        take_answer(in, &a);
+    }
+}
+
+static bool seal(struct instance *in, struct place *pl) {
+    struct task *t = &pl->task;
+    if (!t->dirty || t->n_sealed == LEARNER_BATCHES - 1) {
+        return !t->dirty;
+    }
+    struct sealed batch = {.task = t->p, .generation = t->generation, .letters = t->letters};
+    for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
+        if (t->next[k] >= 0) {
+            batch.positions[batch.n_positions++] = (struct position){
+                .offset = t->next[k], .partition = (int32_t)t->p, .topic = (uint16_t)k};
+        }
+    }
+    if (learner_seal(in->learner, t->p) != ST_OK) {
+        return false;
+    }
+    if (committer_submit(in->committer, &batch) != ST_OK) {
+        instance_fail(in, ST_RANGE, "the committer's queue is full");
+        return false;
+    }
+    t->letters = (struct letters){0};
+    task_seal(t);
+    return true;
+}
+
+static bool seal_due(const struct instance *in, const struct place *pl) {
+    return learner_batch_users(in->learner, pl->task.p) >= SEAL_USERS ||
+           learner_batch_bytes(in->learner, pl->task.p) >= SEAL_BYTES;
+}
+
+void instance_commit(struct instance *in, bool all) {
+    instance_take_answers(in);
+    const bool due = all || in->now_ms >= in->next_commit_ms;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (pl && pl->task.state == TASK_RUNNING && (due || seal_due(in, pl))) {
+            (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
+        }
+    }
+    if (due) {
+        in->next_commit_ms = in->now_ms + in->cfg->commit_interval_ms;
+    }
+}
+
+/* ---- revocation ----------------------------------------------------------------------------- */
+
+static bool settled(struct instance *in, const struct position *parts, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        const struct place *pl = instance_place(in, (uint32_t)parts[k].partition);
+        if (pl && pl->task.state == TASK_RUNNING && (pl->task.n_sealed > 0 || pl->task.dirty)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Orderly: what was learned is committed before the task is given away. */
+static void settle(struct instance *in, const struct position *parts, size_t n) {
+    const int64_t deadline = instance_mono_ms() + REVOKE_WAIT_MS;
+    while (!settled(in, parts, n) && instance_mono_ms() < deadline) {
+        for (size_t k = 0; k < n; k++) {
+            struct place *pl = instance_place(in, (uint32_t)parts[k].partition);
+            if (pl && pl->task.state == TASK_RUNNING) {
+                (void)seal(in, pl); /* the wait below makes room for the next turn */
+            }
+        }
+        struct sealed_answer a;
+        if (committer_wait(in->committer, 50, &a)) {
+            take_answer(in, &a);
+        }
+    }
+}
+
+static void park(struct instance *in, struct place *pl) {
+    struct task *t = &pl->task;
+    if (t->state != TASK_RUNNING && t->state != TASK_RESTORING) {
+        return;
+    }
+    if (t->state == TASK_RUNNING && (t->n_sealed > 0 || t->dirty)) {
+        undo(in, pl);
+    }
+    merge_remove_task(in->merge, t->p);
+    task_move(t, TASK_PARKED);
+}
+
+void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lost) {
+    struct instance *in = ctx;
+    if (in->committer && !lost && !in->fatal) {
+        settle(in, parts, n);
+    }
+    if (in->committer && lost) {
+        /* a commit on its way may still have arrived: its answer decides */
+        const int64_t deadline = instance_mono_ms() + REVOKE_WAIT_MS;
+        struct sealed_answer a;
+        while (committer_pending(in->committer) > 0 && instance_mono_ms() < deadline) {
+            if (committer_wait(in->committer, 50, &a)) {
+                take_answer(in, &a);
+            }
+        }
+    }
+    for (size_t k = 0; k < n; k++) {
+        struct place *pl = instance_place(in, (uint32_t)parts[k].partition);
+        if (pl) {
+            park(in, pl);
+        }
+    }
+    LOG_INFO("revoked", LOG_INT("partitions", n), LOG_STR("how", lost ? "lost" : "orderly"));
+}
+
+bool instance_at_end(struct instance *in, struct place *pl) {
+    for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
+        const uint16_t topic = (uint16_t)k;
+        const int64_t end =
+            in->ports.source.end(in->ports.source.ctx, topic, (int32_t)pl->task.p);
+        if (merge_buffered(in->merge, pl->task.p, topic) > 0 || end < 0 ||
+            merge_position(in->merge, pl->task.p, topic) < end) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,1621 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kafka.c -- see kafka.h. The only file that knows librdkafka (2.0.2 and newer).
+ *
+ * In order: what went wrong and what to type; handles; consumer; producer; topics;
+ * embedded broker.
+ */
+#include "kafka.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+
+enum {
+    POLL_MAX = 512,             /* records lent out by one poll                            */
+    COMMIT_WAIT_MS = 5000,      /* a commit not answered by then is ST_AGAIN               */
+    COMMITTED_WAIT_MS = 10000,  /* ports.h says so                                         */
+    START_METADATA_MS = 2000,   /* wait for metadata at the start; later it comes by itself */
+    ENDS_WAIT_MS = 1000,        /* one question for the ends of all partitions, ...        */
+    ENDS_RETRY_MS = 5000,       /* ... again after this if a broker does not answer, ...   */
+    ENDS_MOVED_MS = 20,         /* ... and after this if it is not the leader any more     */
+    PROBE_EVERY_MS = 1000,      /* is the problem over? asked at most so often, ...        */
+    PROBE_WAIT_MS = 200,        /* ... for at most so long                                 */
+    NEW_TOPIC_WAIT_MS = 1000,   /* a producer asks once where a topic lives                */
+    ADMIN_WAIT_MS = 30000,      /* creation of a topic                                     */
+    VISIBLE_WAIT_MS = 10000,    /* until created topics show in the metadata               */
+    PRODUCER_TOPICS_MAX = 64,   /* topics one producer writes to                           */
+    PRODUCER_SERVE_EVERY = 256, /* records between two looks at delivery reports           */
+    NAMES_MAX = 512,            /* options librdkafka has: about 190                       */
+    EMBEDDED_BROKERS = 1,
+};
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- what went wrong and what to type ---------------------------------------------- */
+
+static const struct {
+    rd_kafka_resp_err_t err;
+    const char *fix;
+} FIXES[] = {
+    {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+     "check kafka.bootstrap.servers, and that the brokers run and advertise reachable addresses"},
+    {RD_KAFKA_RESP_ERR__TRANSPORT,
+     "check kafka.bootstrap.servers, kafka.security.protocol, and that the broker runs"},
+    {RD_KAFKA_RESP_ERR__RESOLVE, "check the host names in kafka.bootstrap.servers"},
+    {RD_KAFKA_RESP_ERR__SSL,
+     "check kafka.ssl.ca.location, kafka.ssl.certificate.location and kafka.ssl.key.location"},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION,
+     "check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password; SCRAM with "
+     "Kafka 4 needs librdkafka 2.6.1 or newer"},
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
+     "check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password"},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+     "create the topic, or correct its name in the configuration; it is looked for again"},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "create the topic, or correct its name"},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "check the partition number"},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+     "grant this user the right: kafka-acls.sh --add --allow-principal User:NAME --operation "
+     "Read (input) or Write (dead letters) --topic TOPIC"},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+     "grant this user the right: kafka-acls.sh --add --allow-principal User:NAME --operation "
+     "Read --group GROUP"},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+     "grant this user the right: kafka-acls.sh --add --allow-principal User:NAME --operation "
+     "IdempotentWrite --cluster"},
+    {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET,
+     "the position is not in the topic any more (retention passed, or the topic was created "
+     "anew): stop crossrec, type kafka-consumer-groups.sh --group GROUP --topic TOPIC "
+     "--reset-offsets --to-earliest --execute, start it again"},
+    {RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED,
+     "the learner stood still for longer than kafka.max.poll.interval.ms; the tasks went to "
+     "others and come back with the next poll"},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
+     "another instance has the same instance id: give each its own and restart"},
+    {RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
+     "the group has members that are not crossrec or not `range`: choose another group"},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+     "raise kafka.message.max.bytes here and max.message.bytes of the topic"},
+};
+
+/* What to type, or "". */
+static const char *fix_of(rd_kafka_resp_err_t err) {
+    for (size_t i = 0; i < sizeof FIXES / sizeof FIXES[0]; i++) {
+        if (FIXES[i].err == err) {
+            return FIXES[i].fix;
+        }
+    }
+    return "";
+}
+
+/* Is it about reaching and being let in by the brokers, so that any answer ends it? */
+static bool is_broker_err(rd_kafka_resp_err_t err) {
+    switch (err) {
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT: return true;
+    default: return false;
+    }
+}
+
+enum { TOPIC_NONE = -1 };
+
+struct problem {
+    rd_kafka_resp_err_t err; /* none: no problem */
+    bool fatal;              /* of the handle: never ends */
+    char text[CONFIG_ERROR_MAX];
+};
+
+/* The problems that nothing has resolved since: one of the brokers and the group, and one
+ * a topic, so that none hides another. Any thread. */
+struct problems {
+    pthread_mutex_t lock;
+    _Atomic int stand; /* how many; so that the hot path need not lock */
+    int64_t probed_ms;
+    struct problem of[1 + CONFIG_TOPICS_MAX]; /* [1 + topic] */
+};
+
+/* Notes a problem of a topic or of TOPIC_NONE; true if it is news, to be logged. */
+static bool problem_set(struct problems *ps, int topic, rd_kafka_resp_err_t err, bool fatal,
+                        const char *what) {
+    pthread_mutex_lock(&ps->lock);
+    struct problem *p = &ps->of[1 + topic];
+    /* These follow each refused login and each retry: the first reason says more. */
+    bool vague = err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__TRANSPORT;
+    bool news = p->err != err && !p->fatal && !(vague && is_broker_err(p->err));
+    if (news) {
+        atomic_fetch_add(&ps->stand, !p->err);
+        p->err = err;
+        p->fatal = fatal;
+        const char *fix = fix_of(err);
+        snprintf(p->text, sizeof p->text, "%s%s%s", what, fix[0] ? "; " : "", fix);
+    }
+    pthread_mutex_unlock(&ps->lock);
+    return news;
+}
+
+enum ended { BY_ANSWER, BY_RECORD, BY_REVOCATION }; /* what was seen to work, weakest first */
+
+/* A broker's answer ends what kept it from answering, a record also what kept records
+ * from coming; one partition that waits at a lost position waits for its assignment. */
+static void problem_end(struct problems *ps, int topic, enum ended by) {
+    if (atomic_load_explicit(&ps->stand, memory_order_relaxed) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&ps->lock);
+    struct problem *p = &ps->of[1 + topic];
+    bool stuck = p->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
+    bool over =
+        is_broker_err(p->err) || (by == BY_RECORD && !stuck) || (by == BY_REVOCATION && stuck);
+    if (p->err && !p->fatal && over) {
+        LOG_INFO("kafka problem is over", LOG_STR("was", p->text));
+        p->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+        atomic_fetch_sub(&ps->stand, 1);
+    }
+    pthread_mutex_unlock(&ps->lock);
+}
+
+/* The text of the first one; false if there is none. */
+static bool problem_first(struct problems *ps, char *buf, size_t len) {
+    bool found = false;
+    pthread_mutex_lock(&ps->lock);
+    for (size_t i = 0; !found && i < sizeof ps->of / sizeof ps->of[0]; i++) {
+        found = ps->of[i].err != RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (found) {
+            snprintf(buf, len, "%s", ps->of[i].text);
+        }
+    }
+    pthread_mutex_unlock(&ps->lock);
+    return found;
+}
+
+/* ---- handles ------------------------------------------------------------------------- */
+
+struct setting {
+    const char *name, *value; /* name NULL ends a table */
+};
+
+/* Defaults come before what the operator passes through, fixed settings after it. */
+static const struct setting COMMON[] = {
+    {"socket.nagle.disable", "true"},
+    {"socket.timeout.ms", "10000"},
+    {"socket.connection.setup.timeout.ms", "5000"},
+    {"reconnect.backoff.ms", "50"},
+    {"reconnect.backoff.max.ms", "1000"},
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* topics that come later, new partitions */
+    {"topic.metadata.refresh.fast.interval.ms", "100"},
+    {"log.connection.close", "false"},
+    {NULL, NULL},
+};
+
+static const struct setting CONSUMER_DEFAULTS[] = {
+    {"fetch.wait.max.ms", "20"}, /* how long the news of an end may take, not of records */
+    {"fetch.error.backoff.ms", "50"},
+    {"heartbeat.interval.ms", "1000"}, /* a rebalance is noticed by a heartbeat */
+    {"session.timeout.ms", "20000"},
+    {"queued.max.messages.kbytes", "65536"},
+#if RD_KAFKA_VERSION >= 0x020200ff
+    {"fetch.queue.backoff.ms", "20"},
+#else
+    {"queued.min.messages", "10000000"}, /* a full queue sleeps for 1 s, hard-coded */
+#endif
+    {NULL, NULL},
+};
+
+static const struct setting CONSUMER_FIXED[] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"enable.partition.eof", "true"},
+    {"auto.offset.reset", "error"},
+    {"check.crcs", "true"},
+    {"isolation.level", "read_committed"},
+    {"partition.assignment.strategy", "range"},
+    {NULL, NULL},
+};
+
+static const struct setting PRODUCER_DEFAULTS[] = {
+    {"linger.ms", "5"},
+    {"queue.buffering.max.messages", "1000000"},
+    {"queue.buffering.max.kbytes", "262144"},
+    {NULL, NULL},
+};
+
+static const struct setting PRODUCER_FIXED[] = {
+    {"acks", "all"},
+    {"enable.idempotence", "true"},
+    {NULL, NULL},
+};
+
+/* For questions of a few records: `check` must not fetch 64 MiB to look at ten keys. */
+static const struct setting CLIENT_DEFAULTS[] = {
+    {"queued.min.messages", "1000"},
+    {"fetch.wait.max.ms", "20"},
+    {"fetch.message.max.bytes", "262144"},
+    {NULL, NULL},
+};
+
+static void log_line(const rd_kafka_t *rk, int level, const char *fac, const char *buf) {
+    (void)rk;
+    /* FAIL arrives through error_cb as well; CONFWARN says that an option of consumers
+     * does nothing in a producer, which is how kafka.* is meant. */
+    if (level >= 7 || strcmp(fac, "FAIL") == 0 || strcmp(fac, "CONFWARN") == 0) {
+        LOG_DEBUG("librdkafka", LOG_STR("facility", fac), LOG_STR("text", buf));
+    } else if (level <= 3) {
+        LOG_ERROR("librdkafka", LOG_STR("facility", fac), LOG_STR("text", buf));
+    } else if (level == 4) {
+        LOG_WARN("librdkafka", LOG_STR("facility", fac), LOG_STR("text", buf));
+    } else {
+        LOG_INFO("librdkafka", LOG_STR("facility", fac), LOG_STR("text", buf));
+    }
+}
+
+/* The name librdkafka has that is nearest to `word`, copied to `out`. */
+static bool nearest_option(rd_kafka_conf_t *conf, const char *word, char *out, size_t len) {
+    const char *names[NAMES_MAX];
+    size_t n_pairs = 0;
+    size_t n = 0;
+    const char **pairs = rd_kafka_conf_dump(conf, &n_pairs);
+    for (size_t i = 0; i + 1 < n_pairs && n < NAMES_MAX; i += 2) {
+        names[n++] = pairs[i];
+    }
+    const char *found = config_nearest(word, names, n);
+    if (found) {
+        snprintf(out, len, "%s", found);
+    }
+    rd_kafka_conf_dump_free(pairs, n_pairs);
+    return found != NULL;
+}
+
+static enum status conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *err) {
+    char text[512] = "";
+    rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, value, text, sizeof text);
+    if (res == RD_KAFKA_CONF_OK) {
+        return ST_OK;
+    }
+    char nearest[CONFIG_NAME_MAX];
+    if (res == RD_KAFKA_CONF_UNKNOWN && nearest_option(conf, name, nearest, sizeof nearest)) {
+        snprintf(err, CONFIG_ERROR_MAX,
+                 "kafka.%s: librdkafka %s has no such option; did you mean "
+                 "kafka.%s?",
+                 name, rd_kafka_version_str(), nearest);
+    } else {
+        snprintf(err, CONFIG_ERROR_MAX, "kafka.%s: %s", name, text);
+    }
+    return ST_INVALID;
+}
+
+static enum status conf_set_all(rd_kafka_conf_t *conf, const struct setting *s, char *err) {
+    enum status st = ST_OK;
+    for (; !st && s->name; s++) {
+        st = conf_set(conf, s->name, s->value, err);
+    }
+    return st;
+}
+
+static enum status conf_new(const struct config *cfg, const struct setting *defaults,
+                            const struct setting *fixed, rd_kafka_conf_t **out, char *err) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    bool has_brokers = false;
+    enum status st = conf_set_all(conf, COMMON, err);
+    if (!st && cfg->instance_id[0]) {
+        st = conf_set(conf, "client.id", cfg->instance_id, err);
+    }
+    if (!st) {
+        st = conf_set_all(conf, defaults, err);
+    }
+    for (uint32_t i = 0; !st && i < cfg->n_kafka; i++) {
+        has_brokers = has_brokers || strcmp(cfg->kafka[i].key, "bootstrap.servers") == 0;
+        st = conf_set(conf, cfg->kafka[i].key, cfg->kafka[i].value, err);
+    }
+    if (!st) {
+        st = conf_set_all(conf, fixed, err);
+    }
+    if (!st && !has_brokers) {
+        snprintf(err, CONFIG_ERROR_MAX, "kafka.bootstrap.servers is missing: host:port,host:port");
+        st = ST_INVALID;
+    }
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        return st;
+    }
+    *out = conf;
+    return ST_OK;
+}
+
+/* Takes conf, also on failure. */
+static enum status handle_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out,
+                              char *err) {
+    char text[512] = "";
+    rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
+    if (!rk) {
+        rd_kafka_conf_destroy(conf);
+        snprintf(err, CONFIG_ERROR_MAX, "kafka: %s", text);
+        return ST_INVALID;
+    }
+    *out = rk;
+    return ST_OK;
+}
+
+/* ---- consumer -------------------------------------------------------------------------- */
+
+struct part {
+    int64_t end;   /* known end since the assignment, -1 unknown */
+    uint64_t seen; /* poll at which the cached watermark was last looked at */
+    bool assigned, paused;
+};
+
+struct input {
+    char name[CONFIG_NAME_MAX];
+    rd_kafka_topic_t *rkt; /* kept, so that records are told apart by its address */
+    struct part *parts;    /* (n_parts,) */
+    int32_t n_parts;
+};
+
+struct kafka_consumer {
+    rd_kafka_t *rk;
+    struct rebalance_ops ops;
+    struct input inputs[CONFIG_TOPICS_MAX];
+    uint32_t n_inputs;
+
+    /* the learner's */
+    rd_kafka_message_t *held[POLL_MAX]; /* lent out until the next poll */
+    size_t n_held;
+    size_t n_out; /* records of the poll that is running */
+    uint64_t polls;
+    int assignments;  /* counts them: the generations */
+    bool rebalancing; /* inside the callback */
+    bool ends_asked;  /* of this assignment */
+    int64_t ask_ends_ms;
+
+    /* Held by a commit while it runs and by the end of an assignment: a commit that is
+     * under way reaches the broker before this member can join again, hence with the
+     * generation it was meant for. */
+    pthread_mutex_t commit_lock;
+    rd_kafka_queue_t *answers; /* to commits; under the lock */
+    bool unanswered;           /* one commit is still out */
+    _Atomic int generation;    /* current, 0 none */
+    struct problems problems;
+};
+
+static int input_named(const struct kafka_consumer *c, const char *name) {
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        if (strcmp(c->inputs[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return TOPIC_NONE;
+}
+
+/* The address almost always tells it; the name is for a library that makes handles anew. */
+static int input_of(const struct kafka_consumer *c, const rd_kafka_topic_t *rkt) {
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        if (c->inputs[i].rkt == rkt) {
+            return (int)i;
+        }
+    }
+    return rkt ? input_named(c, rd_kafka_topic_name(rkt)) : TOPIC_NONE;
+}
+
+static struct part *part_of(struct kafka_consumer *c, uint16_t topic, int32_t partition) {
+    if (topic >= c->n_inputs || partition < 0 || partition >= c->inputs[topic].n_parts) {
+        return NULL;
+    }
+    return &c->inputs[topic].parts[partition];
+}
+
+/* Room for a partition; false if out of memory. */
+static bool part_grow(struct input *in, int32_t partition) {
+    if (partition < in->n_parts) {
+        return true;
+    }
+    size_t n = (size_t)partition + 1;
+    struct part *parts = realloc(in->parts, n * sizeof *parts);
+    if (!parts) {
+        return false;
+    }
+    for (size_t i = (size_t)in->n_parts; i < n; i++) {
+        parts[i] = (struct part){.end = -1};
+    }
+    in->parts = parts;
+    in->n_parts = partition + 1;
+    return true;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct kafka_consumer *c,
+                                                const struct position *parts, size_t n) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].topic < c->n_inputs) {
+            rd_kafka_topic_partition_list_add(list, c->inputs[parts[i].topic].name,
+                                              parts[i].partition)
+                ->offset = parts[i].offset;
+        }
+    }
+    return list;
+}
+
+/* The partitions of `list` that are ours, as (n,) positions from the earliest on. */
+static struct position *positions_of(struct kafka_consumer *c,
+                                     const rd_kafka_topic_partition_list_t *list, size_t *n) {
+    struct position *parts = calloc((size_t)list->cnt + 1, sizeof *parts);
+    if (!parts) {
+        return NULL;
+    }
+    size_t k = 0;
+    for (int i = 0; i < list->cnt; i++) {
+        int topic = input_named(c, list->elems[i].topic);
+        if (topic == TOPIC_NONE) {
+            continue;
+        }
+        if (!part_grow(&c->inputs[topic], list->elems[i].partition)) {
+            free(parts);
+            return NULL;
+        }
+        parts[k++] = (struct position){
+            .offset = -1, .partition = list->elems[i].partition, .topic = (uint16_t)topic};
+    }
+    *n = k;
+    return parts;
+}
+
+static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition_list_t *list) {
+    size_t n = 0;
+    struct position *parts = positions_of(c, list, &n);
+    if (!parts) {
+        LOG_ERROR("out of memory at an assignment: taking no tasks", LOG_INT("parts", list->cnt));
+        rd_kafka_assign(c->rk, NULL);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        *part_of(c, parts[i].topic, parts[i].partition) =
+            (struct part){.end = -1, .assigned = true};
+    }
+    c->ends_asked = false;
+    c->ask_ends_ms = 0;
+    atomic_store(&c->generation, ++c->assignments);
+    c->ops.assigned(c->ops.ctx, parts, n, c->assignments);
+
+    rd_kafka_topic_partition_list_t *from = list_of(c, parts, n);
+    for (int i = 0; i < from->cnt; i++) {
+        if (from->elems[i].offset < 0) {
+            from->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+        }
+    }
+    rd_kafka_resp_err_t err = rd_kafka_assign(c->rk, from);
+    if (err) {
+        LOG_ERROR("assignment refused", LOG_STR("error", rd_kafka_err2str(err)));
+    }
+    rd_kafka_topic_partition_list_destroy(from);
+    free(parts);
+}
+
+/* librdkafka forgets its own pauses at a rebalance, not the application's. */
+static void forget_parts(struct kafka_consumer *c) {
+    rd_kafka_topic_partition_list_t *paused = rd_kafka_topic_partition_list_new(1);
+    for (uint32_t t = 0; t < c->n_inputs; t++) {
+        for (int32_t p = 0; p < c->inputs[t].n_parts; p++) {
+            if (c->inputs[t].parts[p].paused) {
+                rd_kafka_topic_partition_list_add(paused, c->inputs[t].name, p);
+            }
+            c->inputs[t].parts[p] = (struct part){.end = -1};
+        }
+        problem_end(&c->problems, (int)t, BY_REVOCATION);
+    }
+    if (paused->cnt > 0) {
+        rd_kafka_resume_partitions(c->rk, paused);
+    }
+    rd_kafka_topic_partition_list_destroy(paused);
+}
+
+static void on_revoked(struct kafka_consumer *c, const rd_kafka_topic_partition_list_t *list,
+                       bool lost) {
+    if (lost) {
+        atomic_store(&c->generation, 0); /* before anybody thinks of a commit */
+    }
+    size_t n = 0;
+    struct position *parts = positions_of(c, list, &n);
+    if (parts) {
+        c->ops.revoked(c->ops.ctx, parts, n, lost);
+        free(parts);
+    } else {
+        LOG_ERROR("out of memory at a revocation: the pipeline was not told");
+    }
+    if (!lost) {
+        pthread_mutex_lock(&c->commit_lock);
+        atomic_store(&c->generation, 0);
+        pthread_mutex_unlock(&c->commit_lock);
+    }
+    forget_parts(c);
+    rd_kafka_assign(c->rk, NULL);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                         rd_kafka_topic_partition_list_t *list, void *opaque) {
+    struct kafka_consumer *c = opaque;
+    c->rebalancing = true;
+    c->n_out = 0; /* records of this poll belong to the assignment that ends here */
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        on_assigned(c, list);
+    } else {
+        if (err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+            LOG_ERROR("rebalance failed", LOG_STR("error", rd_kafka_err2str(err)));
+        }
+        on_revoked(c, list,
+                   err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS || rd_kafka_assignment_lost(rk));
+    }
+    c->rebalancing = false;
+    rd_kafka_yield(rk); /* back to the learner, who has things to do now */
+}
+
+static void on_consumer_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    struct kafka_consumer *c = opaque;
+    rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
+    char text[512];
+    bool fatal = err == RD_KAFKA_RESP_ERR__FATAL;
+    snprintf(text, sizeof text, "%s", reason);
+    if (fatal) {
+        err = rd_kafka_fatal_error(rk, text, sizeof text);
+    }
+    if (problem_set(&c->problems, TOPIC_NONE, err, fatal, text)) {
+        LOG_WARN("kafka problem; trying again", LOG_STR("error", text),
+                 LOG_STR("fix", fix_of(err)));
+    }
+}
+
+/* An error that came in place of a record. */
+static void consume_error(struct kafka_consumer *c, const rd_kafka_message_t *m) {
+    int topic = input_of(c, m->rkt);
+    const char *name = topic == TOPIC_NONE ? "" : c->inputs[topic].name;
+    char text[512];
+    snprintf(text, sizeof text, "%s%s%s", name, name[0] ? ": " : "", rd_kafka_message_errstr(m));
+    if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+        LOG_WARN("tasks lost", LOG_STR("error", text), LOG_STR("cause", fix_of(m->err)));
+        return; /* the next poll joins again: nothing for an operator to resolve */
+    }
+    if (problem_set(&c->problems, topic, m->err, false, text)) {
+        LOG_ERROR("kafka problem", LOG_STR("topic", name), LOG_INT("partition", m->partition),
+                  LOG_INT("offset", m->offset), LOG_STR("error", rd_kafka_message_errstr(m)),
+                  LOG_STR("fix", fix_of(m->err)));
+    }
+}
+
+static void release_held(struct kafka_consumer *c) {
+    for (size_t i = 0; i < c->n_held; i++) {
+        rd_kafka_message_destroy(c->held[i]);
+    }
+    c->n_held = 0;
+}
+
+/* Takes m: a record is kept, anything else destroyed. */
+static void take(struct kafka_consumer *c, rd_kafka_message_t *m, struct record *out) {
+    bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (m->err && !end) {
+        consume_error(c, m);
+        rd_kafka_message_destroy(m);
+        return;
+    }
+    int topic = input_of(c, m->rkt);
+    struct part *p = topic == TOPIC_NONE ? NULL : part_of(c, (uint16_t)topic, m->partition);
+    if (!p || !p->assigned) {
+        rd_kafka_message_destroy(m);
+        return;
+    }
+    problem_end(&c->problems, TOPIC_NONE, BY_RECORD);
+    problem_end(&c->problems, topic, BY_RECORD);
+    struct record *r = &out[c->n_out++];
+    *r = (struct record){.offset = m->offset,
+                         .timestamp_ms = -1,
+                         .partition = m->partition,
+                         .topic = (uint16_t)topic,
+                         .end = end};
+    if (end) {
+        p->end = p->end > m->offset ? p->end : m->offset;
+        rd_kafka_message_destroy(m);
+        return;
+    }
+    r->timestamp_ms = rd_kafka_message_timestamp(m, NULL);
+    r->key = m->key;
+    r->key_len = m->key_len;
+    r->value = m->payload;
+    r->value_len = m->len;
+    c->held[c->n_held++] = m;
+}
+
+static size_t source_poll(void *ctx, struct record *out, size_t max, int timeout_ms) {
+    struct kafka_consumer *c = ctx;
+    release_held(c);
+    c->n_out = 0;
+    c->polls++;
+    while (c->n_out < max && c->n_held < POLL_MAX) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, timeout_ms);
+        if (!m) {
+            break;
+        }
+        take(c, m, out);
+        timeout_ms = 0;
+    }
+    return c->n_out;
+}
+
+/* One request a broker for all assigned partitions. librdkafka's cached watermarks know
+ * nothing before the first fetch, and old things after a rebalance. */
+static void ask_ends(struct kafka_consumer *c) {
+    const int64_t start = now_ms();
+    if (c->rebalancing || start < c->ask_ends_ms) {
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    for (uint32_t t = 0; t < c->n_inputs; t++) {
+        for (int32_t p = 0; p < c->inputs[t].n_parts; p++) {
+            if (c->inputs[t].parts[p].assigned) {
+                rd_kafka_topic_partition_list_add(list, c->inputs[t].name, p)->offset =
+                    RD_KAFKA_OFFSET_END; /* as a timestamp: the protocol's "latest" */
+            }
+        }
+    }
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(c->rk, list, ENDS_WAIT_MS);
+    c->ends_asked = !err;
+    for (int i = 0; !err && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *e = &list->elems[i];
+        struct part *p = part_of(c, (uint16_t)input_named(c, e->topic), e->partition);
+        if (e->err || e->offset < 0) {
+            c->ends_asked = false;
+        } else if (p && e->offset > p->end) {
+            p->end = e->offset;
+        }
+    }
+    /* A leader that just moved is asked again at once, one that does not answer later. */
+    int64_t now = now_ms();
+    c->ask_ends_ms = now + (now - start > ENDS_WAIT_MS / 2 ? ENDS_RETRY_MS : ENDS_MOVED_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int64_t source_end(void *ctx, uint16_t topic, int32_t partition) {
+    struct kafka_consumer *c = ctx;
+    struct part *p = part_of(c, topic, partition);
+    if (!p || !p->assigned) {
+        return -1;
+    }
+    if (!c->ends_asked) {
+        ask_ends(c);
+    }
+    if (p->seen != c->polls) {
+        p->seen = c->polls;
+        int64_t low = 0;
+        int64_t high = -1;
+        if (!rd_kafka_get_watermark_offsets(c->rk, c->inputs[topic].name, partition, &low, &high) &&
+            high > p->end) {
+            p->end = high;
+        }
+    }
+    return p->end;
+}
+
+/* Resuming what is not paused fetches everything again: so only true changes. */
+static void set_paused(struct kafka_consumer *c, uint16_t topic, int32_t partition, bool paused) {
+    struct part *p = part_of(c, topic, partition);
+    if (!p || !p->assigned || p->paused == paused) {
+        return;
+    }
+    p->paused = paused;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, c->inputs[topic].name, partition);
+    rd_kafka_resp_err_t err =
+        paused ? rd_kafka_pause_partitions(c->rk, list) : rd_kafka_resume_partitions(c->rk, list);
+    if (err) {
+        LOG_WARN("pause or resume refused", LOG_STR("topic", c->inputs[topic].name),
+                 LOG_INT("partition", partition), LOG_STR("error", rd_kafka_err2str(err)));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void source_pause(void *ctx, uint16_t topic, int32_t partition) {
+    set_paused(ctx, topic, partition, true);
+}
+
+static void source_resume(void *ctx, uint16_t topic, int32_t partition) {
+    set_paused(ctx, topic, partition, false);
+}
+
+/* The first error of a list, or none. */
+static rd_kafka_resp_err_t list_err(const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; list && i < list->cnt; i++) {
+        if (list->elems[i].err) {
+            return list->elems[i].err;
+        }
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* What an error of the group means for the caller. REBALANCE_IN_PROGRESS while the
+ * generation stands is no loss: either the revocation follows, or the next try works. */
+static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t err,
+                                const char *what) {
+    switch (err) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: problem_end(&c->problems, TOPIC_NONE, BY_RECORD); return ST_OK;
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+    case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST:
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR__FATAL: return ST_LOST;
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        problem_set(&c->problems, TOPIC_NONE, err, false, rd_kafka_err2str(err));
+        break;
+    default: break;
+    }
+    LOG_WARN(what, LOG_STR("error", rd_kafka_err2str(err)), LOG_STR("fix", fix_of(err)));
+    return ST_AGAIN;
+}
+
+static enum status source_committed(void *ctx, struct position *parts, size_t n) {
+    struct kafka_consumer *c = ctx;
+    if (n == 0) {
+        return ST_OK;
+    }
+    rd_kafka_topic_partition_list_t *list = list_of(c, parts, n);
+    rd_kafka_resp_err_t err = rd_kafka_committed(c->rk, list, COMMITTED_WAIT_MS);
+    if (!err) {
+        err = list_err(list);
+    }
+    enum status st = group_status(c, err, "committed offsets not known; asking again");
+    for (size_t i = 0; !st && i < n; i++) {
+        const rd_kafka_topic_partition_t *e =
+            parts[i].topic >= c->n_inputs
+                ? NULL
+                : rd_kafka_topic_partition_list_find(list, c->inputs[parts[i].topic].name,
+                                                     parts[i].partition);
+        parts[i].offset = e && e->offset >= 0 ? e->offset : -1;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return st;
+}
+
+/* librdkafka says when a broker goes, not when it comes back: ask. An idle topic sends
+ * nothing that would show it. */
+static void probe(struct kafka_consumer *c) {
+    const struct rd_kafka_metadata *md = NULL;
+    if (rd_kafka_metadata(c->rk, 0, NULL, &md, PROBE_WAIT_MS)) {
+        return;
+    }
+    problem_end(&c->problems, TOPIC_NONE, BY_ANSWER);
+    for (int i = 0; i < md->topic_cnt; i++) {
+        int topic = md->topics[i].err ? TOPIC_NONE : input_named(c, md->topics[i].topic);
+        pthread_mutex_lock(&c->problems.lock);
+        bool was_missing = topic != TOPIC_NONE &&
+                           c->problems.of[1 + topic].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        pthread_mutex_unlock(&c->problems.lock);
+        if (was_missing) {
+            problem_end(&c->problems, topic, BY_RECORD);
+        }
+    }
+    rd_kafka_metadata_destroy(md);
+}
+
+/* Is no broker known to answer? Asks again before it says so. */
+static bool brokers_away(struct kafka_consumer *c) {
+    if (atomic_load(&c->problems.stand) == 0) {
+        return false;
+    }
+    probe(c);
+    pthread_mutex_lock(&c->problems.lock);
+    bool away = is_broker_err(c->problems.of[1 + TOPIC_NONE].err);
+    pthread_mutex_unlock(&c->problems.lock);
+    return away;
+}
+
+static rd_kafka_resp_err_t commit_answer(struct kafka_consumer *c) {
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(c->answers, COMMIT_WAIT_MS);
+    c->unanswered = ev == NULL;
+    if (!ev) {
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
+    if (!err) {
+        err = list_err(rd_kafka_event_topic_partition_list(ev));
+    }
+    rd_kafka_event_destroy(ev);
+    return err;
+}
+
+/* rd_kafka_commit() waits for a coordinator that is away without end, hence the queue. A
+ * commit that was not answered in time stays in librdkafka (and keeps the consumer from
+ * being closed for up to session.timeout.ms): none is sent to brokers that are known to be
+ * away, and no second one beside it. */
+static rd_kafka_resp_err_t commit_list(struct kafka_consumer *c,
+                                       const rd_kafka_topic_partition_list_t *list) {
+    if (brokers_away(c)) {
+        return RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    }
+    if (c->unanswered) {
+        rd_kafka_resp_err_t before = commit_answer(c);
+        if (c->unanswered) {
+            return before;
+        }
+    }
+    rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, c->answers, NULL, NULL);
+    return err ? err : commit_answer(c);
+}
+
+/* Lost is known to librdkafka before the next poll tells us. In between it would send the
+ * commit without member and generation, and a group that is empty by now would take it. */
+static bool is_current(struct kafka_consumer *c, int generation) {
+    return generation != 0 && generation == atomic_load(&c->generation) &&
+           !rd_kafka_assignment_lost(c->rk);
+}
+
+static enum status source_commit(void *ctx, const struct position *parts, size_t n,
+                                 int generation) {
+    struct kafka_consumer *c = ctx;
+    enum status st = ST_LOST;
+    pthread_mutex_lock(&c->commit_lock);
+    if (is_current(c, generation)) {
+        st = ST_OK;
+        if (n > 0) {
+            rd_kafka_topic_partition_list_t *list = list_of(c, parts, n);
+            st = group_status(c, commit_list(c, list), "offsets not committed; trying again");
+            rd_kafka_topic_partition_list_destroy(list);
+        }
+        if (!is_current(c, generation)) {
+            st = ST_LOST;
+        }
+    }
+    pthread_mutex_unlock(&c->commit_lock);
+    return st;
+}
+
+struct source kafka_source(struct kafka_consumer *c) {
+    return (struct source){.poll = source_poll,
+                           .end = source_end,
+                           .pause = source_pause,
+                           .resume = source_resume,
+                           .committed = source_committed,
+                           .commit = source_commit,
+                           .ctx = c};
+}
+
+/* Makes the topics known to the handle and asks for them once: a topic that librdkafka
+ * meets later waits for its tick of one second. */
+static void subscribe_topics(struct kafka_consumer *c, const struct config *cfg) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)cfg->n_topics);
+    for (uint32_t i = 0; i < cfg->n_topics; i++) {
+        struct input *in = &c->inputs[c->n_inputs++];
+        snprintf(in->name, sizeof in->name, "%s", cfg->topics[i].name);
+        in->rkt = rd_kafka_topic_new(c->rk, in->name, NULL);
+        rd_kafka_topic_partition_list_add(list, in->name, RD_KAFKA_PARTITION_UA);
+    }
+    const struct rd_kafka_metadata *md = NULL;
+    if (!rd_kafka_metadata(c->rk, 0, NULL, &md, START_METADATA_MS)) {
+        rd_kafka_metadata_destroy(md);
+    }
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(c->rk, list);
+    if (err) {
+        LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(err)));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+enum status kafka_consumer_new(const struct config *cfg, const struct rebalance_ops *rebalance,
+                               struct kafka_consumer **out, char *err) {
+    struct kafka_consumer *c = calloc(1, sizeof *c);
+    if (!c) {
+        return ST_NOMEM;
+    }
+    c->ops = *rebalance;
+    pthread_mutex_init(&c->commit_lock, NULL);
+    pthread_mutex_init(&c->problems.lock, NULL);
+
+    rd_kafka_conf_t *conf = NULL;
+    enum status st = conf_new(cfg, CONSUMER_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    if (st) {
+        goto fail;
+    }
+    rd_kafka_conf_set_opaque(conf, c);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_error_cb(conf, on_consumer_error);
+    st = conf_set(conf, "group.id", cfg->group, err);
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        goto fail;
+    }
+    st = handle_new(RD_KAFKA_CONSUMER, conf, &c->rk, err);
+    if (st) {
+        goto fail;
+    }
+    rd_kafka_poll_set_consumer(c->rk);
+    c->answers = rd_kafka_queue_new(c->rk);
+    subscribe_topics(c, cfg);
+    *out = c;
+    return ST_OK;
+
+fail:
+    kafka_consumer_free(c);
+    return st;
+}
+
+void kafka_consumer_free(struct kafka_consumer *c) {
+    if (!c) {
+        return;
+    }
+    release_held(c);
+    if (c->rk) {
+        rd_kafka_consumer_close(c->rk);
+        rd_kafka_queue_destroy(c->answers);
+    }
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        rd_kafka_topic_destroy(c->inputs[i].rkt);
+        free(c->inputs[i].parts);
+    }
+    if (c->rk) {
+        rd_kafka_destroy(c->rk);
+    }
+    pthread_mutex_destroy(&c->commit_lock);
+    pthread_mutex_destroy(&c->problems.lock);
+    free(c);
+}
+
+bool kafka_consumer_problem(struct kafka_consumer *c, char *buf, size_t len) {
+    if (atomic_load(&c->problems.stand) == 0) {
+        return false;
+    }
+    pthread_mutex_lock(&c->problems.lock);
+    bool due = now_ms() >= c->problems.probed_ms + PROBE_EVERY_MS;
+    if (due) {
+        c->problems.probed_ms = now_ms();
+    }
+    pthread_mutex_unlock(&c->problems.lock);
+    if (due) {
+        probe(c);
+    }
+    return problem_first(&c->problems, buf, len);
+}
+
+/* ---- producer -------------------------------------------------------------------------- */
+
+struct output {
+    char name[CONFIG_NAME_MAX];
+    rd_kafka_topic_t *rkt;
+};
+
+struct kafka_producer {
+    rd_kafka_t *rk;
+    struct output outputs[PRODUCER_TOPICS_MAX];
+    size_t n_outputs;
+    uint64_t produced;
+    _Atomic uint64_t acked;
+    uint64_t failed;                 /* since the last flush */
+    char why[CONFIG_ERROR_MAX - 64]; /* of the first of these */
+    struct problems problems;
+};
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
+    (void)rk;
+    struct kafka_producer *p = opaque;
+    if (!m->err) {
+        atomic_fetch_add(&p->acked, 1);
+        problem_end(&p->problems, TOPIC_NONE, BY_RECORD);
+        return;
+    }
+    if (p->failed++ == 0) {
+        const char *fix = fix_of(m->err);
+        snprintf(p->why, sizeof p->why, "%s: %s%s%s", rd_kafka_topic_name(m->rkt),
+                 rd_kafka_err2str(m->err), fix[0] ? "; " : "", fix);
+    }
+}
+
+static void on_producer_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    struct kafka_producer *p = opaque;
+    rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
+    char text[512];
+    snprintf(text, sizeof text, "%s", reason);
+    if (err == RD_KAFKA_RESP_ERR__FATAL) {
+        err = rd_kafka_fatal_error(rk, text, sizeof text);
+    }
+    if (problem_set(&p->problems, TOPIC_NONE, err, false, text)) {
+        LOG_WARN("kafka producer problem; trying again", LOG_STR("error", text),
+                 LOG_STR("fix", fix_of(err)));
+    }
+}
+
+enum status kafka_producer_new(const struct config *cfg, struct kafka_producer **out, char *err) {
+    struct kafka_producer *p = calloc(1, sizeof *p);
+    if (!p) {
+        return ST_NOMEM;
+    }
+    pthread_mutex_init(&p->problems.lock, NULL);
+    const char *partitioner =
+        strcmp(cfg->partitioner, "consistent") == 0 ? "consistent_random" : "murmur2_random";
+    rd_kafka_conf_t *conf = NULL;
+    enum status st = conf_new(cfg, PRODUCER_DEFAULTS, PRODUCER_FIXED, &conf, err);
+    if (st) {
+        goto fail;
+    }
+    rd_kafka_conf_set_opaque(conf, p);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_error_cb(conf, on_producer_error);
+    st = conf_set(conf, "partitioner", partitioner, err);
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        goto fail;
+    }
+    st = handle_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
+    if (st) {
+        goto fail;
+    }
+    *out = p;
+    return ST_OK;
+
+fail:
+    kafka_producer_free(p);
+    return st;
+}
+
+/* Fails what is still queued and closes the handle. */
+static void producer_close(struct kafka_producer *p) {
+    if (!p->rk) {
+        return;
+    }
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_poll(p->rk, 0);
+    for (size_t i = 0; i < p->n_outputs; i++) {
+        rd_kafka_topic_destroy(p->outputs[i].rkt);
+    }
+    p->n_outputs = 0;
+    rd_kafka_destroy(p->rk);
+    p->rk = NULL;
+}
+
+void kafka_producer_free(struct kafka_producer *p) {
+    if (!p) {
+        return;
+    }
+    producer_close(p);
+    pthread_mutex_destroy(&p->problems.lock);
+    free(p);
+}
+
+/* An idempotent producer that met a fatal error never sends again: make a new one. What
+ * it had queued counts as failed, so the next flush tells. */
+static enum status producer_renew(struct kafka_producer *p) {
+    char err[CONFIG_ERROR_MAX];
+    char text[512] = "";
+    rd_kafka_fatal_error(p->rk, text, sizeof text);
+    rd_kafka_t *rk = NULL;
+    if (handle_new(RD_KAFKA_PRODUCER, rd_kafka_conf_dup(rd_kafka_conf(p->rk)), &rk, err)) {
+        LOG_ERROR("producer cannot be renewed", LOG_STR("error", err));
+        return ST_IO;
+    }
+    LOG_WARN("producer renewed after a fatal error", LOG_STR("error", text));
+    producer_close(p);
+    p->rk = rk;
+    return ST_AGAIN;
+}
+
+static rd_kafka_topic_t *output_of(struct kafka_producer *p, const char *topic) {
+    for (size_t i = 0; i < p->n_outputs; i++) {
+        if (strcmp(p->outputs[i].name, topic) == 0) {
+            return p->outputs[i].rkt;
+        }
+    }
+    if (p->n_outputs == PRODUCER_TOPICS_MAX || strlen(topic) >= CONFIG_NAME_MAX) {
+        return NULL;
+    }
+    struct output *o = &p->outputs[p->n_outputs];
+    o->rkt = rd_kafka_topic_new(p->rk, topic, NULL);
+    if (!o->rkt) {
+        return NULL;
+    }
+    p->n_outputs++;
+    snprintf(o->name, sizeof o->name, "%s", topic);
+    const struct rd_kafka_metadata *md = NULL; /* or the first record waits for 1 s */
+    if (!rd_kafka_metadata(p->rk, 0, o->rkt, &md, NEW_TOPIC_WAIT_MS)) {
+        rd_kafka_metadata_destroy(md);
+    }
+    return o->rkt;
+}
+
+/* librdkafka's tables are not const; it copies (RD_KAFKA_MSG_F_COPY). */
+static void *unconst(const void *p) {
+    const union {
+        const void *in;
+        void *out;
+    } u = {.in = p};
+    return u.out;
+}
+
+static rd_kafka_headers_t *headers_of(const struct header *headers, size_t n) {
+    rd_kafka_headers_t *out = rd_kafka_headers_new(n);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_header_add(out, headers[i].name, -1, headers[i].value, (ssize_t)headers[i].len);
+    }
+    return out;
+}
+
+/* Takes err. */
+static enum status produce_status(struct kafka_producer *p, const char *topic,
+                                  rd_kafka_error_t *err) {
+    rd_kafka_resp_err_t code = rd_kafka_error_code(err);
+    enum status st = ST_IO;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        st = ST_AGAIN;
+    } else if (rd_kafka_fatal_error(p->rk, NULL, 0)) {
+        st = producer_renew(p);
+    } else {
+        LOG_ERROR("record refused", LOG_STR("topic", topic),
+                  LOG_STR("error", rd_kafka_error_string(err)), LOG_STR("fix", fix_of(code)));
+    }
+    rd_kafka_error_destroy(err);
+    return st;
+}
+
+enum status kafka_produce_to(struct kafka_producer *p, const char *topic, int32_t partition,
+                             const void *key, size_t key_len, const void *value, size_t value_len,
+                             int64_t timestamp_ms, const struct header *headers, size_t n_headers) {
+    rd_kafka_topic_t *rkt = output_of(p, topic);
+    if (!rkt) {
+        LOG_ERROR("no such topic can be written to", LOG_STR("topic", topic));
+        return ST_IO;
+    }
+    rd_kafka_vu_t v[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION,
+         .u.i32 = partition < 0 ? RD_KAFKA_PARTITION_UA : partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = unconst(key), .size = key_len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = unconst(value), .size = value_len}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = NULL},
+    };
+    size_t n = sizeof v / sizeof v[0] - 1;
+    if (n_headers > 0) {
+        v[n++].u.headers = headers_of(headers, n_headers);
+    }
+    rd_kafka_error_t *err = rd_kafka_produceva(p->rk, v, n);
+    if (err) {
+        if (n_headers > 0) {
+            rd_kafka_headers_destroy(v[n - 1].u.headers); /* taken only on success */
+        }
+        return produce_status(p, topic, err);
+    }
+    if (++p->produced % PRODUCER_SERVE_EVERY == 0) {
+        rd_kafka_poll(p->rk, 0);
+    }
+    return ST_OK;
+}
+
+enum status kafka_produce(struct kafka_producer *p, const char *topic, const void *key,
+                          size_t key_len, const void *value, size_t value_len,
+                          int64_t timestamp_ms) {
+    return kafka_produce_to(p, topic, -1, key, key_len, value, value_len, timestamp_ms, NULL, 0);
+}
+
+void kafka_producer_poll(struct kafka_producer *p, int timeout_ms) {
+    rd_kafka_poll(p->rk, timeout_ms);
+}
+
+enum status kafka_producer_flush(struct kafka_producer *p, int timeout_ms, char *why, size_t len) {
+    if (rd_kafka_flush(p->rk, timeout_ms) && rd_kafka_outq_len(p->rk) > 0) {
+        if (!problem_first(&p->problems, why, len)) {
+            snprintf(why, len, "time is up");
+        }
+        return ST_AGAIN;
+    }
+    if (p->failed > 0) {
+        snprintf(why, len, "%llu records not written: %s", (unsigned long long)p->failed, p->why);
+        p->failed = 0;
+        return ST_IO;
+    }
+    return ST_OK;
+}
+
+size_t kafka_producer_queued(struct kafka_producer *p) {
+    return (size_t)rd_kafka_outq_len(p->rk);
+}
+
+uint64_t kafka_producer_acked(struct kafka_producer *p) {
+    return atomic_load(&p->acked);
+}
+
+static enum status letterbox_send(void *ctx, const char *topic, const void *key, size_t key_len,
+                                  const void *value, size_t value_len, int64_t timestamp_ms,
+                                  const struct header *headers, size_t n_headers) {
+    return kafka_produce_to(ctx, topic, -1, key, key_len, value, value_len, timestamp_ms, headers,
+                            n_headers);
+}
+
+static enum status letterbox_flush(void *ctx, int timeout_ms) {
+    char why[CONFIG_ERROR_MAX];
+    enum status st = kafka_producer_flush(ctx, timeout_ms, why, sizeof why);
+    if (st) {
+        LOG_WARN("dead letters not written; no offset passes them", LOG_STR("error", why));
+    }
+    return st;
+}
+
+struct letterbox kafka_letterbox(struct kafka_producer *p) {
+    return (struct letterbox){.send = letterbox_send, .flush = letterbox_flush, .ctx = p};
+}
+
+/* ---- topics ---------------------------------------------------------------------------- */
+
+/* A handle for a few questions. It joins no group and commits nothing. */
+struct client {
+    rd_kafka_t *rk;
+    rd_kafka_resp_err_t err; /* the most telling error so far */
+    char why[CONFIG_ERROR_MAX];
+};
+
+static void on_client_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    (void)rk;
+    struct client *cl = opaque;
+    if (cl->err && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        return;
+    }
+    cl->err = (rd_kafka_resp_err_t)code;
+    snprintf(cl->why, sizeof cl->why, "%s", reason);
+}
+
+static enum status client_open(struct client *cl, const struct config *cfg, char *err) {
+    *cl = (struct client){0};
+    rd_kafka_conf_t *conf = NULL;
+    enum status st = conf_new(cfg, CLIENT_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_conf_set_opaque(conf, cl);
+    rd_kafka_conf_set_error_cb(conf, on_client_error);
+    if (cfg->group[0]) {
+        st = conf_set(conf, "group.id", cfg->group, err);
+    }
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        return st;
+    }
+    return handle_new(RD_KAFKA_CONSUMER, conf, &cl->rk, err);
+}
+
+static void client_close(struct client *cl) {
+    rd_kafka_destroy_flags(cl->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+/* Writes what failed and why, as well as is known, and what to type. */
+static enum status client_fail(struct client *cl, const char *what, rd_kafka_resp_err_t code,
+                               char *err) {
+    rd_kafka_poll(cl->rk, 0); /* error_cb knows more than the code does */
+    bool more = cl->err && (is_broker_err(code) || !code);
+    const char *fix = fix_of(more ? cl->err : code);
+    snprintf(err, CONFIG_ERROR_MAX, "%s: %.500s%s%.400s", what,
+             more ? cl->why : rd_kafka_err2str(code), fix[0] ? "; " : "", fix);
+    return ST_IO;
+}
+
+static void describe_one(const char *name, const struct rd_kafka_metadata *md,
+                         struct kafka_topic_info *out) {
+    *out = (struct kafka_topic_info){.partitions = 0};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    for (int i = 0; i < md->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *t = &md->topics[i];
+        if (strcmp(t->topic, name) != 0) {
+            continue;
+        }
+        if (!t->err) {
+            out->partitions = t->partition_cnt;
+            return;
+        }
+        snprintf(out->error, sizeof out->error, "%s",
+                 t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? "does not exist"
+                                                                   : rd_kafka_err2str(t->err));
+        return;
+    }
+    snprintf(out->error, sizeof out->error, "does not exist");
+}
+
+enum status kafka_topics_describe(const struct config *cfg, const char *const *names, size_t n,
+                                  int timeout_ms, struct kafka_topic_info *out, int *brokers,
+                                  char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    for (size_t i = 0; i < n; i++) { /* one request asks for all topics the handle knows */
+        rd_kafka_topic_t *rkt = rd_kafka_topic_new(cl.rk, names[i], NULL);
+        if (rkt) {
+            rd_kafka_topic_destroy(rkt); /* ours; the handle keeps its own */
+        }
+    }
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(cl.rk, 0, NULL, &md, timeout_ms);
+    if (code) {
+        st = client_fail(&cl, "kafka does not answer", code, err);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            describe_one(names[i], md, &out[i]);
+        }
+        if (brokers) {
+            *brokers = md->broker_cnt;
+        }
+        rd_kafka_metadata_destroy(md);
+    }
+    client_close(&cl);
+    return st;
+}
+
+/* What CreateTopics answered; a topic that exists already is fine. */
+static enum status create_result(struct client *cl, rd_kafka_event_t *ev, const char *name,
+                                 char *err) {
+    rd_kafka_resp_err_t code = ev ? rd_kafka_event_error(ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code) {
+        return client_fail(cl, name, code, err);
+    }
+    size_t n = 0;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
+    code = n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        return ST_OK;
+    }
+    const char *text = rd_kafka_topic_result_error_string(results[0]);
+    snprintf(err, CONFIG_ERROR_MAX, "topic %s not created: %s", name,
+             text ? text : rd_kafka_err2str(code));
+    return ST_IO;
+}
+
+static enum status create_one(struct client *cl, const char *name, int32_t partitions,
+                              int16_t replication, char *err) {
+    char text[256] = "";
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(name, partitions, replication, text, sizeof text);
+    if (!topic) {
+        snprintf(err, CONFIG_ERROR_MAX, "topic %s: %s", name, text);
+        return ST_IO;
+    }
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(cl->rk);
+    rd_kafka_CreateTopics(cl->rk, &topic, 1, NULL, answers);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, ADMIN_WAIT_MS);
+    enum status st = create_result(cl, ev, name, err);
+    rd_kafka_event_destroy(ev); /* NULL is allowed */
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_NewTopic_destroy(topic);
+    return st;
+}
+
+/* The controller answers before the brokers know: wait until the metadata has them. */
+static enum status wait_visible(const struct config *cfg, const char *name, char *err) {
+    const struct timespec nap = {.tv_nsec = 20 * 1000000L};
+    const int64_t deadline = now_ms() + VISIBLE_WAIT_MS;
+    struct kafka_topic_info info = {0};
+    do {
+        enum status st = kafka_topics_describe(cfg, &name, 1, VISIBLE_WAIT_MS, &info, NULL, err);
+        if (st || info.partitions > 0) {
+            return st;
+        }
+        nanosleep(&nap, NULL);
+    } while (now_ms() < deadline);
+    snprintf(err, CONFIG_ERROR_MAX, "topic %s was created and does not appear", name);
+    return ST_IO;
+}
+
+enum status kafka_topics_create(const struct config *cfg, const char *const *names, size_t n,
+                                int32_t partitions, int16_t replication, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    for (size_t i = 0; !st && i < n; i++) {
+        st = create_one(&cl, names[i], partitions, replication, err);
+    }
+    client_close(&cl);
+    for (size_t i = 0; !st && i < n; i++) {
+        st = wait_visible(cfg, names[i], err);
+    }
+    return st;
+}
+
+enum status kafka_positions(const struct config *cfg, const char *topic, int32_t partition,
+                            int timeout_ms, int64_t *committed, int64_t *low, int64_t *high,
+                            char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    const int64_t deadline = now_ms() + timeout_ms;
+    int64_t lo = -1;
+    int64_t hi = -1;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(cl.rk, topic, partition, &lo, &hi, timeout_ms);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *e = rd_kafka_topic_partition_list_add(list, topic, partition);
+    if (!code) {
+        int64_t left = deadline - now_ms();
+        code = rd_kafka_committed(cl.rk, list, left > 0 ? (int)left : 1);
+    }
+    if (!code) {
+        code = list_err(list);
+    }
+    if (code) {
+        st = client_fail(&cl, topic, code, err);
+    } else {
+        *committed = e->offset >= 0 ? e->offset : -1;
+        *low = lo;
+        *high = hi;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    client_close(&cl);
+    return st;
+}
+
+int32_t kafka_partition_of(const char *partitioner, const void *key, size_t key_len,
+                           int32_t n_partitions) {
+    if (strcmp(partitioner, "consistent") == 0) {
+        return rd_kafka_msg_partitioner_consistent(NULL, key, key_len, n_partitions, NULL, NULL);
+    }
+    return rd_kafka_msg_partitioner_murmur2(NULL, key, key_len, n_partitions, NULL, NULL);
+}
+
+struct sample {
+    size_t n, murmur2, consistent;
+    bool end;
+};
+
+static void sample_one(struct sample *s, const rd_kafka_message_t *m, int32_t n_partitions) {
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        s->end = true;
+        return;
+    }
+    if (!m->key || m->key_len == 0) {
+        return;
+    }
+    s->n++;
+    s->murmur2 += kafka_partition_of("murmur2", m->key, m->key_len, n_partitions) == m->partition;
+    s->consistent +=
+        kafka_partition_of("consistent", m->key, m->key_len, n_partitions) == m->partition;
+}
+
+/* Reads until there are `max` keys, the end, an error or the deadline. */
+static rd_kafka_resp_err_t sample_read(rd_kafka_t *rk, int32_t n_partitions, size_t max,
+                                       int64_t deadline, struct sample *s) {
+    while (s->n < max && !s->end) {
+        int64_t left = deadline - now_ms();
+        if (left <= 0) {
+            return s->n > 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__TIMED_OUT;
+        }
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, (int)left);
+        if (!m) {
+            continue;
+        }
+        rd_kafka_resp_err_t code = m->err;
+        if (code && code != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            rd_kafka_message_destroy(m);
+            return code;
+        }
+        sample_one(s, m, n_partitions);
+        rd_kafka_message_destroy(m);
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+enum status kafka_sample_partitioner(const struct config *cfg, const char *topic, int32_t partition,
+                                     int32_t n_partitions, size_t max, int timeout_ms,
+                                     size_t *sampled, size_t *murmur2, size_t *consistent,
+                                     char *err) {
+    if (n_partitions < 1) {
+        snprintf(err, CONFIG_ERROR_MAX, "%s: no partitions", topic);
+        return ST_IO;
+    }
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    const int64_t deadline = now_ms() + timeout_ms;
+    struct sample s = {0};
+    int64_t low = 0;
+    int64_t high = 0;
+    /* Asks for the metadata on the way, so that the fetch need not wait for a tick. */
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(cl.rk, topic, partition, &low, &high, timeout_ms);
+    if (!code) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_topic_partition_list_add(list, topic, partition)->offset = low;
+        code = rd_kafka_assign(cl.rk, list);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    if (!code) {
+        code = sample_read(cl.rk, n_partitions, max, deadline, &s);
+    }
+    if (code) {
+        st = client_fail(&cl, topic, code, err);
+    } else {
+        *sampled = s.n;
+        *murmur2 = s.murmur2;
+        *consistent = s.consistent;
+    }
+    client_close(&cl);
+    return st;
+}
+
+const char *kafka_version(void) {
+    return rd_kafka_version_str();
+}
+
+/* ---- embedded broker --------------------------------------------------------------------- */
+
+struct kafka_embedded {
+    rd_kafka_t *rk; /* the mock cluster's helper; itself connected to nothing */
+    rd_kafka_mock_cluster_t *cluster;
+};
+
+enum status kafka_embedded_start(const char *const *topics, size_t n, int32_t partitions,
+                                 struct kafka_embedded **out, char *err) {
+    struct kafka_embedded *e = calloc(1, sizeof *e);
+    if (!e) {
+        return ST_NOMEM;
+    }
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    enum status st = handle_new(RD_KAFKA_PRODUCER, conf, &e->rk, err);
+    if (st) {
+        goto fail;
+    }
+    e->cluster = rd_kafka_mock_cluster_new(e->rk, EMBEDDED_BROKERS);
+    if (!e->cluster) {
+        snprintf(err, CONFIG_ERROR_MAX, "the embedded broker cannot listen on 127.0.0.1");
+        st = ST_IO;
+        goto fail;
+    }
+#if RD_KAFKA_VERSION >= 0x020600ff
+    rd_kafka_mock_group_initial_rebalance_delay_ms(e->cluster, 0); /* before: 3 s */
+#endif
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_resp_err_t code =
+            rd_kafka_mock_topic_create(e->cluster, topics[i], partitions, EMBEDDED_BROKERS);
+        if (code) {
+            snprintf(err, CONFIG_ERROR_MAX, "topic %s: %s", topics[i], rd_kafka_err2str(code));
+            st = ST_IO;
+            goto fail;
+        }
+    }
+    *out = e;
+    return ST_OK;
+
+fail:
+    kafka_embedded_stop(e);
+    return st;
+}
+
+const char *kafka_embedded_brokers(const struct kafka_embedded *e) {
+    return rd_kafka_mock_cluster_bootstraps(e->cluster);
+}
+
+void kafka_embedded_stop(struct kafka_embedded *e) {
+    if (!e) {
+        return;
+    }
+    if (e->cluster) {
+        rd_kafka_mock_cluster_destroy(e->cluster);
+    }
+    if (e->rk) {
+        rd_kafka_destroy(e->rk);
+    }
+    free(e);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * metrics.c -- see metrics.h. Everything is static memory of relaxed atomics; pages of
+ * metrics and labels that nobody uses are never touched.
+ *
+ * A value that belongs to a label index beyond METRIC_LABELS_MAX is dropped; one beyond
+ * the registered labels is kept and counted by metric_sum(), but not printed.
+ */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_VALUE_MAX = 128, FINITE_BUCKETS = METRIC_BUCKETS - 1 };
+
+static const struct {
+    enum metric_kind kind;
+    const char *name;
+    const char *label;
+    const char *help;
+} TABLE[METRICS] = {
+#define METRIC(id, kind, name, label, help) [id] = {kind, name, label, help},
+#include "metrics.def"
+#undef METRIC
+};
+
+static struct {
+    size_t n;
+    char value[METRIC_LABELS_MAX][LABEL_VALUE_MAX];
+} labels[METRICS];
+
+/* A counter's number; the bits of the double of a gauge or of a histogram's sum. */
+static _Atomic uint64_t cells[METRICS][METRIC_LABELS_MAX];
+static _Atomic uint64_t buckets[METRICS][METRIC_LABELS_MAX][METRIC_BUCKETS];
+
+/* ---- labels ----------------------------------------------------------------------- */
+
+enum status metrics_label(enum metric m, const char *const *values, size_t n) {
+    if ((size_t)m >= METRICS || (n > 0 && !*TABLE[m].label)) {
+        return ST_INVALID;
+    }
+    if (n > METRIC_LABELS_MAX) {
+        return ST_RANGE;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(values[i]) >= LABEL_VALUE_MAX) {
+            return ST_RANGE;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(labels[m].value[i], values[i], strlen(values[i]) + 1);
+    }
+    labels[m].n = n;
+    return ST_OK;
+}
+
+/* ---- values ----------------------------------------------------------------------- */
+
+static uint64_t load(const _Atomic uint64_t *cell) {
+    return atomic_load_explicit(cell, memory_order_relaxed);
+}
+
+static double load_double(const _Atomic uint64_t *cell) {
+    uint64_t bits = load(cell);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static uint64_t double_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static bool is_cell(enum metric m, uint32_t label, enum metric_kind kind) {
+    return (size_t)m < METRICS && label < METRIC_LABELS_MAX && TABLE[m].kind == kind;
+}
+
+void metric_add(enum metric m, uint32_t label, uint64_t v) {
+    if (is_cell(m, label, METRIC_COUNTER)) {
+        atomic_fetch_add_explicit(&cells[m][label], v, memory_order_relaxed);
+    }
+}
+
+void metric_set(enum metric m, uint32_t label, double v) {
+    if (is_cell(m, label, METRIC_GAUGE)) {
+        atomic_store_explicit(&cells[m][label], double_bits(v), memory_order_relaxed);
+    }
+}
+
+/* Upper bound of bucket k, seconds: inclusive, as Prometheus has it. */
+static double bound(size_t k) {
+    return k < FINITE_BUCKETS ? ldexp(0.001, (int)k) : (double)INFINITY;
+}
+
+void metric_observe(enum metric m, uint32_t label, double s) {
+    if (!is_cell(m, label, METRIC_HISTOGRAM)) {
+        return;
+    }
+    if (!(s > 0)) {
+        s = 0; /* two clocks that disagree, or no number at all */
+    }
+    size_t k = 0;
+    while (s > bound(k)) {
+        k++;
+    }
+    atomic_fetch_add_explicit(&buckets[m][label][k], 1, memory_order_relaxed);
+    uint64_t old = load(&cells[m][label]);
+    uint64_t next;
+    do {
+        double sum;
+        memcpy(&sum, &old, sizeof sum);
+        next = double_bits(sum + s);
+    } while (!atomic_compare_exchange_weak_explicit(&cells[m][label], &old, next,
+                                                    memory_order_relaxed, memory_order_relaxed));
+}
+
+static uint64_t histogram_count(enum metric m, uint32_t label) {
+    uint64_t n = 0;
+    for (size_t k = 0; k < METRIC_BUCKETS; k++) {
+        n += load(&buckets[m][label][k]);
+    }
+    return n;
+}
+
+double metric_value(enum metric m, uint32_t label) {
+    if ((size_t)m >= METRICS || label >= METRIC_LABELS_MAX) {
+        return 0;
+    }
+    switch (TABLE[m].kind) {
+    case METRIC_COUNTER: return (double)load(&cells[m][label]);
+    case METRIC_GAUGE: return load_double(&cells[m][label]);
+    case METRIC_HISTOGRAM: return (double)histogram_count(m, label);
+    }
+    return 0;
+}
+
+double metric_sum(enum metric m) {
+    double sum = 0;
+    for (uint32_t label = 0; label < METRIC_LABELS_MAX; label++) {
+        sum += metric_value(m, label);
+    }
+    return sum;
+}
+
+double metric_quantile(enum metric m, uint32_t label, double q) {
+    if (!is_cell(m, label, METRIC_HISTOGRAM) || !(q > 0 && q < 1)) {
+        return 0;
+    }
+    double rank = q * (double)histogram_count(m, label);
+    double below = 0;
+    for (size_t k = 0; k < FINITE_BUCKETS; k++) {
+        double n = (double)load(&buckets[m][label][k]);
+        double low = k > 0 ? bound(k - 1) : 0;
+        if (n > 0 && below + n >= rank) {
+            return low + (bound(k) - low) * (rank - below) / n;
+        }
+        below += n;
+    }
+    return rank > 0 ? bound(FINITE_BUCKETS - 1) : 0; /* in +Inf: at least this much */
+}
+
+void metrics_reset(void) {
+    for (size_t m = 0; m < METRICS; m++) {
+        for (size_t label = 0; label < METRIC_LABELS_MAX; label++) {
+            atomic_store_explicit(&cells[m][label], 0, memory_order_relaxed);
+            for (size_t k = 0; k < METRIC_BUCKETS && TABLE[m].kind == METRIC_HISTOGRAM; k++) {
+                atomic_store_explicit(&buckets[m][label][k], 0, memory_order_relaxed);
+            }
+        }
+    }
+}
+
+/* ---- exposition --------------------------------------------------------------------- */
+
+struct text {
+    char *buf;
+    size_t len;
+    size_t need;
+};
+
+static void put_char(struct text *t, char c) {
+    if (t->need + 1 < t->len) {
+        t->buf[t->need] = c;
+    }
+    t->need++;
+}
+
+static void put(struct text *t, const char *text) {
+    while (*text) {
+        put_char(t, *text++);
+    }
+}
+
+/* Help escapes \ and newline; a label's value also the quote. */
+static void put_escaped(struct text *t, const char *text, bool quoted) {
+    for (; *text; text++) {
+        if (*text == '\n') {
+            put(t, "\\n");
+            continue;
+        }
+        if (*text == '\\' || (quoted && *text == '"')) {
+            put_char(t, '\\');
+        }
+        put_char(t, *text);
+    }
+}
+
+static void put_double(struct text *t, double v) {
+    char number[40];
+    if (isnan(v)) {
+        put(t, "NaN");
+    } else if (isinf(v)) {
+        put(t, v > 0 ? "+Inf" : "-Inf");
+    } else {
+        snprintf(number, sizeof number, "%.15g", v);
+        put(t, number);
+    }
+}
+
+static void put_count(struct text *t, uint64_t v) {
+    char number[24];
+    snprintf(number, sizeof number, "%" PRIu64, v);
+    put(t, number);
+}
+
+/* Name, suffix and labels of one sample; le < 0: no bucket. */
+static void put_sample(struct text *t, enum metric m, const char *suffix, uint32_t label,
+                       double le) {
+    bool labelled = labels[m].n > 0;
+    put(t, TABLE[m].name);
+    put(t, suffix);
+    put(t, labelled || le >= 0 ? "{" : "");
+    if (labelled) {
+        put(t, TABLE[m].label);
+        put(t, "=\"");
+        put_escaped(t, labels[m].value[label], true);
+        put(t, "\"");
+    }
+    if (le >= 0) {
+        put(t, labelled ? ",le=\"" : "le=\"");
+        put_double(t, le);
+        put(t, "\"");
+    }
+    put(t, labelled || le >= 0 ? "} " : " ");
+}
+
+static void put_histogram(struct text *t, enum metric m, uint32_t label) {
+    uint64_t cumulative = 0;
+    for (size_t k = 0; k < METRIC_BUCKETS; k++) {
+        cumulative += load(&buckets[m][label][k]);
+        put_sample(t, m, "_bucket", label, bound(k));
+        put_count(t, cumulative);
+        put_char(t, '\n');
+    }
+    put_sample(t, m, "_sum", label, -1);
+    put_double(t, load_double(&cells[m][label]));
+    put_char(t, '\n');
+    put_sample(t, m, "_count", label, -1);
+    put_count(t, cumulative); /* what +Inf says, even while others add */
+    put_char(t, '\n');
+}
+
+static void put_label(struct text *t, enum metric m, uint32_t label) {
+    if (TABLE[m].kind == METRIC_HISTOGRAM) {
+        put_histogram(t, m, label);
+        return;
+    }
+    put_sample(t, m, "", label, -1);
+    if (TABLE[m].kind == METRIC_COUNTER) {
+        put_count(t, load(&cells[m][label]));
+    } else {
+        put_double(t, load_double(&cells[m][label]));
+    }
+    put_char(t, '\n');
+}
+
+size_t metrics_text(char *buf, size_t len) {
+    static const char *const kinds[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+    struct text t = {.buf = buf, .len = len};
+    for (size_t m = 0; m < METRICS; m++) {
+        put(&t, "# HELP ");
+        put(&t, TABLE[m].name);
+        put_char(&t, ' ');
+        put_escaped(&t, TABLE[m].help, false);
+        put(&t, "\n# TYPE ");
+        put(&t, TABLE[m].name);
+        put_char(&t, ' ');
+        put(&t, kinds[TABLE[m].kind]);
+        put_char(&t, '\n');
+        size_t n = labels[m].n ? labels[m].n : 1;
+        for (uint32_t label = 0; label < n; label++) {
+            put_label(&t, (enum metric)m, label);
+        }
+    }
+    if (len > 0) {
+        buf[t.need < len ? t.need : len - 1] = '\0';
+    }
+    return t.need;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * publish.h -- which users wait to be ranked, and what stands in Redis of each, for one task.
+ *
+ * A user is dirty from his event until his lists were ranked after it; the set is a FIFO, so
+ * its memory is bounded by the number of users, however long Redis is away. Per user and
+ * target the digest of what was written last *in this epoch* is kept: an unchanged list is
+ * not written again.
+ *
+ * Slots are those of learner_users(). Ownership: owns its arrays. Threads: learner.
+ */
+#ifndef PUBLISH_H
+#define PUBLISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct publish; /* opaque */
+
+/** What was written last for a user and target. */
+struct publish_written {
+    uint64_t digest;   /* 0: nothing in this epoch        */
+    uint32_t at_s;     /* wall clock, seconds; 0: never   */
+};
+
+MUST_CHECK enum status publish_new(uint32_t n_targets, struct publish **out);
+void publish_free(struct publish *p);
+
+/** The user in `slot` has an event of a record with this timestamp.
+ *  @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms);
+
+/** Oldest dirty user without removing him; false if there is none. record_ms receives the
+ *  timestamp of the newest record behind it (0: none). */
+bool publish_peek(const struct publish *p, uint32_t *slot, int64_t *record_ms);
+/** He was ranked: he is clean. */
+void publish_pop(struct publish *p);
+size_t publish_dirty(const struct publish *p);
+
+/** Place of what was written for a slot (the slot was touched once) and target. */
+struct publish_written *publish_written(struct publish *p, uint32_t slot, uint32_t target);
+/** Slots known here: 0..n-1. */
+uint32_t publish_slots(const struct publish *p);
+
+/** Forgets every digest: the epoch changed, or Redis lost what was written. */
+void publish_forget(struct publish *p);
+
+#endif

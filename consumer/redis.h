@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * redis.h -- Redis as crossrec needs it (hiredis): one connection, fenced writes, pipelined.
+ *
+ * The fence. A value begins with {"version":[E,S], ; the script reads the first 48 bytes
+ * of what stands at the key (GETRANGE), compares (E, S) as numbers, and refuses an older
+ * writer; equal or newer is SET with PX. A value that begins otherwise is not ours, and is
+ * replaced. Single key: works in a cluster. Run by EVALSHA; NOSCRIPT loads the script and
+ * sends those writes again: then a write may come after a later one of the same pipeline,
+ * which only the fence puts right.
+ *
+ * Bound: Lua's numbers are doubles, exact up to 2^53, and two such numbers fit into the 48
+ * bytes; put() answers ST_RANGE to an epoch or seq above it, and to ttl_ms < 0. expire()
+ * answers ST_RANGE to ttl_ms < 1; a key that is not there is no error.
+ *
+ * Loss is noticed by run id and replication id (INFO) at every connection. READONLY closes
+ * the connection, so that the next one may find the new master.
+ *
+ * get() answers ST_OK, ST_LOST, ST_INVALID (no string stands there), ST_IO (refused).
+ *
+ * Rights that the daemon needs (ACL, Redis 6.2 or newer):
+ *
+ *     ACL SETUSER crossrec on ><password> ~<prefix>:* +evalsha +script|load +getrange +get
+ *         +set +pexpire +info
+ *
+ * Without +info every reconnection counts as a loss and the eviction policy is not seen.
+ *
+ * SIGPIPE: hiredis 0.14 writes with write(2). Block or ignore the signal in the thread that
+ * uses this (the publisher's does), or a broken connection kills the process.
+ *
+ * Ownership: struct redis owns its connection. Threads: one. Timeouts on everything.
+ */
+#ifndef REDIS_H
+#define REDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ports.h"
+#include "status.h"
+
+struct redis; /* opaque */
+
+struct redis_params {
+    const char *address;  /* host:port, [v6]:port, unix:/path */
+    const char *user;     /* "" : default user                */
+    const char *password; /* "" : none                        */
+    int64_t timeout_ms;   /* of connecting and of each reply  */
+};
+
+/** Checks the address; connects at the first use. Parameters are copied.
+ *  @return ST_OK, ST_INVALID (err says what an address looks like), ST_NOMEM */
+MUST_CHECK enum status redis_new(const struct redis_params *params, struct redis **out, char *err,
+                                 size_t err_len);
+void redis_free(struct redis *r);
+
+/** As the publisher sees it. */
+struct store redis_store(struct redis *r);
+
+/** For `check` and tools: what the server is and whether the rights suffice. Writes lines
+ *  of text "ok: ..." or "problem: ...; type ..." through `say`; returns the problems.
+ *  Tries SET, EVALSHA, GET, EXPIRE, DEL on `<prefix>:check:<random>`, maxmemory-policy,
+ *  version >= 6.2. */
+int redis_check(struct redis *r, const char *prefix, void (*say)(void *arg, bool ok, const char *text),
+                void *arg);
+
+/** "0.14.1": version of the library; TLS needs 1.0 or newer. */
+const char *redis_client_version(void);
+
+#endif

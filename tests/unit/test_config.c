@@ -1,0 +1,911 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_config.c -- the sentences of config.h, seen from outside: what is set by whom, and
+ * what a person reads who typed it wrong.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+/* ---- helpers ---------------------------------------------------------------------- */
+
+enum { LINES_MAX = 16384 };
+
+/* Writes a file and returns its name, for remove_file(). */
+static char *write_file(const char *text, size_t len) {
+    char *path = strdup("/tmp/crossrec-test-config-XXXXXX");
+    assert_non_null(path);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, len), (ssize_t)len);
+    close(fd);
+    return path;
+}
+
+static void remove_file(char *path) {
+    unlink(path);
+    free(path);
+}
+
+struct sources {
+    const char *ini;    /* text, or NULL for no file */
+    const char *env[8]; /* NULL-terminated           */
+    const char *set[8];
+};
+
+static enum status load(struct config *c, const struct sources *s, char *err) {
+    char *env[8] = {0};
+    size_t n_sets = 0;
+    for (size_t i = 0; i < 7 && s->env[i]; i++) {
+        env[i] = strdup(s->env[i]);
+    }
+    while (n_sets < 8 && s->set[n_sets]) {
+        n_sets++;
+    }
+    char *path = s->ini ? write_file(s->ini, strlen(s->ini)) : NULL;
+    enum status st = config_load(c, path, env, s->set, n_sets, err);
+    if (path && st && strncmp(err, path, strlen(path)) == 0) {
+        memmove(err + 1, err + strlen(path), strlen(err + strlen(path)) + 1);
+        err[0] = 'F'; /* the file, whatever it is called */
+    }
+    if (path) {
+        remove_file(path);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        free(env[i]);
+    }
+    return st;
+}
+
+static void loads(struct config *c, const struct sources s) {
+    char err[CONFIG_ERROR_MAX] = "";
+    enum status st = load(c, &s, err);
+    if (st) {
+        print_error("unexpected: %s\n", err);
+    }
+    assert_int_equal(st, ST_OK);
+}
+
+/* The load fails with exactly this text, and the configuration is what it was. */
+static void fails(const char *expected, const struct sources s) {
+    static struct config before;
+    static struct config c;
+    char err[CONFIG_ERROR_MAX] = "";
+    memset(&before, 0x5a, sizeof before);
+    memset(&c, 0x5a, sizeof c);
+    assert_int_equal(load(&c, &s, err), ST_INVALID);
+    assert_string_equal(err, expected);
+    assert_memory_equal(&c, &before, sizeof c);
+}
+
+static const char *value(const struct config *c, const char *name) {
+    static char buf[4][CONFIG_VALUE_MAX];
+    static int turn;
+    turn = (turn + 1) % 4;
+    assert_int_equal(config_get(c, name, buf[turn], sizeof buf[turn]), ST_OK);
+    return buf[turn];
+}
+
+/* Names and defaults as config.h and DESIGN.md state them. */
+static const char *const DEFAULTS[][2] = {
+    {"group", "crossrec"},
+    {"clock", "wall"},
+    {"state", "memory"},
+    {"log.level", "info"},
+    {"schemas.dir", ""},
+    {"dead.letters", "crossrec-dead-letters"},
+    {"partitioner", "murmur2"},
+    {"late.max", "1d"},
+    {"merge.max.wait", "500ms"},
+    {"merge.max.idle", "0"},
+    {"merge.buffer", "20000"},
+    {"learn.mini.batch", "256"},
+    {"segments.k", "8"},
+    {"segments.seed.users", "1000"},
+    {"segments.half.life", "20000"},
+    {"prequential.sample", "16"},
+    {"publish.n", "10"},
+    {"publish.interval", "100ms"},
+    {"publish.max.lag", "30s"},
+    {"publish.refresh", "6h"},
+    {"publish.ttl", "7d"},
+    {"publish.rate", "20000"},
+    {"commit.interval", "1s"},
+    {"redis.address", "127.0.0.1:6379"},
+    {"redis.user", ""},
+    {"redis.password", ""},
+    {"redis.prefix", "crossrec"},
+    {"redis.timeout", "2s"},
+    {"http.address", "127.0.0.1:9464"},
+    {"kafka.bootstrap.servers", "127.0.0.1:9092"},
+    {"domain.course.repeats", "no"},
+    {"domain.course.target", "yes"},
+    {"domain.food.repeats", "yes"},
+    {"domain.food.target", "yes"},
+    {"topic.course-views.domain", "course"},
+    {"topic.course-views.schema", "CourseView"},
+    {"topic.food-orders.domain", "food"},
+    {"topic.food-orders.schema", "FoodOrder"},
+};
+
+enum { N_DEFAULTS = sizeof DEFAULTS / sizeof DEFAULTS[0] };
+
+static void is_default(const struct config *c) {
+    for (size_t i = 0; i < N_DEFAULTS; i++) {
+        assert_string_equal(value(c, DEFAULTS[i][0]), DEFAULTS[i][1]);
+    }
+    assert_int_equal(c->n_domains, 2);
+    assert_int_equal(c->n_topics, 2);
+    assert_int_equal(c->n_kafka, 1);
+}
+
+static char *printed(void (*print)(FILE *out)) {
+    char *text = calloc(1, LINES_MAX);
+    assert_non_null(text);
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    print(f);
+    rewind(f);
+    size_t n = fread(text, 1, LINES_MAX, f);
+    assert_in_range(n, 1, LINES_MAX - 1);
+    fclose(f);
+    return text;
+}
+
+/* ---- values ------------------------------------------------------------------------- */
+
+static void defaults_are_the_documented_ones(void **state) {
+    (void)state;
+    struct config c;
+    config_defaults(&c);
+    is_default(&c);
+    assert_int_equal(c.late_max_ms, 86400000);
+    assert_int_equal(c.publish_ttl_ms, INT64_C(604800000));
+    assert_int_equal(c.publish_refresh_ms, 21600000);
+    assert_true(c.segments_half_life == 20000.0);
+    assert_int_equal(c.clock, CLOCK_WALL);
+    assert_int_equal(c.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(c.topics[1].domain, 1);
+    assert_true(c.domains[1].repeats);
+}
+
+static void loading_nothing_gives_the_defaults(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){0});
+    is_default(&c);
+    loads(&c, (struct sources){.ini = "# only a comment\n\n"});
+    is_default(&c);
+}
+
+static void the_default_instance_id_is_host_and_pid(void **state) {
+    (void)state;
+    struct config c;
+    char host[64] = "";
+    char expected[128];
+    gethostname(host, sizeof host - 1);
+    snprintf(expected, sizeof expected, "%s-%ld", host, (long)getpid());
+    config_defaults(&c);
+    assert_string_equal(c.instance_id, expected);
+    loads(&c, (struct sources){.set = {"instance.id=a1"}});
+    assert_string_equal(c.instance_id, "a1");
+}
+
+static void each_source_goes_over_the_one_before(void **state) {
+    (void)state;
+    struct config c;
+    struct sources s = {.ini = "[publish]\nn = 11\n"};
+    loads(&c, s);
+    assert_int_equal(c.list_n, 11);
+    s.env[0] = "CROSSREC_PUBLISH_N=12";
+    loads(&c, s);
+    assert_int_equal(c.list_n, 12);
+    s.set[0] = "publish.n=13";
+    loads(&c, s);
+    assert_int_equal(c.list_n, 13);
+    s.set[1] = "publish.n=14"; /* the last --set wins */
+    loads(&c, s);
+    assert_int_equal(c.list_n, 14);
+}
+
+static void an_option_can_be_set_in_all_three_ways_to_the_same(void **state) {
+    (void)state;
+    static const char *const other[][2] = {
+        {"clock", "stream"},
+        {"merge.max.wait", "250ms"},
+        {"segments.half.life", "1500.5"},
+        {"log.level", "error"},
+        {"publish.rate", "7"},
+        {"redis.prefix", "x.y-z_1"},
+        {"partitioner", "consistent"},
+        {"late.max", "2h"},
+        {"domain.food.repeats", "no"},
+        {"kafka.client.id", "me"},
+        {"learn.seed", "9223372036854775807"},
+    };
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        struct config c;
+        char text[3][256];
+        const char *name = other[i][0];
+        snprintf(text[0], sizeof text[0], "[crossrec]\n%s = %s\n", name, other[i][1]);
+        snprintf(text[1], sizeof text[1], "CROSSREC_%s=%s", name, other[i][1]);
+        for (char *p = text[1]; *p != '='; p++) {
+            *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p == '.' || *p == '-' ? '_' : *p);
+        }
+        snprintf(text[2], sizeof text[2], "%s=%s", name, other[i][1]);
+        loads(&c, (struct sources){.ini = text[0]});
+        assert_string_equal(value(&c, name), other[i][1]);
+        loads(&c, (struct sources){.env = {text[1]}});
+        assert_string_equal(value(&c, name), other[i][1]);
+        loads(&c, (struct sources){.set = {text[2]}});
+        assert_string_equal(value(&c, name), other[i][1]);
+    }
+}
+
+static void options_of_the_top_section_need_no_prefix(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"crossrec.clock=stream", "learn.late.max=3d"}});
+    assert_int_equal(c.clock, CLOCK_STREAM);
+    assert_string_equal(value(&c, "late.max"), "3d");
+    assert_string_equal(value(&c, "crossrec.clock"), "stream");
+    loads(&c, (struct sources){.ini = "clock = stream\n[late]\nmax = 1h\n"});
+    assert_int_equal(c.clock, CLOCK_STREAM);
+    assert_int_equal(c.late_max_ms, 3600000);
+    loads(&c, (struct sources){.env = {"CROSSREC_GROUP=g"}});
+    assert_string_equal(c.group, "g");
+}
+
+static void durations_are_read_with_their_unit(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } rows[] = {{"250ms", 250},    {"2s", 2000},   {"5m", 300000}, {"6h", 21600000},
+                {"7d", 604800000}, {"1234", 1234}, {"0", 0},       {"0s", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config c;
+        char set[64];
+        snprintf(set, sizeof set, "merge.max.wait=%s", rows[i].text);
+        loads(&c, (struct sources){.set = {set}});
+        assert_int_equal(c.merge_max_wait_ms, rows[i].ms);
+    }
+    static const char *const bad[] = {"",   "s",   "1.5s", "-1s", "1 s",
+                                      "1w", "1sm", "0x10", " 1s", "+1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char set[64];
+        char expected[128];
+        snprintf(set, sizeof set, "merge.max.wait=%s", bad[i]);
+        snprintf(expected, sizeof expected,
+                 "--set %s: not a duration; write 250ms, 2s, 5m, 6h or 7d", set);
+        fails(expected, (struct sources){.set = {set}});
+    }
+    fails("--set merge.max.wait=99999999999999999999d: must be 0..7d",
+          (struct sources){.set = {"merge.max.wait=99999999999999999999d"}});
+    fails("--set merge.max.wait=9223372036854775807d: must be 0..7d",
+          (struct sources){.set = {"merge.max.wait=9223372036854775807d"}});
+    /* so many days are 2^64 ms and half a day more */
+    fails("--set merge.max.wait=213503982335d: must be 0..7d",
+          (struct sources){.set = {"merge.max.wait=213503982335d"}});
+}
+
+static void ranges_include_their_ends(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"publish.n=1", "segments.k=2", "segments.half.life=1"}});
+    loads(&c, (struct sources){.set = {"publish.n=100", "segments.k=16"}});
+    assert_int_equal(c.list_n, 100);
+    fails("--set publish.n=0: must be 1..100 (items a list)",
+          (struct sources){.set = {"publish.n=0"}});
+    fails("--set publish.n=101: must be 1..100 (items a list)",
+          (struct sources){.set = {"publish.n=101"}});
+    fails("--set publish.n=-99999999999999999999: must be 1..100 (items a list)",
+          (struct sources){.set = {"publish.n=-99999999999999999999"}});
+    fails("--set segments.half.life=0.5: must be 1..1000000000 (votes)",
+          (struct sources){.set = {"segments.half.life=0.5"}});
+    fails("--set commit.interval=9ms: must be 10ms..1m",
+          (struct sources){.set = {"commit.interval=9ms"}});
+}
+
+static void numbers_and_words_are_read_strictly(void **state) {
+    (void)state;
+    fails("environment CROSSREC_PUBLISH_N=abc: not a whole number",
+          (struct sources){.env = {"CROSSREC_PUBLISH_N=abc"}});
+    fails("--set publish.n=1e1: not a whole number", (struct sources){.set = {"publish.n=1e1"}});
+    fails("--set publish.n= 5: not a whole number", (struct sources){.set = {"publish.n= 5"}});
+    fails("--set publish.n=: not a whole number", (struct sources){.set = {"publish.n="}});
+    fails("--set segments.half.life=nan: not a number",
+          (struct sources){.set = {"segments.half.life=nan"}});
+    fails("--set segments.half.life=1e999: not a number",
+          (struct sources){.set = {"segments.half.life=1e999"}});
+    fails("--set segments.half.life=5x: not a number",
+          (struct sources){.set = {"segments.half.life=5x"}});
+    fails("--set clock=Wall: must be wall or stream", (struct sources){.set = {"clock=Wall"}});
+    fails("--set clock=wal: must be wall or stream", (struct sources){.set = {"clock=wal"}});
+    fails("--set log.level=trace: must be debug, info, warn or error",
+          (struct sources){.set = {"log.level=trace"}});
+    fails("--set partitioner=: must be murmur2 or consistent",
+          (struct sources){.set = {"partitioner="}});
+    fails("--set domain.food.repeats=1: must be yes or no",
+          (struct sources){.set = {"domain.food.repeats=1"}});
+}
+
+static void yes_and_no_have_three_spellings(void **state) {
+    (void)state;
+    static const char *const words[] = {"yes", "no", "true", "false", "on", "off"};
+    for (size_t i = 0; i < 6; i++) {
+        struct config c;
+        char set[64];
+        snprintf(set, sizeof set, "domain.course.repeats=%s", words[i]);
+        loads(&c, (struct sources){.set = {set}});
+        assert_int_equal(c.domains[0].repeats, i % 2 == 0);
+    }
+}
+
+static void addresses_and_names_are_checked(void **state) {
+    (void)state;
+    static const char *const good[] = {"redis.address=redis.example:6379",
+                                       "redis.address=[::1]:6379",
+                                       "redis.address=unix:/run/redis.sock",
+                                       "http.address=off",
+                                       "http.address=0.0.0.0:0",
+                                       "group=team:crossrec"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct config c;
+        loads(&c, (struct sources){.set = {good[i]}});
+        assert_string_equal(value(&c, i < 3   ? "redis.address"
+                                      : i < 5 ? "http.address"
+                                              : "group"),
+                            strchr(good[i], '=') + 1);
+    }
+    static const char *const bad[][2] = {
+        {"redis.address=localhost", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=:6379", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=::1:6379", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=a:0", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=a:65536", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=redis://a:1", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=unix:/", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=off", "must be host:port, [v6]:port or unix:/path"},
+        {"http.address=unix:/a", "must be host:port, [v6]:port or off"},
+        {"http.address=[::1:80", "must be host:port, [v6]:port or off"},
+        {"redis.prefix=a:b", "must be made of letters, digits, '.', _ and -, without ':'"},
+        {"redis.prefix=a b", "must be made of letters, digits, '.', _ and -, without ':'"},
+        {"redis.prefix={a}", "must be made of letters, digits, '.', _ and -, without ':'"},
+        {"redis.prefix=", "must be made of letters, digits, '.', _ and -, without ':'"},
+        {"dead.letters=a b", "must be made of letters, digits, '.', _ and -"},
+        {"dead.letters=..", "must be made of letters, digits, '.', _ and -"},
+        {"instance.id=a b", "must be made of letters, digits, '.', _ and -"},
+        {"group=", "must not be empty"},
+        {"group=a b", "must not have spaces"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char expected[256];
+        snprintf(expected, sizeof expected, "--set %s: %s", bad[i][0], bad[i][1]);
+        fails(expected, (struct sources){.set = {bad[i][0]}});
+    }
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    (void)state;
+    struct config c;
+    char set[800] = "group=";
+    memset(set + 6, 'g', 127);
+    loads(&c, (struct sources){.set = {set}});
+    assert_int_equal(strlen(c.group), 127);
+    set[6 + 127] = 'g';
+    char expected[256];
+    snprintf(expected, sizeof expected, "--set group=%.80s...: longer than 127 bytes", set + 6);
+    fails(expected, (struct sources){.set = {set}});
+}
+
+static void refresh_follows_the_ttl(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"publish.ttl=8h"}});
+    assert_string_equal(value(&c, "publish.refresh"), "2h");
+    loads(&c, (struct sources){.set = {"publish.ttl=2d"}});
+    assert_string_equal(value(&c, "publish.refresh"), "6h");
+    loads(&c, (struct sources){.set = {"publish.refresh=1h"}});
+    assert_string_equal(value(&c, "publish.refresh"), "1h");
+    loads(&c, (struct sources){.set = {"publish.refresh=1h", "publish.refresh=auto"}});
+    assert_string_equal(value(&c, "publish.refresh"), "6h");
+    fails("--set publish.ttl=auto: not a duration; write 250ms, 2s, 5m, 6h or 7d",
+          (struct sources){.set = {"publish.ttl=auto"}});
+}
+
+/* ---- unknown names ------------------------------------------------------------------ */
+
+static void an_unknown_name_is_answered_with_the_nearest(void **state) {
+    (void)state;
+    fails("F:2: redis.adress: unknown option; did you mean redis.address?",
+          (struct sources){.ini = "[redis]\nadress = a:1\n"});
+    fails("--set redis.adress: unknown option; did you mean redis.address?",
+          (struct sources){.set = {"redis.adress=a:1"}});
+    fails("environment CROSSREC_REDIS_ADRESS: unknown option; did you mean CROSSREC_REDIS_ADDRESS?",
+          (struct sources){.env = {"CROSSREC_REDIS_ADRESS=a:1"}});
+    fails("--set clok: unknown option; did you mean clock?",
+          (struct sources){.set = {"clok=wall"}});
+    fails("--set domain.food.repeat: unknown option; did you mean domain.food.repeats?",
+          (struct sources){.set = {"domain.food.repeat=no"}});
+    fails("--set domian.food.repeats: unknown option; did you mean domain.food.repeats?",
+          (struct sources){.set = {"domian.food.repeats=no"}});
+    fails("environment CROSSREC_DOMAIN_FOOD_REPEAT: unknown option; did you mean "
+          "CROSSREC_DOMAIN_FOOD_REPEATS?",
+          (struct sources){.env = {"CROSSREC_DOMAIN_FOOD_REPEAT=no"}});
+    fails("F:1: [rediss]: unknown section; did you mean [redis]?",
+          (struct sources){.ini = "[rediss]\n"});
+    fails("--set zzzzzzzzzzzz: unknown option; `crossrec help options` lists them",
+          (struct sources){.set = {"zzzzzzzzzzzz=1"}});
+    fails("--set domain: unknown option; `crossrec help options` lists them",
+          (struct sources){.set = {"domain=1"}});
+    fails("--set : unknown option; `crossrec help options` lists them",
+          (struct sources){.set = {"=1"}});
+    fails("--set publish.n: has no value; write --set publish.n=VALUE",
+          (struct sources){.set = {"publish.n"}});
+}
+
+static void options_of_later_versions_say_so(void **state) {
+    (void)state;
+    fails("--set registry.url: not in this version: writer schemas come from schemas.dir",
+          (struct sources){.set = {"registry.url=http://r"}});
+    fails("environment CROSSREC_REGISTRY_URL: not in this version: writer schemas come from "
+          "schemas.dir",
+          (struct sources){.env = {"CROSSREC_REGISTRY_URL=http://r"}});
+}
+
+static size_t naive_distance(const char *a, const char *b) {
+    if (!*a || !*b) {
+        return strlen(a) + strlen(b);
+    }
+    if (*a == *b) {
+        return naive_distance(a + 1, b + 1);
+    }
+    size_t x = naive_distance(a + 1, b);
+    size_t y = naive_distance(a, b + 1);
+    size_t z = naive_distance(a + 1, b + 1);
+    x = x < y ? x : y;
+    return 1 + (x < z ? x : z);
+}
+
+static void the_nearest_is_nearest_by_a_naive_distance(void **state) {
+    (void)state;
+    unsigned seed = 20261125;
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 300; round++) {
+        char text[5][8] = {{0}};
+        const char *names[4];
+        for (int w = 0; w < 5; w++) {
+            seed = seed * 1103515245U + 12345U;
+            int n = (int)(seed >> 16) % 7;
+            for (int k = 0; k < n; k++) {
+                seed = seed * 1103515245U + 12345U;
+                text[w][k] = (char)('a' + (seed >> 16) % 3);
+            }
+        }
+        const char *expected = NULL;
+        size_t best = SIZE_MAX;
+        for (int w = 0; w < 4; w++) {
+            names[w] = text[w];
+            size_t d = naive_distance(text[4], text[w]);
+            if (d < best && 2 * d <= strlen(text[4])) {
+                best = d;
+                expected = text[w];
+            }
+        }
+        assert_ptr_equal(config_nearest(text[4], names, 4), expected);
+    }
+    assert_null(config_nearest("x", NULL, 0));
+}
+
+/* ---- domains and topics --------------------------------------------------------------- */
+
+static void a_domain_of_the_file_replaces_both_shipped_ones(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "[domain.books]\n[domain.films]\nrepeats = yes\n"
+                                      "[topic.b]\ndomain = books\nschema = CourseView\n"
+                                      "[topic.f]\ndomain = films\nschema = FoodOrder\n"});
+    assert_int_equal(c.n_domains, 2);
+    assert_int_equal(c.n_topics, 2);
+    assert_string_equal(c.domains[0].name, "books");
+    assert_false(c.domains[0].repeats);
+    assert_true(c.domains[1].repeats && c.domains[1].target);
+    assert_string_equal(c.topics[1].name, "f");
+    assert_int_equal(c.topics[1].domain, 1);
+}
+
+static void a_topic_may_name_a_domain_that_follows(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "[topic.my.topic]\nschema = FoodOrder\ndomain = food\n"
+                                      "[domain.course]\n[domain.food]\n"});
+    assert_int_equal(c.n_topics, 1);
+    assert_string_equal(c.topics[0].name, "my.topic");
+    assert_int_equal(c.topics[0].domain, 1);
+    assert_string_equal(value(&c, "topic.my.topic.domain"), "food");
+    assert_false(c.domains[1].repeats); /* a new food, not the shipped one */
+}
+
+static void settings_adjust_the_shipped_ones_and_keep_the_others(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"domain.food.repeats=no"}});
+    assert_int_equal(c.n_domains, 2);
+    assert_false(c.domains[1].repeats);
+    loads(&c, (struct sources){.set = {"domain.films.target=no", "topic.f.domain=films",
+                                       "topic.f.schema=CourseView"},
+                               .env = {"CROSSREC_TOPIC_COURSE_VIEWS_SCHEMA=FoodOrder",
+                                       "CROSSREC_DOMAIN_BOOKS_REPEATS=yes"}});
+    assert_int_equal(c.n_domains, 4);
+    assert_string_equal(c.domains[2].name, "books");
+    assert_string_equal(c.domains[3].name, "films");
+    assert_false(c.domains[3].target);
+    assert_int_equal(c.n_topics, 3);
+    assert_string_equal(c.topics[0].schema, "FoodOrder");
+    assert_int_equal(c.topics[2].domain, 3);
+}
+
+static void the_environment_adds_in_the_order_of_names(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.env = {"CROSSREC_DOMAIN_B_TARGET=no", "CROSSREC_DOMAIN_C_TARGET=no",
+                                       "CROSSREC_DOMAIN_A_TARGET=no"}});
+    assert_int_equal(c.n_domains, 5);
+    assert_string_equal(c.domains[2].name, "a");
+    assert_string_equal(c.domains[3].name, "b");
+    assert_string_equal(c.domains[4].name, "c");
+}
+
+static void names_of_domains_and_topics_are_checked(void **state) {
+    (void)state;
+    fails("F:1: [domain.Food]: the name of a domain must be made of a-z, 0-9, _ and -, at most "
+          "127 bytes",
+          (struct sources){.ini = "[domain.Food]\n"});
+    fails("--set domain..target: unknown option; did you mean domain.food.target?",
+          (struct sources){.set = {"domain..target=no"}});
+    fails("F:1: [topic.a b]: the name of a topic must be made of letters, digits, '.', _ and -, at "
+          "most 127 bytes",
+          (struct sources){.ini = "[topic.a b]\n"});
+    fails("F:1: [topic.]: the name of a topic must be made of letters, digits, '.', _ and -, at "
+          "most 127 bytes",
+          (struct sources){.ini = "[topic.]\n"});
+}
+
+static void there_are_limits_to_how_many(void **state) {
+    (void)state;
+    char ini[8192] = "";
+    for (int i = 0; i < 17; i++) {
+        sprintf(ini + strlen(ini), "[domain.d%d]\n", i);
+    }
+    fails("F:17: [domain.d16]: more than 16 domains", (struct sources){.ini = ini});
+    ini[0] = '\0';
+    for (int i = 0; i < 33; i++) {
+        sprintf(ini + strlen(ini), "[topic.t%d]\n", i);
+    }
+    fails("F:33: [topic.t32]: more than 32 topics", (struct sources){.ini = ini});
+    strcpy(ini, "[kafka]\n");
+    for (int i = 0; i < 64; i++) {
+        sprintf(ini + strlen(ini), "k%d = 1\n", i);
+    }
+    fails("F:65: kafka.k63: more than 64 options of librdkafka", (struct sources){.ini = ini});
+}
+
+static void combinations_are_checked(void **state) {
+    (void)state;
+    fails("F: domain: there must be at least two [domain.NAME] to recommend across",
+          (struct sources){.ini = "[domain.food]\n"});
+    fails("domain: none is a target: nobody would get lists; write domain.NAME.target = yes",
+          (struct sources){.set = {"domain.food.target=no", "domain.course.target=no"}});
+    fails("F: topic.course-views: there is no domain course; did you mean courses?",
+          (struct sources){.ini = "[domain.courses]\n[domain.food]\n"});
+    fails("F: topic.course-views: there is no domain course; name it by [domain.course], or name "
+          "your topics by [topic.NAME]",
+          (struct sources){.ini = "[domain.xy]\n[domain.food]\n"});
+    fails("F: topic.t: has no domain; write topic.t.domain = NAME",
+          (struct sources){.ini = "[topic.t]\nschema = FoodOrder\n"});
+    fails("F: topic.t: has no schema; write topic.t.schema = CourseView or FoodOrder",
+          (struct sources){.ini = "[topic.t]\ndomain = food\n"});
+    fails("--set topic.food-orders.schema=FoodOrders: must be CourseView or FoodOrder",
+          (struct sources){.set = {"topic.food-orders.schema=FoodOrders"}});
+    fails("topic.food-orders: is dead.letters too: bad events would come in again",
+          (struct sources){.set = {"dead.letters=food-orders"}});
+    fails("publish.refresh: 7d must be less than publish.ttl, which is 7d",
+          (struct sources){.set = {"publish.refresh=7d"}});
+    fails("segments.seed.users: 7 must be at least segments.k, which is 8",
+          (struct sources){.set = {"segments.seed.users=7"}});
+    struct config c;
+    loads(&c, (struct sources){.set = {"segments.seed.users=8", "publish.refresh=604799999"}});
+}
+
+/* ---- kafka ---------------------------------------------------------------------------- */
+
+static void kafka_options_pass_through(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "[kafka]\nbootstrap.servers = a:1,b:2\nclient.id = me\n",
+                               .env = {"CROSSREC_KAFKA_SECURITY_PROTOCOL=ssl"},
+                               .set = {"kafka.client.id=you"}});
+    assert_int_equal(c.n_kafka, 3);
+    assert_string_equal(c.kafka[0].key, "bootstrap.servers");
+    assert_string_equal(c.kafka[0].value, "a:1,b:2");
+    assert_string_equal(value(&c, "kafka.client.id"), "you");
+    assert_string_equal(value(&c, "kafka.security.protocol"), "ssl");
+}
+
+static void what_crossrec_decides_cannot_be_set(void **state) {
+    (void)state;
+    static const char *const denied[] = {
+        "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset",
+        "isolation.level",    "transactional.id",         "partition.assignment.strategy",
+        "enable.idempotence", "auto.commit.interval.ms",  "enable.partition.eof",
+        "group.id",           "group.instance.id",        "acks",
+        "partitioner",        "metadata.broker.list",     "group.protocol",
+    };
+    for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
+        struct config c;
+        char err[CONFIG_ERROR_MAX];
+        char set[128];
+        char expected[128];
+        snprintf(set, sizeof set, "kafka.%s=x", denied[i]);
+        snprintf(expected, sizeof expected, "--set kafka.%s: cannot be set: ", denied[i]);
+        assert_int_equal(load(&c, &(struct sources){.set = {set}}, err), ST_INVALID);
+        assert_int_equal(strncmp(err, expected, strlen(expected)), 0);
+        assert_true(strlen(err) > strlen(expected)); /* and a reason */
+    }
+    fails("environment CROSSREC_KAFKA_GROUP_ID: cannot be set: use group, in [crossrec]",
+          (struct sources){.env = {"CROSSREC_KAFKA_GROUP_ID=g"}});
+}
+
+static void secrets_are_never_shown(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"redis.password=hunter2", "kafka.sasl.password=hunter2",
+                                       "kafka.ssl.key.pem=hunter2"}});
+    assert_string_equal(c.redis_password, "hunter2");
+    assert_string_equal(value(&c, "redis.password"), "***");
+    assert_string_equal(value(&c, "kafka.sasl.password"), "***");
+    assert_string_equal(value(&c, "kafka.ssl.key.pem"), "***");
+    char set[1024] = "redis.password=";
+    memset(set + strlen(set), 'x', 600);
+    fails("--set redis.password=***: longer than 511 bytes", (struct sources){.set = {set}});
+    strcpy(set, "kafka.sasl.password=");
+    memset(set + strlen(set), 'x', 600);
+    fails("--set kafka.sasl.password=***: longer than 511 bytes", (struct sources){.set = {set}});
+}
+
+/* ---- environment ---------------------------------------------------------------------- */
+
+static void other_variables_are_left_alone(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.env = {"PATH=/bin", "CROSSREC=1", "CROSSREC_BUILD_DIR=/b",
+                                       "CROSSREC_CACHE=/c", "CROSSREC_TEST_KAFKA=a:1",
+                                       "CROSSREC_SERVICE_HOST=10.0.0.1",
+                                       "CROSSREC_PORT_9464_TCP=tcp://10.0.0.1:9464"}});
+    is_default(&c);
+    loads(&c, (struct sources){.env = {"CROSSREC_PORT=tcp://10.0.0.1:9464", "crossrec_clock=x"}});
+    is_default(&c);
+    fails("environment CROSSREC_CACHES: unknown option; `crossrec help options` lists them",
+          (struct sources){.env = {"CROSSREC_CACHES=/c"}});
+}
+
+/* ---- the file ------------------------------------------------------------------------- */
+
+static void mistakes_in_the_file_name_their_line(void **state) {
+    (void)state;
+    fails("F:3: publish.n = 0: must be 1..100 (items a list)",
+          (struct sources){.ini = "# one\n[publish]\nn = 0\nn = 1\n"});
+    fails("F:2: neither [section] nor name = value nor # comment",
+          (struct sources){.ini = "[publish]\nn\ninterval = x\n"});
+    fails("F:2: publish.n = 0: must be 1..100 (items a list)",
+          (struct sources){.ini = "[publish]\nn = 0\n???\n"});
+    fails("F:1: neither [section] nor name = value nor # comment",
+          (struct sources){.ini = "[publish\nn = 3\n"});
+    fails("F:1: text behind the section's ]; begin a new line",
+          (struct sources){.ini = "[publish] n = 3\n"});
+    fails("F:4: publish.n: already set in line 2",
+          (struct sources){.ini = "[publish]\nn = 3\n\nn = 4\n"});
+    fails("F:3: clock: already set in line 1",
+          (struct sources){.ini = "clock = wall\n[crossrec]\nclock = stream\n"});
+}
+
+static void indentation_line_ends_and_marks_do_not_matter(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "\xEF\xBB\xBF[publish]\r\n  n = 3 ; a comment\r\n"
+                                      "\trate : 5\r\n\r\n ; another\r\n  interval=20ms"});
+    assert_int_equal(c.list_n, 3);
+    assert_int_equal(c.publish_rate, 5);
+    assert_int_equal(c.publish_interval_ms, 20);
+    loads(&c, (struct sources){.ini = "[redis] # why not\npassword = a;b=c#d\n"});
+    assert_string_equal(c.redis_password, "a;b=c#d");
+}
+
+static void nothing_of_the_file_is_cut_off(void **state) {
+    (void)state;
+    struct config c;
+    char ini[1024] = "# ";
+    memset(ini + 2, 'x', 400); /* a comment may be long */
+    strcpy(ini + 402, "\n[publish]\nn = 3\n");
+    loads(&c, (struct sources){.ini = ini});
+    assert_int_equal(c.list_n, 3);
+
+    strcpy(ini, "[redis]\npassword = ");
+    memset(ini + strlen(ini), 0, 500);
+    memset(ini + strlen(ini), 'p', 300);
+    fails("F:2: line too long; give this option by --set or by its environment variable instead",
+          (struct sources){.ini = ini});
+
+    memset(ini, 0, sizeof ini); /* a name that inih would cut at 49 bytes */
+    strcpy(ini, "[topic.");
+    memset(ini + 7, 't', 100);
+    strcat(ini, "]\ndomain = food\nschema = FoodOrder\n");
+    loads(&c, (struct sources){.ini = ini});
+    assert_int_equal(c.n_topics, 1);
+    assert_int_equal(strlen(c.topics[0].name), 100);
+    memset(ini + 7, 't', 128);
+    strcpy(ini + 7 + 128, "]\n");
+    char err[CONFIG_ERROR_MAX];
+    assert_int_equal(load(&c, &(struct sources){.ini = ini}, err), ST_INVALID);
+    assert_non_null(strstr(err, "at most 127 bytes"));
+}
+
+static void a_file_that_is_no_text_is_refused(void **state) {
+    (void)state;
+    struct config c;
+    char err[CONFIG_ERROR_MAX];
+    char *path = write_file("[publish]\nn\0=3\n", 15);
+    assert_int_equal(config_load(&c, path, NULL, NULL, 0, err), ST_INVALID);
+    assert_string_equal(err + strlen(path), ":2: a byte 0: this is no text file");
+    remove_file(path);
+}
+
+static void a_file_that_cannot_be_read_is_an_io_error(void **state) {
+    (void)state;
+    struct config c;
+    char err[CONFIG_ERROR_MAX];
+    assert_int_equal(config_load(&c, "/nonexistent/a.ini", NULL, NULL, 0, err), ST_IO);
+    assert_string_equal(err, "/nonexistent/a.ini: No such file or directory");
+    assert_int_equal(config_load(&c, "/tmp", NULL, NULL, 0, err), ST_IO);
+    assert_string_equal(err, "/tmp: Is a directory");
+}
+
+/* Whatever the bytes are: a status, and an error that begins with the file's name. */
+static void any_bytes_are_answered(void **state) {
+    (void)state;
+    static const char alphabet[] = "[]=;#:.\n\n\r \t\0abdefikmnoprstuxy12";
+    unsigned seed = 7;
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 500; round++) {
+        char text[300];
+        struct config c;
+        char err[CONFIG_ERROR_MAX] = "";
+        for (size_t i = 0; i < sizeof text; i++) {
+            seed = seed * 1103515245U + 12345U;
+            text[i] = alphabet[(seed >> 16) % (sizeof alphabet - 1)];
+        }
+        char *path = write_file(text, sizeof text);
+        enum status st = config_load(&c, path, NULL, NULL, 0, err);
+        assert_true(st == ST_OK || st == ST_INVALID);
+        assert_true(st == ST_OK || strncmp(err, path, strlen(path)) == 0);
+        remove_file(path);
+    }
+}
+
+/* ---- printing --------------------------------------------------------------------------- */
+
+static void the_printed_file_gives_the_defaults(void **state) {
+    (void)state;
+    struct config c;
+    char *text = printed(config_print_ini);
+    loads(&c, (struct sources){.ini = text});
+    is_default(&c);
+    struct config d;
+    config_defaults(&d);
+    assert_string_equal(c.instance_id, d.instance_id);
+    free(text);
+}
+
+static void the_printed_file_is_the_shipped_one(void **state) {
+    (void)state;
+#ifdef SOURCE_DIR
+    FILE *f = fopen(SOURCE_DIR "/deploy/crossrec.ini", "r");
+    assert_non_null(f);
+    char *shipped = calloc(1, LINES_MAX);
+    char *text = printed(config_print_ini);
+    assert_non_null(shipped);
+    assert_in_range(fread(shipped, 1, LINES_MAX, f), 1, LINES_MAX - 1);
+    assert_string_equal(shipped, text);
+    fclose(f);
+    free(shipped);
+    free(text);
+#else
+    skip();
+#endif
+}
+
+static void help_names_every_option(void **state) {
+    (void)state;
+    char *text = printed(config_help);
+    for (size_t i = 0; i < N_DEFAULTS; i++) {
+        const char *name = DEFAULTS[i][0];
+        bool named = strncmp(name, "domain.", 7) == 0 || strncmp(name, "topic.", 6) == 0;
+        assert_true(named || strstr(text, name));
+    }
+    assert_non_null(strstr(text, "domain.NAME.repeats"));
+    assert_non_null(strstr(text, "topic.NAME.schema"));
+    assert_non_null(strstr(text, "10ms..1m"));
+    free(text);
+}
+
+static void a_name_that_is_not_there_is_not_found(void **state) {
+    (void)state;
+    struct config c;
+    char buf[16];
+    config_defaults(&c);
+    static const char *const names[] = {"",
+                                        "redis",
+                                        "kafka.client.id",
+                                        "domain.films.repeats",
+                                        "domain.food.x",
+                                        "domain.foo.repeats",
+                                        "domain.food",
+                                        "topic.food-orders.x",
+                                        "topic.food-orders"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(config_get(&c, names[i], buf, sizeof buf), ST_NOT_FOUND);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_the_documented_ones),
+        cmocka_unit_test(loading_nothing_gives_the_defaults),
+        cmocka_unit_test(the_default_instance_id_is_host_and_pid),
+        cmocka_unit_test(each_source_goes_over_the_one_before),
+        cmocka_unit_test(an_option_can_be_set_in_all_three_ways_to_the_same),
+        cmocka_unit_test(options_of_the_top_section_need_no_prefix),
+        cmocka_unit_test(durations_are_read_with_their_unit),
+        cmocka_unit_test(ranges_include_their_ends),
+        cmocka_unit_test(numbers_and_words_are_read_strictly),
+        cmocka_unit_test(yes_and_no_have_three_spellings),
+        cmocka_unit_test(addresses_and_names_are_checked),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(refresh_follows_the_ttl),
+        cmocka_unit_test(an_unknown_name_is_answered_with_the_nearest),
+        cmocka_unit_test(options_of_later_versions_say_so),
+        cmocka_unit_test(the_nearest_is_nearest_by_a_naive_distance),
+        cmocka_unit_test(a_domain_of_the_file_replaces_both_shipped_ones),
+        cmocka_unit_test(a_topic_may_name_a_domain_that_follows),
+        cmocka_unit_test(settings_adjust_the_shipped_ones_and_keep_the_others),
+        cmocka_unit_test(the_environment_adds_in_the_order_of_names),
+        cmocka_unit_test(names_of_domains_and_topics_are_checked),
+        cmocka_unit_test(there_are_limits_to_how_many),
+        cmocka_unit_test(combinations_are_checked),
+        cmocka_unit_test(kafka_options_pass_through),
+        cmocka_unit_test(what_crossrec_decides_cannot_be_set),
+        cmocka_unit_test(secrets_are_never_shown),
+        cmocka_unit_test(other_variables_are_left_alone),
+        cmocka_unit_test(mistakes_in_the_file_name_their_line),
+        cmocka_unit_test(indentation_line_ends_and_marks_do_not_matter),
+        cmocka_unit_test(nothing_of_the_file_is_cut_off),
+        cmocka_unit_test(a_file_that_is_no_text_is_refused),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_an_io_error),
+        cmocka_unit_test(any_bytes_are_answered),
+        cmocka_unit_test(the_printed_file_gives_the_defaults),
+        cmocka_unit_test(the_printed_file_is_the_shipped_one),
+        cmocka_unit_test(help_names_every_option),
+        cmocka_unit_test(a_name_that_is_not_there_is_not_found),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_http.c -- the sentences of http.h over real sockets, requests written byte by byte.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "metrics.h"
+
+enum { REPLY_MAX = 1 << 20 };
+
+struct fixture {
+    struct http *http;
+    _Atomic bool live;
+    _Atomic bool ready;
+    char reply[REPLY_MAX];
+};
+
+static bool is_live(void *ctx, char *why, size_t len) {
+    const struct fixture *f = ctx;
+    snprintf(why, len, "the learner has not moved for 30 s\nsecret second line");
+    return f->live;
+}
+
+static bool is_ready(void *ctx, char *why, size_t len) {
+    const struct fixture *f = ctx;
+    memset(why, 'r', len); /* as long as it may be, and not terminated */
+    return f->ready;
+}
+
+static int setup(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    char err[256] = "";
+    if (!f) {
+        return -1;
+    }
+    f->live = true;
+    f->ready = true;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    if (http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err)) {
+        print_error("%s\n", err);
+        return -1;
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    http_stop(f->http);
+    free(f);
+    return 0;
+}
+
+static int dial(uint16_t port) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct timeval patience = {.tv_sec = 10};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+/* Reads until the server closes. */
+static const char *read_all(struct fixture *f, int fd) {
+    size_t n = 0;
+    ssize_t got;
+    while ((got = recv(fd, f->reply + n, REPLY_MAX - 1 - n, 0)) > 0) {
+        n += (size_t)got;
+    }
+    f->reply[n] = '\0';
+    close(fd);
+    return f->reply;
+}
+
+static const char *ask(struct fixture *f, const char *request, size_t len) {
+    int fd = dial(http_port(f->http));
+    ssize_t sent = send(fd, request, len, MSG_NOSIGNAL);
+    assert_true(sent != 0); /* a refused request may end in a reset */
+    return read_all(f, fd);
+}
+
+static const char *get(struct fixture *f, const char *method, const char *path) {
+    char request[4096];
+    int n = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\n\r\n", method,
+                     path);
+    return ask(f, request, (size_t)n);
+}
+
+static int status_of(const char *reply) {
+    int status = 0;
+    assert_int_equal(sscanf(reply, "HTTP/1.%*d %d ", &status), 1);
+    return status;
+}
+
+static const char *body_of(const char *reply) {
+    const char *blank = strstr(reply, "\r\n\r\n");
+    assert_non_null(blank);
+    return blank + 4;
+}
+
+/* ---- routes ------------------------------------------------------------------------------ */
+
+static void livez_says_ok_or_why_not(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+    assert_string_equal(body_of(f->reply), "ok\n");
+    f->live = false;
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 503);
+    assert_string_equal(body_of(f->reply), "the learner has not moved for 30 s\n");
+    assert_int_equal(status_of(get(f, "GET", "/readyz")), 200); /* one is not the other */
+}
+
+static void readyz_says_ok_or_why_not(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(status_of(get(f, "GET", "/readyz")), 200);
+    assert_string_equal(body_of(f->reply), "ok\n");
+    f->ready = false;
+    assert_int_equal(status_of(get(f, "GET", "/readyz")), 503);
+    const char *body = body_of(f->reply);
+    assert_int_equal(strspn(body, "r"), 510);
+    assert_string_equal(body + strspn(body, "r"), "\n");
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+}
+
+static void metrics_are_the_exposition_text(void **state) {
+    struct fixture *f = *state;
+    metrics_reset();
+    metric_add(M_COMMITS, 0, 17);
+    assert_int_equal(status_of(get(f, "GET", "/metrics")), 200);
+    assert_non_null(strstr(f->reply, "\r\nContent-Type: text/plain; version=0.0.4"));
+    size_t need = metrics_text(NULL, 0);
+    char *text = malloc(need + 1);
+    assert_non_null(text);
+    assert_int_equal(metrics_text(text, need + 1), need);
+    assert_string_equal(body_of(f->reply), text);
+    assert_non_null(strstr(text, "\ncrossrec_commits_total 17\n"));
+    free(text);
+    assert_int_equal(status_of(get(f, "GET", "/metrics?name=x")), 200);
+}
+
+static void the_root_lists_the_routes(void **state) {
+    struct fixture *f = *state;
+    static const char *const routes[] = {"GET / ", "GET /livez ", "GET /readyz ", "GET /metrics "};
+    assert_int_equal(status_of(get(f, "GET", "/")), 200);
+    const char *p = body_of(f->reply);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(strncmp(p, routes[i], strlen(routes[i])), 0);
+        p = strchr(p, '\n') + 1;
+    }
+    assert_int_equal(*p, '\0');
+}
+
+static void head_is_get_without_a_body(void **state) {
+    struct fixture *f = *state;
+    static const char *const paths[] = {"/", "/livez", "/readyz", "/nowhere"};
+    for (int i = 0; i < 4; i++) {
+        char length[64];
+        int status = status_of(get(f, "GET", paths[i]));
+        snprintf(length, sizeof length, "\r\nContent-Length: %zu\r\n", strlen(body_of(f->reply)));
+        assert_non_null(strstr(f->reply, length));
+        assert_int_equal(status_of(get(f, "HEAD", paths[i])), status);
+        assert_string_equal(body_of(f->reply), "");
+        assert_non_null(strstr(f->reply, length));
+    }
+    assert_int_equal(status_of(get(f, "HEAD", "/metrics")), 200);
+    assert_string_equal(body_of(f->reply), "");
+}
+
+/* ---- what else people send ------------------------------------------------------------------ */
+
+static void anything_else_is_not_found(void **state) {
+    struct fixture *f = *state;
+    static const char *const paths[] = {"/nowhere",
+                                        "/livez/",
+                                        "//livez",
+                                        "/LIVEZ",
+                                        "/../etc/passwd",
+                                        "/livez/../../etc/passwd",
+                                        "/%2e%2e/%2e%2e/etc/passwd",
+                                        "/livez%00",
+                                        "/metrics/x",
+                                        "/%"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        int status = status_of(get(f, "GET", paths[i]));
+        assert_true(status == 404 || (strstr(paths[i], "%00") && status >= 200 && status < 500));
+        assert_null(strstr(f->reply, "root:"));
+    }
+}
+
+static void other_methods_are_not_allowed(void **state) {
+    struct fixture *f = *state;
+    static const char *const methods[] = {"POST",    "PUT",   "DELETE", "PATCH",
+                                          "OPTIONS", "TRACE", "BREW",   "get"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        assert_int_equal(status_of(get(f, methods[i], "/metrics")), 405);
+        assert_non_null(strstr(f->reply, "\r\nAllow: GET, HEAD\r\n"));
+        assert_non_null(strstr(f->reply, "only GET and HEAD\n"));
+    }
+}
+
+static void bodies_are_thrown_away(void **state) {
+    struct fixture *f = *state;
+    static const char post[] = "POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    static const char with[] = "GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    assert_int_equal(status_of(ask(f, post, sizeof post - 1)), 405);
+    assert_int_equal(status_of(ask(f, with, sizeof with - 1)), 200);
+    assert_string_equal(body_of(f->reply), "ok\n");
+}
+
+static void a_huge_header_is_refused_and_the_server_lives_on(void **state) {
+    struct fixture *f = *state;
+    static char request[200000];
+    int n = snprintf(request, sizeof request, "GET /livez HTTP/1.1\r\nHost: a\r\nX: ");
+    memset(request + n, 'x', sizeof request - (size_t)n);
+    const char *reply = ask(f, request, sizeof request);
+    assert_true(!*reply || status_of(reply) / 100 == 4);
+    memcpy(request, "GET /", 5);
+    memset(request + 5, 'y', sizeof request - 5);
+    reply = ask(f, request, sizeof request);
+    assert_true(!*reply || status_of(reply) / 100 == 4);
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+}
+
+static void garbage_is_refused_and_the_server_lives_on(void **state) {
+    struct fixture *f = *state;
+    unsigned seed = 23;
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 50; round++) {
+        char junk[256];
+        for (size_t i = 0; i < sizeof junk; i++) {
+            seed = seed * 1103515245U + 12345U;
+            junk[i] = (char)(seed >> 16);
+        }
+        memcpy(junk + sizeof junk - 4, "\r\n\r\n", 4);
+        int fd = dial(http_port(f->http));
+        assert_int_equal(send(fd, junk, sizeof junk, MSG_NOSIGNAL), sizeof junk);
+        shutdown(fd, SHUT_WR);
+        const char *reply = read_all(f, fd);
+        assert_true(!*reply || status_of(reply) / 100 >= 4);
+    }
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+}
+
+static void silent_connections_do_not_keep_others_out(void **state) {
+    struct fixture *f = *state;
+    int fds[8];
+    for (int i = 0; i < 8; i++) {
+        fds[i] = dial(http_port(f->http));
+        assert_int_equal(send(fds[i], "GET /li", 7, MSG_NOSIGNAL), 7);
+    }
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+    for (int i = 0; i < 8; i++) {
+        close(fds[i]);
+    }
+}
+
+static void every_answer_closes_its_connection(void **state) {
+    struct fixture *f = *state;
+    for (int i = 0; i < 100; i++) { /* more than there may be connections at a time */
+        assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+        assert_non_null(strstr(f->reply, "\r\nConnection: close\r\n"));
+    }
+}
+
+static void a_silent_connection_is_closed(void **state) {
+    struct fixture *f = *state;
+    int fd = dial(http_port(f->http)); /* its own patience is 10 s, the server's 5 s */
+    char byte;
+    assert_int_equal(send(fd, "GET", 3, MSG_NOSIGNAL), 3);
+    assert_true(recv(fd, &byte, 1, 0) >= 0);
+    close(fd);
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+}
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+static void bad_addresses_are_refused(void **state) {
+    struct fixture *f = *state;
+    static const char *const bad[] = {
+        "",         "localhost", "9464",      ":9464", "a:",   "a:b",      "a:65536",
+        "::1:9464", "[::1]",     "[::1:9464", "[]:1",  "a:-1", "a:123456", "a:1 "};
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct http *http = NULL;
+        char err[256] = "";
+        char expected[256];
+        snprintf(expected, sizeof expected, "http.address=%s: must be host:port or [v6]:port",
+                 bad[i]);
+        assert_int_equal(http_start(bad[i], &ops, &http, err, sizeof err), ST_INVALID);
+        assert_string_equal(err, expected);
+        assert_null(http);
+    }
+}
+
+static void a_port_in_use_says_what_to_do(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    struct http *second = NULL;
+    char address[64];
+    char err[256] = "";
+    char expected[256];
+    snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)http_port(f->http));
+    snprintf(expected, sizeof expected,
+             "http.address=%s: Address already in use; set http.address to another port, or to off",
+             address);
+    assert_int_equal(http_start(address, &ops, &second, err, sizeof err), ST_IO);
+    assert_string_equal(err, expected);
+    assert_null(second);
+}
+
+static void a_freed_port_can_be_used_again(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    char address[64];
+    char err[256] = "";
+    get(f, "GET", "/livez"); /* leaves a fading connection behind */
+    uint16_t port = http_port(f->http);
+    snprintf(address, sizeof address, "localhost:%u", (unsigned)port);
+    http_stop(f->http);
+    f->http = NULL;
+    assert_int_equal(http_start(address, &ops, &f->http, err, sizeof err), ST_OK);
+    assert_int_equal(http_port(f->http), port);
+}
+
+static void ipv6_is_served(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    struct http *six = NULL;
+    char err[256] = "";
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof a)) {
+        skip(); /* this machine has no IPv6 */
+    }
+    close(fd);
+    assert_int_equal(http_start("[::1]:0", &ops, &six, err, sizeof err), ST_OK);
+    static const char request[] = "GET /livez HTTP/1.0\r\n\r\n";
+    fd = socket(AF_INET6, SOCK_STREAM, 0);
+    a.sin6_port = htons(http_port(six));
+    assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    assert_int_equal(status_of(read_all(f, fd)), 200);
+    http_stop(six);
+}
+
+static void stopping_nothing_is_allowed(void **state) {
+    (void)state;
+    http_stop(NULL);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(livez_says_ok_or_why_not),
+        TEST(readyz_says_ok_or_why_not),
+        TEST(metrics_are_the_exposition_text),
+        TEST(the_root_lists_the_routes),
+        TEST(head_is_get_without_a_body),
+        TEST(anything_else_is_not_found),
+        TEST(other_methods_are_not_allowed),
+        TEST(bodies_are_thrown_away),
+        TEST(a_huge_header_is_refused_and_the_server_lives_on),
+        TEST(garbage_is_refused_and_the_server_lives_on),
+        TEST(silent_connections_do_not_keep_others_out),
+        TEST(every_answer_closes_its_connection),
+        TEST(a_silent_connection_is_closed),
+        TEST(bad_addresses_are_refused),
+        TEST(a_port_in_use_says_what_to_do),
+        TEST(a_freed_port_can_be_used_again),
+        TEST(ipv6_is_served),
+        cmocka_unit_test(stopping_nothing_is_allowed),
+    };
+    return cmocka_run_group_tests_name("http", tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_publish.c -- the contract of publish.h, against a plain list of the users that wait.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "failing_alloc.h"
+#include "publish.h"
+
+enum { TARGETS = 2 };
+
+static struct publish *make(void) {
+    struct publish *p = NULL;
+    assert_int_equal(publish_new(TARGETS, &p), ST_OK);
+    return p;
+}
+
+static void assert_next(struct publish *p, uint32_t slot, int64_t record_ms) {
+    uint32_t s = UINT32_MAX;
+    int64_t ms = -7;
+    assert_true(publish_peek(p, &s, &ms));
+    assert_int_equal(s, slot);
+    assert_int_equal(ms, record_ms);
+    publish_pop(p);
+}
+
+static void a_new_one_has_nobody(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 77;
+    int64_t ms = 77;
+    assert_false(publish_peek(p, &slot, &ms));
+    assert_true(slot == 77 && ms == 77);
+    assert_int_equal(publish_dirty(p), 0);
+    assert_int_equal(publish_slots(p), 0);
+    publish_forget(p);
+    publish_free(p);
+    publish_free(NULL);
+}
+
+static void dirty_users_leave_in_the_order_in_which_they_came(void **state) {
+    (void)state;
+    struct publish *p = make();
+    assert_int_equal(publish_touch(p, 5, 100), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 200), ST_OK);
+    assert_int_equal(publish_touch(p, 9, 300), ST_OK);
+    assert_int_equal(publish_dirty(p), 3);
+    assert_int_equal(publish_slots(p), 10);
+    assert_next(p, 5, 100);
+    assert_next(p, 2, 200);
+    assert_next(p, 9, 300);
+    assert_int_equal(publish_dirty(p), 0);
+    publish_free(p);
+}
+
+static void a_user_waits_once_with_the_newest_record_behind_him(void **state) {
+    (void)state;
+    struct publish *p = make();
+    assert_int_equal(publish_touch(p, 1, 100), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 150), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 300), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 200), ST_OK); /* late: the newest counts */
+    assert_int_equal(publish_touch(p, 3, -1), ST_OK);  /* unknown                 */
+    assert_int_equal(publish_dirty(p), 3);
+    assert_next(p, 1, 300);
+    assert_next(p, 2, 150);
+    assert_next(p, 3, 0);
+    assert_int_equal(publish_touch(p, 1, 50), ST_OK); /* what was behind him is done */
+    assert_next(p, 1, 50);
+    publish_free(p);
+}
+
+static void looking_removes_nobody(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 0;
+    int64_t ms = 0;
+    assert_int_equal(publish_touch(p, 4, 1), ST_OK);
+    assert_true(publish_peek(p, &slot, &ms));
+    assert_true(publish_peek(p, &slot, &ms));
+    assert_int_equal(slot, 4);
+    assert_int_equal(publish_dirty(p), 1);
+    publish_free(p);
+}
+
+static void what_was_written_stays_when_users_come_and_is_told_apart(void **state) {
+    (void)state;
+    enum { USERS = 5000 };
+    struct publish *p = make();
+    for (uint32_t s = 0; s < USERS; s++) {
+        assert_int_equal(publish_touch(p, s, 1), ST_OK);
+        for (uint32_t t = 0; t < TARGETS; t++) {
+            struct publish_written *w = publish_written(p, s, t);
+            assert_int_equal(w->digest, 0);
+            assert_int_equal(w->at_s, 0);
+            *w = (struct publish_written){.digest = 1 + s * TARGETS + t, .at_s = s + 7};
+        }
+    }
+    for (uint32_t s = 0; s < USERS; s++) {
+        for (uint32_t t = 0; t < TARGETS; t++) {
+            assert_int_equal(publish_written(p, s, t)->digest, 1 + s * TARGETS + t);
+            assert_int_equal(publish_written(p, s, t)->at_s, s + 7);
+        }
+    }
+    publish_free(p);
+}
+
+static void forgetting_takes_every_digest_and_nobody_from_the_queue(void **state) {
+    (void)state;
+    struct publish *p = make();
+    for (uint32_t s = 0; s < 3000; s++) {
+        assert_int_equal(publish_touch(p, s, 1), ST_OK);
+        publish_written(p, s, 0)->digest = 5;
+        publish_written(p, s, TARGETS - 1)->digest = 6;
+    }
+    publish_forget(p);
+    for (uint32_t s = 0; s < 3000; s++) {
+        assert_int_equal(publish_written(p, s, 0)->digest, 0);
+        assert_int_equal(publish_written(p, s, TARGETS - 1)->digest, 0);
+    }
+    assert_int_equal(publish_dirty(p), 3000);
+    assert_int_equal(publish_slots(p), 3000);
+    publish_free(p);
+}
+
+/* The truth: an array of who waits, in order. Slots grow while the queue is not empty, so
+ * that it is moved with its head anywhere. */
+static void the_queue_is_that_of_a_naive_list_while_it_grows(void **state) {
+    (void)state;
+    enum { STEPS = 60000, USERS = 9000 };
+    static uint32_t list[USERS];
+    static int64_t newest[USERS];
+    size_t n = 0;
+    const unsigned seed = 41;
+    print_message("seed %u\n", seed);
+    srand(seed);
+    struct publish *p = make();
+    for (int i = 0; i < STEPS; i++) {
+        const uint32_t known = 1 + (uint32_t)((int64_t)i * USERS / STEPS);
+        if (rand() % 5 < 3) {
+            const uint32_t slot = (uint32_t)rand() % known;
+            const int64_t ms = 1 + rand() % 1000;
+            size_t k = 0;
+            while (k < n && list[k] != slot) {
+                k++;
+            }
+            if (k == n) {
+                list[n++] = slot;
+                newest[slot] = 0;
+            }
+            newest[slot] = ms > newest[slot] ? ms : newest[slot];
+            assert_int_equal(publish_touch(p, slot, ms), ST_OK);
+        } else if (n > 0) {
+            assert_next(p, list[0], newest[list[0]]);
+            memmove(list, list + 1, --n * sizeof list[0]);
+        }
+        assert_int_equal(publish_dirty(p), n);
+    }
+    for (size_t k = 0; k < n; k++) {
+        assert_next(p, list[k], newest[list[k]]);
+    }
+    publish_free(p);
+}
+
+static void without_memory_nothing_changes(void **state) {
+    (void)state;
+    if (!CAN_FAIL) {
+        skip();
+    }
+    struct publish *p = NULL;
+    fail_after(0);
+    const enum status made = publish_new(TARGETS, &p);
+    fail_after(-1);
+    assert_int_equal(made, ST_NOMEM);
+    assert_null(p);
+    p = make();
+    assert_int_equal(publish_touch(p, 3, 9), ST_OK);
+    publish_written(p, 3, 1)->digest = 4;
+    for (int left = 0; left < 3; left++) { /* growing takes three allocations */
+        fail_after(left);
+        const enum status st = publish_touch(p, 100000, 1);
+        fail_after(-1);
+        assert_int_equal(st, ST_NOMEM);
+        assert_int_equal(publish_slots(p), 4);
+        assert_int_equal(publish_dirty(p), 1);
+        assert_int_equal(publish_written(p, 3, 1)->digest, 4);
+    }
+    assert_int_equal(publish_touch(p, 100000, 1), ST_OK);
+    assert_next(p, 3, 9);
+    assert_next(p, 100000, 1);
+    publish_free(p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_one_has_nobody),
+        cmocka_unit_test(dirty_users_leave_in_the_order_in_which_they_came),
+        cmocka_unit_test(a_user_waits_once_with_the_newest_record_behind_him),
+        cmocka_unit_test(looking_removes_nobody),
+        cmocka_unit_test(what_was_written_stays_when_users_come_and_is_told_apart),
+        cmocka_unit_test(forgetting_takes_every_digest_and_nobody_from_the_queue),
+        cmocka_unit_test(the_queue_is_that_of_a_naive_list_while_it_grows),
+        cmocka_unit_test(without_memory_nothing_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
