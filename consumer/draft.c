@@ -30,8 +30,8 @@ static enum status bad_value(const struct draft *d, const struct place *p, bool 
                              const char *why) {
     const char *shown = secret ? "***" : p->value;
     bool cut = strlen(shown) > SHOWN_MAX;
-    snprintf(d->err, CONFIG_ERROR_MAX, "%.400s%.*s%s%.*s%s: %s", p->where, DRAFT_NAME_MAX, p->name,
-             p->equal, SHOWN_MAX, shown, cut ? "..." : "", why);
+    snprintf(d->err, CONFIG_ERROR_MAX, "%.300s%.*s%s%.*s%s: %.240s", p->where, DRAFT_NAME_MAX,
+             p->name, p->equal, SHOWN_MAX, shown, cut ? "..." : "", why);
     return ST_INVALID;
 }
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { PARTITIONER_SAMPLE = 64, EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20 };
+enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20 };
 
 static void push_letter(struct instance *in, struct place *pl, const struct record *r,
                         enum intake_reason reason, const char *detail) {
@@ -63,6 +63,13 @@ static void take_record(struct instance *in, const struct record *r, int64_t now
         return;
     }
     metric_add(M_RECORDS, r->topic, 1);
+    if (r->misplaced) {
+        metric_add(M_WRONG_PARTITION, r->topic, 1);
+        LOG_WARN("a key does not hash to its partition: users are torn apart; crossrec check "
+                 "says which partitioner to set",
+                 LOG_STR("topic", in->cfg->topics[r->topic].name),
+                 LOG_INT("partition", r->partition), LOG_INT("offset", r->offset));
+    }
     struct event e;
     const char *detail = "";
     const enum intake_reason bad = intake_event(in->intake, r, now_ms, &e, &detail);
@@ -76,10 +83,8 @@ static void take_record(struct instance *in, const struct record *r, int64_t now
 
 size_t instance_poll(struct instance *in, int timeout_ms) {
     struct record records[POLL_MAX];
-    const size_t n =
-        in->ports.source.poll(in->ports.source.ctx, records, POLL_MAX, timeout_ms);
-    const int64_t now_ms =
-        in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
+    const size_t n = in->ports.source.poll(in->ports.source.ctx, records, POLL_MAX, timeout_ms);
+    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
     for (size_t k = 0; k < n && !in->fatal; k++) {
         take_record(in, &records[k], now_ms);
     }
@@ -123,8 +128,7 @@ static void take_merged(struct instance *in, const struct merged *m) {
     if (m->event.n_lines > 0) {
         learn_one(in, pl, m);
         pl->task.record_ms = m->record_ms;
-    } else if (m->letter_len > 0 &&
-               letters_append(&pl->task.letters, m->letter, m->letter_len)) {
+    } else if (m->letter_len > 0 && letters_append(&pl->task.letters, m->letter, m->letter_len)) {
         instance_fail(in, ST_NOMEM, "out of memory for dead letters");
     }
     if (in->fatal) {

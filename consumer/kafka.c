@@ -30,6 +30,7 @@ enum {
     PROBE_WAIT_MS = 200,        /* ... for at most so long                                 */
     NEW_TOPIC_WAIT_MS = 1000,   /* a producer asks once where a topic lives                */
     ADMIN_WAIT_MS = 30000,      /* creation of a topic                                     */
+    PARTITIONER_SAMPLE = 64,    /* one record in so many: does its key hash to its partition? */
     VISIBLE_WAIT_MS = 10000,    /* until created topics show in the metadata               */
     PRODUCER_TOPICS_MAX = 64,   /* topics one producer writes to                           */
     PRODUCER_SERVE_EVERY = 256, /* records between two looks at delivery reports           */
@@ -365,11 +366,13 @@ struct input {
     rd_kafka_topic_t *rkt; /* kept, so that records are told apart by its address */
     struct part *parts;    /* (n_parts,) */
     int32_t n_parts;
+    int32_t n_of_topic; /* partitions that the topic has, 0 unknown */
 };
 
 struct kafka_consumer {
     rd_kafka_t *rk;
     struct rebalance_ops ops;
+    char partitioner[CONFIG_NAME_MAX];
     struct input inputs[CONFIG_TOPICS_MAX];
     uint32_t n_inputs;
 
@@ -602,6 +605,14 @@ static void release_held(struct kafka_consumer *c) {
     c->n_held = 0;
 }
 
+/* One record in PARTITIONER_SAMPLE is looked at: producers with another partitioner would tear
+ * a user's events apart. */
+static bool is_misplaced(const struct kafka_consumer *c, const struct input *in,
+                         const rd_kafka_message_t *m) {
+    return m->offset % PARTITIONER_SAMPLE == 0 && m->key_len > 0 && in->n_of_topic > 0 &&
+           kafka_partition_of(c->partitioner, m->key, m->key_len, in->n_of_topic) != m->partition;
+}
+
 /* Takes m: a record is kept, anything else destroyed. */
 static void take(struct kafka_consumer *c, rd_kafka_message_t *m, struct record *out) {
     bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
@@ -634,6 +645,7 @@ static void take(struct kafka_consumer *c, rd_kafka_message_t *m, struct record 
     r->key_len = m->key_len;
     r->value = m->payload;
     r->value_len = m->len;
+    r->misplaced = is_misplaced(c, &c->inputs[topic], m);
     c->held[c->n_held++] = m;
 }
 
@@ -903,6 +915,12 @@ static void subscribe_topics(struct kafka_consumer *c, const struct config *cfg)
     }
     const struct rd_kafka_metadata *md = NULL;
     if (!rd_kafka_metadata(c->rk, 0, NULL, &md, START_METADATA_MS)) {
+        for (int i = 0; i < md->topic_cnt; i++) {
+            const int topic = input_named(c, md->topics[i].topic);
+            if (topic != TOPIC_NONE) {
+                c->inputs[topic].n_of_topic = md->topics[i].partition_cnt;
+            }
+        }
         rd_kafka_metadata_destroy(md);
     }
     rd_kafka_resp_err_t err = rd_kafka_subscribe(c->rk, list);
@@ -919,6 +937,7 @@ enum status kafka_consumer_new(const struct config *cfg, const struct rebalance_
         return ST_NOMEM;
     }
     c->ops = *rebalance;
+    snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
     pthread_mutex_init(&c->commit_lock, NULL);
     pthread_mutex_init(&c->problems.lock, NULL);
 

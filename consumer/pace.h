@@ -15,8 +15,8 @@
 #include "status.h"
 
 struct pace {
-    double speed; /* > 0: event time runs this many times as fast as the wall clock */
-    double rate;  /* > 0: events a second                                            */
+    double speed;           /* > 0: event time runs this many times as fast as the wall clock */
+    double rate;            /* > 0: events a second                                            */
     int64_t start_ms;       /* monotonic; set at the first event */
     int64_t first_event_ms; /* event time of the first event     */
     uint64_t n;             /* events asked about                */

@@ -26,9 +26,10 @@ struct record {
     int32_t partition;
     uint16_t topic; /* index into the configured topics */
     bool end;       /* no record: the position reached the end; offset is the position */
+    bool misplaced; /* sampled: the key does not hash to this partition                */
 };
 
-struct position { /* of one topic partition */
+struct position {   /* of one topic partition */
     int64_t offset; /* next to read; -1: earliest retained, where a rebalance asks for it */
     int32_t partition;
     uint16_t topic;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * replay.c -- crossrec replay: event files into the input topics. */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "progress.h"
 #include "replay_files.h"
 #include "replay_topics.h"
+#include "schemas.h"
 
 enum {
     PARTITIONS_MAX = 10000,
@@ -182,6 +184,31 @@ static void summarise(const struct job *j, int64_t elapsed_ms) {
     }
 }
 
+/* Records carry the ids of the shipped schemas: crossrec run must know them by these. */
+static bool check_schemas(const struct job *j) {
+    char err[CONFIG_ERROR_MAX];
+    struct schemas *schemas = NULL;
+    if (schemas_load(j->cfg->schemas_dir, &schemas, err, sizeof err)) {
+        fprintf(stderr, "crossrec: schemas.dir: %s\n", err);
+        return false;
+    }
+    bool good = true;
+    for (int r = 0; r < READERS; r++) {
+        const enum reader reader = (enum reader)r;
+        const uint32_t id = schemas_shipped_id(reader);
+        int known = 0;
+        if (!schemas_decoder(schemas, id, reader, &known)) {
+            fprintf(stderr,
+                    "crossrec: replay writes %s as schema id %" PRIu32 ", which schemas.dir does "
+                    "not have; copy schemas/%s.avsc there as %" PRIu32 ".avsc\n",
+                    reader_name(reader), id, reader_name(reader), id);
+            good = false;
+        }
+    }
+    schemas_free(schemas);
+    return good;
+}
+
 /* Topics are there: send, settle, summarise. */
 static int run_job(struct job *j) {
     char err[CONFIG_ERROR_MAX];
@@ -227,6 +254,9 @@ static int replay(const struct cli *cli) {
     if (!rc) {
         log_set_level((enum config_log_level)cli->cfg.log_level);
         rc = replay_files_open(&j->files, j->cfg, cli->args, cli->n_args) ? CLI_FAILED : CLI_OK;
+    }
+    if (!rc && !check_schemas(j)) {
+        rc = CLI_FAILED;
     }
     if (!rc) {
         rc = replay_topics_ready(j->cfg, &j->files, (int32_t)j->partitions) ? CLI_FAILED : CLI_OK;

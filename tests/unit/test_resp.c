@@ -33,7 +33,7 @@ static void assert_as_hiredis(struct span got, const struct span *args, size_t n
         argv[i] = args[i].s;
         lens[i] = args[i].len;
     }
-    int len = redisFormatCommandArgv(&expected, (int)n, argv, lens);
+    const long long len = redisFormatCommandArgv(&expected, (int)n, argv, lens);
     assert_int_equal(got.len, len);
     assert_memory_equal(got.s, expected, got.len);
     free(expected);
