@@ -109,6 +109,19 @@ static bool is_live(void *ctx, char *why, size_t len) {
 
 /* ---- life cycle ------------------------------------------------------------------------------- */
 
+/* What will never work (wrong password, missing rights, an evicting policy) stops the start; a
+ * server that is merely away does not. */
+static enum status try_redis(struct daemon *d, char *err) {
+    const struct store store = redis_store(d->redis);
+    bool fresh = false;
+    char why[400];
+    if (store.connect(store.ctx, &fresh, why, sizeof why) != ST_INVALID) {
+        return ST_OK;
+    }
+    snprintf(err, CONFIG_ERROR_MAX, "redis %.300s: %s", d->cfg->redis_address, why);
+    return ST_INVALID;
+}
+
 static enum status open_all(struct daemon *d, char *err) {
     const struct config *cfg = d->cfg;
     enum status st = daemon_label_metrics(cfg);
@@ -121,6 +134,9 @@ static enum status open_all(struct daemon *d, char *err) {
                                            .password = cfg->redis_password,
                                            .timeout_ms = cfg->redis_timeout_ms};
         st = redis_new(&redis, &d->redis, err, CONFIG_ERROR_MAX);
+    }
+    if (!st) {
+        st = try_redis(d, err);
     }
     if (!st) {
         st = instance_new(cfg, d->schemas, &d->instance);

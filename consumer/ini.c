@@ -32,6 +32,7 @@ static bool is_comment(char c) {
  * may be longer than the buffer, anything else may not. */
 static bool take_line(struct reading *r, char *line, size_t size) {
     size_t n = 0;
+    line[0] = '\0';
     int c = getc(r->file);
     if (c == EOF) {
         return false;
@@ -50,6 +51,9 @@ static bool take_line(struct reading *r, char *line, size_t size) {
         if (c == '\0') {
             r->problem = "a byte 0: this is no text file";
         }
+    }
+    if (is_comment(line[0])) {
+        n = n ? 1 : 0; /* a full buffer would be a mistake to inih 56 and later */
     }
     line[n] = '\0';
     return true;

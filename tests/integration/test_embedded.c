@@ -220,13 +220,15 @@ static void errors_of_a_commit_mean_lost_or_try_again(void **state) {
     static const struct {
         rd_kafka_resp_err_t err;
         enum status status;
+        bool may_succeed; /* some versions of librdkafka try again by themselves: 2.0 does, 2.8 not
+                           */
     } CASES[] = {
-        {RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, ST_AGAIN},
-        {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_OK}, /* librdkafka tries again */
-        {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ST_AGAIN},
-        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ST_AGAIN},
-        {RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE, ST_AGAIN},
-        {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, ST_LOST},
+        {RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, ST_AGAIN, false},
+        {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_AGAIN, true},
+        {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ST_AGAIN, false},
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ST_AGAIN, false},
+        {RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE, ST_AGAIN, false},
+        {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, ST_LOST, false},
     };
     struct member *m = join(k->cfg);
     UNTIL(m->n_mine == 2 * PARTITIONS, step(m, 20));
@@ -234,7 +236,7 @@ static void errors_of_a_commit_mean_lost_or_try_again(void **state) {
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         rd_kafka_mock_push_request_errors(k->cluster, API_OFFSET_COMMIT, 1, CASES[i].err);
         enum status st = m->source.commit(m->source.ctx, &part, 1, m->generation);
-        if (st != CASES[i].status) {
+        if (st != CASES[i].status && !(st == ST_OK && CASES[i].may_succeed)) {
             fail_msg("%s: %s", rd_kafka_err2name(CASES[i].err), status_str(st));
         }
     }

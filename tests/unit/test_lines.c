@@ -121,7 +121,11 @@ static void the_lines_of_any_file_are_those_between_its_newlines(void **state) {
     assert_non_null(text);
     for (size_t i = 0; i < BYTES; i++) {
         const int every = i < BYTES / 2 ? 50 : 20000;
-        text[i] = rand() % every == 0 ? '\n' : (char)('a' + rand() % 26);
+        const char letter = (char)('a' + rand() % 26);
+        text[i] = '\n';
+        if (rand() % every != 0) {
+            text[i] = letter;
+        }
     }
     text[BYTES - 1] = '\n';
     struct lines *l = open_bytes(text, BYTES);
