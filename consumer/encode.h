@@ -20,7 +20,8 @@ void encoder_free(struct encoder *e);
 
 /**
  * Writes wire header and body of one event. A CourseView takes one line.
- * @param buf, len  destination;  @param used  receives the bytes written
+ * @param buf   destination of `len` bytes
+ * @param used  receives the bytes written
  * @return ST_OK, ST_RANGE (buffer too small), ST_INVALID (no line, too many lines)
  */
 MUST_CHECK enum status encode(struct encoder *e, const struct decoded *event, uint8_t *buf,

@@ -325,7 +325,7 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
     uint32_t n = 0;
     for (uint32_t k = 0; k < items_n_of(s->items, v->domain); k++) {
         const uint32_t i = items_of(s->items, v->domain, k);
-        if (c->cells[i].listed != c->stamp && !excluded(c, v, i)) {
+        if (i < s->n_items && c->cells[i].listed != c->stamp && !excluded(c, v, i)) {
             const int64_t count = popularity_count(s->popularity, i, THIRTY_DAYS);
             n = insert_counted(best, n, missing, (struct counted){count, i});
         }

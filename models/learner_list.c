@@ -144,6 +144,9 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
     n = n < LIST_MAX ? n : LIST_MAX;
     for (uint32_t k = 0; n > 0 && k < n_items; k++) {
         const uint32_t i = items_of(s->items, target, k);
+        if (i >= s->n_items) {
+            break;
+        }
         const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
         struct ranked r = {hot->lg[SEVEN_DAYS], i, items_hash(s->items, i)};
         kept = insert_ranked(top, kept, n, r);
@@ -204,7 +207,8 @@ static bool popular_hit(const struct learner *l, const struct candidates_view *v
     }
     before = 0; /* rare: somebody who consumed most of the list */
     for (uint32_t k = 0; k < items_n_of(s->items, v->domain) && before < TEST_TOP; k++) {
-        before += more_popular(s, v, items_of(s->items, v->domain, k), item);
+        const uint32_t j = items_of(s->items, v->domain, k);
+        before += j < s->n_items && more_popular(s, v, j, item);
     }
     return before < TEST_TOP;
 }
@@ -223,9 +227,9 @@ static void test_lines(struct learner *l, const struct event *e, const struct ca
                        const struct ranked *top, uint32_t n, const struct features_block *b) {
     for (uint32_t k = 0; k < e->n_lines; k++) {
         const uint32_t item = items_find(l->shared->items, e->lines[k].item);
-        const bool known =
-            item != ITEM_NONE && popularity_hot(l->shared->popularity)[item].count > 0;
-        if (item != ITEM_NONE && user_consumed(v->user, v->domain, item, v->hashes)) {
+        const bool exists = item < l->shared->n_items; /* ITEM_NONE is not */
+        const bool known = exists && popularity_hot(l->shared->popularity)[item].count > 0;
+        if (exists && user_consumed(v->user, v->domain, item, v->hashes)) {
             continue; /* the protocol tests what may be recommended */
         }
         prequential_add(l->prequential, e->domain, known && model_hit(top, n, b, item),

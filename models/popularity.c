@@ -406,7 +406,7 @@ static double obs_half_lives(const struct popularity *p, uint64_t n_events) {
 
 enum status popularity_obs_weigh(const struct popularity *p, uint64_t n_events, int64_t *w) {
     const double z = obs_half_lives(p, n_events);
-    if (z > POP_LIMIT) {
+    if (z > (double)POP_LIMIT) {
         return ST_RANGE;
     }
     *w = fixed_of(exp2(z));
@@ -414,7 +414,7 @@ enum status popularity_obs_weigh(const struct popularity *p, uint64_t n_events, 
 }
 
 int popularity_obs_due(const struct popularity *p, uint64_t n_events) {
-    return obs_half_lives(p, n_events) >= POP_MOVE;
+    return obs_half_lives(p, n_events) >= (double)POP_MOVE;
 }
 
 void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t exp) {

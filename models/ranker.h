@@ -80,7 +80,8 @@ void ranker_parts(const struct ranker *r, const float *x, uint32_t stride, uint3
 /**
  * One learning step on a sample whose row 0 is the target.
  *
- * @param x, stride, n  sample features, feature-major; n in 2..RANKER_SAMPLE_MAX
+ * @param x             sample features, feature-major, `stride` floats a feature
+ * @param n             rows, 2..RANKER_SAMPLE_MAX
  * @param w             candidates that each of rows 1..n-1 stands for, > 0
  * @param e             out, (n,): e_0, e_1, ... as above (the expectation for exp_j)
  * @return log p_0 before the step; weights stay finite for any finite input

@@ -80,6 +80,7 @@ enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain, const
         st = reserve_for(s, items_n(s->items));
     }
     if (!st) {
+        s->n_items = items_n(s->items);
         *out = i;
     }
     return st;
@@ -169,6 +170,17 @@ bool shared_landmark_needed(const struct shared *s, int64_t ts_ms) {
            popularity_obs_weigh(s->popularity, s->n_events, &obs) != ST_OK;
 }
 
+/* What lowered counts left top lists to be filled by their next reader, in an order that
+ * depends on when that is. Candidates are drawn by position: who reads must not matter. */
+static void refresh_top_lists(struct shared *s) {
+    const uint32_t *items = NULL;
+    for (uint32_t d = 0; d < s->n_domains; d++) {
+        for (int clock = 0; clock < POP_LISTS; clock++) {
+            (void)popularity_top(s->popularity, (uint8_t)d, clock, &items);
+        }
+    }
+}
+
 struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
     struct shared_move move = {0};
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
@@ -188,6 +200,7 @@ struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
         s->obs_landmark += (uint64_t)move.obs_halvings * OBS_HALF_LIFE;
         s->log_end++;
     }
+    refresh_top_lists(s);
     return move;
 }
 
@@ -232,6 +245,7 @@ void shared_take_back(struct shared *s, const struct delta *d) {
         popularity_obs_add(s->popularity, d->obs[k].item, -d->obs[k].obs, -d->obs[k].exp);
     }
     s->n_events -= d->n_events;
+    refresh_top_lists(s);
 }
 
 size_t shared_bytes(const struct shared *s) {

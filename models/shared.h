@@ -46,6 +46,7 @@ struct shared {
     struct factors *factors;
     struct segments *segments;
     uint32_t n_domains;
+    uint32_t n_items;      /* items 0..n-1 have room in every part; the newest may lack it */
     uint64_t log_end;      /* records in the loop-back log: deltas and controls */
     uint64_t n_events;     /* events learned by all tasks, for the obs clock    */
     uint64_t obs_landmark; /* event number that obs and exp are relative to */
@@ -59,8 +60,9 @@ struct shared {
 MUST_CHECK enum status shared_new(const struct shared_params *params, struct shared **out);
 void shared_free(struct shared *s);
 
-/** Index of an item, made if new, with room in every part.
- *  @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM */
+/** Index of an item, made if new, with room in every part. After ST_NOMEM the item may exist
+ *  without (see n_items) until it is asked for again. @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM
+ */
 MUST_CHECK enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain,
                                      const char *id, size_t id_len, uint32_t *out);
 

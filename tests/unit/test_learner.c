@@ -668,6 +668,29 @@ static void no_time_makes_anything_infinite(void **state) {
     }
 }
 
+/* ---- memory
+ * -------------------------------------------------------------------------------------- */
+
+static void a_known_catalogue_needs_no_more_memory_however_long_it_is_learned(void **state) {
+    (void)state;
+    struct learner *l = learner_of(params_of(2), 1);
+    struct stream s = stream_of(8);
+    s.step_ms = 4 * HOUR_MS;
+    size_t bytes = 0;
+    for (uint32_t n = 0; n < 20; n++) {
+        feed(l, &s, 400);
+        assert_int_equal(learner_seal(l, 0), ST_OK);
+        learner_committed(l, 0);
+        bytes = n == 9 ? shared_bytes(learner_shared(l)) : bytes;
+    }
+    assert_int_equal(items_n(learner_shared(l)->items), 120);
+    assert_int_equal(shared_bytes(learner_shared(l)), bytes);
+    for (uint32_t k = 0; k < users_n(learner_users(l, 0)); k++) {
+        assert_true(user_bytes(users_get(learner_users(l, 0), k)) <= USER_BYTES_MAX);
+    }
+    learner_free(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rejects_each_bad_parameter),
@@ -683,6 +706,7 @@ int main(void) {
         cmocka_unit_test(the_order_of_lines_does_not_matter),
         cmocka_unit_test(rankers_move_to_the_mean_of_all_tasks_weighted_by_their_steps),
         cmocka_unit_test(no_time_makes_anything_infinite),
+        cmocka_unit_test(a_known_catalogue_needs_no_more_memory_however_long_it_is_learned),
     };
     return cmocka_run_group_tests_name("learner", tests, NULL, NULL);
 }
