@@ -86,7 +86,8 @@ static enum intake_reason check(const struct decoded *d, int64_t now_ms) {
     if (d->ts_ms < INTAKE_EPOCH_2000_MS) {
         return INTAKE_TIME_PAST;
     }
-    if (d->ts_ms - INTAKE_FUTURE_MS > now_ms) { /* never, if now is INT64_MAX */
+    /* whatever the clock: one event of the far future would move the landmarks for good */
+    if (d->ts_ms - INTAKE_FUTURE_MS > now_ms || d->ts_ms >= INTAKE_EPOCH_2100_MS) {
         return INTAKE_TIME_FUTURE;
     }
     for (uint32_t k = 0; k < d->n_lines; k++) {

@@ -37,13 +37,14 @@ enum intake_reason {
     INTAKE_ITEM,           /* an item id missing or too long                  */
     INTAKE_LINES,          /* no lines                                        */
     INTAKE_TIME_PAST,      /* before 2000                                     */
-    INTAKE_TIME_FUTURE,    /* more than ten minutes ahead of the clock        */
+    INTAKE_TIME_FUTURE,    /* over ten minutes ahead of the clock, or after 2099 */
     INTAKE_NUMBER,         /* quantity or amount negative, NaN or above 10^12 */
     INTAKE_REASONS
 };
 
 enum { INTAKE_FUTURE_MS = 600000 };
 #define INTAKE_EPOCH_2000_MS INT64_C(946684800000)
+#define INTAKE_EPOCH_2100_MS INT64_C(4102444800000)
 
 struct intake; /* opaque */
 

@@ -9,7 +9,11 @@
 
 static const float LG_SHARE_LEAST = -16.0F;
 
-enum { TEST_TOP = 10, SEVEN_DAYS = 1 /* the clock of the fallback and of the baseline */ };
+enum {
+    LANES = 16,
+    TEST_TOP = 10,
+    SEVEN_DAYS = 1 /* the clock of the fallback and of the baseline */
+};
 
 /* Which reason a feature speaks for. */
 static const enum reason reason_of[RANKER_X] = {
@@ -47,41 +51,65 @@ static uint32_t insert_ranked(struct ranked *top, uint32_t n, uint32_t max, stru
     return n < max ? n + 1 : n;
 }
 
-/* Ranks the candidates found last; scores in fixed scalar order (ranker_score_one). */
-static uint32_t rank_block(const struct shared *s, const struct ranker *ranker,
-                           const struct features_block *b, uint32_t max, struct ranked *top) {
-    enum { SPARE = 6 }; /* vector and scalar scores differ in the last bits only */
-    float scores[RANKER_LIST_MAX];
-    ranker_scores(ranker, b->x, b->stride, b->n, scores);
-    struct ranked rough[LIST_MAX + SPARE];
-    uint32_t n = 0;
-    const uint64_t *hashes = items_hashes(s->items);
-    for (uint32_t c = 0; c < b->n; c++) {
-        if (n < max + SPARE || scores[c] >= rough[n - 1].score) { /* most are not */
-            struct ranked r = {scores[c], c, hashes[b->item[c]]};
-            n = insert_ranked(rough, n, max + SPARE, r);
+/* ranker_score_one() of all candidates at once: its products, exact in double, in its order,
+ * hence its bits, but in vectors. Scores in float would not do for choosing: more items than
+ * any margin holds may lie closer together than they round. */
+static void exact_scores(const struct ranker *ranker, const struct features_block *b,
+                         float scores[RANKER_LIST_MAX]) {
+    double sum[RANKER_LIST_MAX] = {0};
+    for (size_t k = 0; k < RANKER_X; k++) {
+        const double v = (double)ranker->v[k];
+        const float *x = b->x + k * b->stride;
+        for (uint32_t c = 0; c < b->n; c++) {
+            sum[c] += v * (double)x[c];
         }
     }
-    uint32_t kept = 0;
-    for (uint32_t k = 0; k < n; k++) {
-        rough[k].score = ranker_score_one(ranker, b->x, b->stride, rough[k].at);
-        kept = insert_ranked(top, kept, max, rough[k]);
+    for (uint32_t c = 0; c < b->n; c++) {
+        scores[c] = (float)sum[c];
     }
-    return kept;
+}
+
+/* Ranks the candidates found last. */
+static uint32_t rank_block(const struct shared *s, const struct ranker *ranker,
+                           const struct features_block *b, uint32_t max, struct ranked *top) {
+    const uint64_t *hashes = items_hashes(s->items);
+    float scores[RANKER_LIST_MAX];
+    uint32_t n = 0;
+    exact_scores(ranker, b, scores);
+    for (uint32_t c = 0; c < b->n; c++) {
+        if (n < max || scores[c] >= top[n - 1].score) { /* most are not */
+            n = insert_ranked(top, n, max, (struct ranked){scores[c], c, hashes[b->item[c]]});
+        }
+    }
+    return n;
 }
 
 /* ---- reasons --------------------------------------------------------------------------- */
+
+/* In LANES partial sums, so that it is a loop over lanes. */
+static float sum_of(const float *x, uint32_t n) {
+    float lane[LANES] = {0};
+    uint32_t c = 0;
+    for (; c + LANES <= n; c += LANES) {
+        for (size_t z = 0; z < LANES; z++) {
+            lane[z] += x[c + z];
+        }
+    }
+    for (; c < n; c++) {
+        lane[c % LANES] += x[c];
+    }
+    float sum = 0.0F;
+    for (size_t z = 0; z < LANES; z++) {
+        sum += lane[z];
+    }
+    return sum;
+}
 
 /* Mean contribution of each feature over the list's candidates. */
 static void mean_parts(const struct ranker *ranker, const struct features_block *b,
                        float mean[RANKER_X]) {
     for (size_t k = 0; k < RANKER_X; k++) {
-        const float *x = b->x + k * b->stride;
-        float sum = 0.0F;
-        for (uint32_t c = 0; c < b->n; c++) {
-            sum += x[c];
-        }
-        mean[k] = ranker->v[k] * sum / (float)b->n;
+        mean[k] = ranker->v[k] * sum_of(b->x + k * b->stride, b->n) / (float)b->n;
     }
 }
 

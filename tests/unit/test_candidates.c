@@ -516,7 +516,7 @@ static void candidates_and_features_are_those_of_the_raw_log(void **state) {
             free(t);
         }
     }
-    assert_true(undecided < 10); /* the comparison is one of sets, but for rounding */
+    assert_true(undecided < 10);               /* the comparison is one of sets, but for rounding */
     assert_true(most > CANDIDATES_NEIGHBOURS); /* or the best were all of them */
     candidates_free(c);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_learner.c -- contract tests of models/learner.h: what an event teaches, and what not.
- * Lists are in test_learner_lists.c, undo in test_learner_undo.c. */
+ * What one line
+ * teaches is in test_learner_line.c, lists are in test_learner_lists.c, undo in
+ * test_learner_undo.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -380,134 +382,6 @@ static void what_consumes_hides_the_item_and_what_does_not_leaves_it(void **stat
     learner_free(l);
 }
 
-/* ---- the context of the factors -------------------------------------------------------------- */
-
-/* The unit vector of the items (newest first), from the definition, in double. */
-static void naive_vector(const struct learner *l, const uint32_t *items, uint32_t n, double *p) {
-    static double m[FACTORS][FACTORS + 1];
-    const struct shared *s = learner_shared(l);
-    const float *q = factors_q(s->factors);
-    const uint32_t all = items_n(s->items);
-    memset(m, 0, sizeof m);
-    for (uint32_t i = 0; i < all + n; i++) {
-        const float *v = q + (size_t)(i < all ? i : items[i - all]) * FACTORS;
-        const double w = i < all ? .05 : pow(.85, i - all);
-        for (int x = 0; x < FACTORS; x++) {
-            for (int y = 0; y < FACTORS; y++) {
-                m[x][y] += w * (double)v[x] * (double)v[y];
-            }
-            m[x][FACTORS] += i < all ? 0.0 : w * (double)v[x];
-        }
-    }
-    for (int k = 0; k < FACTORS; k++) {
-        m[k][k] += 2.0;
-    }
-    for (int k = 0; k < FACTORS; k++) {
-        for (int x = 0; x < FACTORS; x++) {
-            const double g = x == k ? 0.0 : m[x][k] / m[k][k];
-            for (int y = k; y <= FACTORS; y++) {
-                m[x][y] -= g * m[k][y];
-            }
-        }
-    }
-    double norm = 0.0;
-    for (int k = 0; k < FACTORS; k++) {
-        p[k] = m[k][FACTORS] / m[k][k];
-        norm += p[k] * p[k];
-    }
-    for (int k = 0; k < FACTORS; k++) {
-        p[k] /= sqrt(norm);
-    }
-}
-
-/* b_i grows by the user's vector before the event; also where he had the item before. */
-static void the_context_is_that_before_the_event_and_without_the_item(void **state) {
-    (void)state;
-    struct learner_params params = params_of(2);
-    params.repeats[1] = true;
-    params.mini_batch = 1000000; /* S stays */
-    struct learner *l = learner_of(params, 1);
-    struct stream s = stream_of(5);
-    s.max_lines = 1;
-    feed(l, &s, 400);
-    uint32_t tried = 0;
-    uint32_t with_item = 0;
-    for (uint32_t k = 0; k < 200; k++) {
-        struct made m;
-        next_event(&s, &m);
-        const uint32_t slot = users_find(learner_users(l, 0), m.e.user);
-        const uint32_t i = items_find(learner_shared(l)->items, m.lines[0].item);
-        const uint64_t *hashes = items_hashes(learner_shared(l)->items);
-        if (slot == USER_NONE || i == ITEM_NONE || m.e.action == ACTION_REPORT) {
-            (void)learn(l, &m);
-            continue;
-        }
-        const struct user *u = users_get(learner_users(l, 0), slot);
-        struct user_entry past[USER_HISTORY];
-        uint32_t items[USER_HISTORY];
-        uint32_t n = 0;
-        const uint32_t n_past = user_history(u, m.e.ts_ms, past, USER_HISTORY);
-        for (uint32_t r = 0; r < n_past; r++) {
-            if (past[r].item != i) {
-                items[n++] = past[r].item;
-            }
-        }
-        const bool counted = m.e.domain == 1 || !user_took(u, m.e.domain, i, hashes);
-        int64_t before[FACTORS];
-        double p[FACTORS];
-        memcpy(before, factors_b(learner_shared(l)->factors, i), sizeof before);
-        if (n > 0) {
-            naive_vector(l, items, n, p);
-        }
-        (void)learn(l, &m);
-        const int64_t *after = factors_b(learner_shared(l)->factors, i);
-        for (int c = 0; c < FACTORS; c++) {
-            const double got = (double)(after[c] - before[c]) * 0x1p-20;
-            assert_true(fabs(got - (counted && n > 0 ? p[c] : 0.0)) < 2e-5);
-        }
-        tried += counted && n > 0;
-        with_item += counted && n > 0 && n < n_past;
-    }
-    assert_true(tried > 50 && with_item > 3);
-    learner_free(l);
-}
-
-/* ---- the order of lines ------------------------------------------------------------------------
- */
-
-static void the_order_of_lines_does_not_matter(void **state) {
-    (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
-        struct learner_params p = params_of(2);
-        p.repeats[1] = true;
-        struct learner *a = learner_of(p, 1);
-        struct learner *b = learner_of(p, 1);
-        struct stream s = stream_of(seed);
-        s.max_lines = 12; /* often the same item twice, for other amounts */
-        s.late_one_in = 10;
-        struct rng rng = {seed};
-        for (int k = 0; k < 250; k++) {
-            struct made m;
-            next_event(&s, &m);
-            (void)learn(a, &m);
-            for (uint32_t n = m.e.n_lines; n > 1; n--) {
-                const uint32_t j = rng_below(&rng, n);
-                const struct event_line t = m.lines[n - 1];
-                m.lines[n - 1] = m.lines[j];
-                m.lines[j] = t;
-            }
-            (void)learn(b, &m);
-        }
-        assert_same_users(a, b, 1, user_digest);
-        assert_same_counts(a, b);
-        assert_near_factors(a, b, 0, 0.0F);
-        assert_same_lists(a, b, 1, s.now_ms);
-        assert_memory_equal(learner_ranker(a, 0), learner_ranker(b, 0), sizeof(struct ranker));
-        learner_free(a);
-        learner_free(b);
-    }
-}
-
 /* ---- averaging of the rankers --------------------------------------------------------------- */
 
 enum { TASKS = 3, MINI = 20 };
@@ -702,8 +576,6 @@ int main(void) {
         cmocka_unit_test(late_max_is_the_last_moment_that_is_learned),
         cmocka_unit_test(a_report_teaches_no_counts_and_hides_the_item),
         cmocka_unit_test(what_consumes_hides_the_item_and_what_does_not_leaves_it),
-        cmocka_unit_test(the_context_is_that_before_the_event_and_without_the_item),
-        cmocka_unit_test(the_order_of_lines_does_not_matter),
         cmocka_unit_test(rankers_move_to_the_mean_of_all_tasks_weighted_by_their_steps),
         cmocka_unit_test(no_time_makes_anything_infinite),
         cmocka_unit_test(a_known_catalogue_needs_no_more_memory_however_long_it_is_learned),
