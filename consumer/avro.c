@@ -132,6 +132,7 @@ static uint32_t linked_node(struct build *b, avro_schema_t target) {
 
 static uint32_t walk(struct build *b, avro_schema_t s, struct json_view text);
 
+/* `fields` (n,) receives the children; NULL while counting. */
 static void walk_children(struct build *b, avro_schema_t s, struct json_view text,
                           struct schema_field *fields, size_t n) {
     const enum schema_type type = type_of(s);
@@ -148,7 +149,7 @@ static void walk_children(struct build *b, avro_schema_t s, struct json_view tex
             }
             f.node = walk(b, child_of(s, (int)i), child_text(type, text, &at));
         }
-        if (!b->counting) {
+        if (fields) {
             fields[i] = f;
         }
     }
@@ -180,7 +181,7 @@ static uint32_t walk(struct build *b, avro_schema_t s, struct json_view text) {
     if (!b->counting) {
         node.fields = n ? fields : NULL;
         b->nodes[index] = node;
-        b->origin[index] = s;
+        b->origin[index] = s; /* NOLINT(clang-analyzer-unix.Malloc): has room for one at least */
     }
     walk_children(b, s, text, fields, n);
     return (uint32_t)index;

@@ -58,7 +58,7 @@ static enum status reserve_entry(struct catalogue *c) {
 }
 
 static enum status reserve_text(struct catalogue *c, size_t len) {
-    if (len <= c->room - c->used) {
+    if (c->arena && len <= c->room - c->used) {
         return ST_OK;
     }
     size_t room = c->room ? 2 * c->room : ARENA_MIN;
@@ -95,7 +95,7 @@ static enum status add_line(struct catalogue *c, const struct line *line) {
         return ST_OK;
     }
     if (f[0].len < 1 || f[0].len > DOMAIN_LEN_MAX || f[1].len < 1 || f[1].len > ID_LEN_MAX ||
-        f[2].len < 1) {
+        f[2].len < 1 || memchr(line->text, '\0', line->len)) {
         return ST_OK;
     }
     char domain[DOMAIN_LEN_MAX + 1];

@@ -2,9 +2,9 @@
  *
  * catalogue.h -- names of items, from a file `domain item name category ...`, tab-separated.
  *
- * Empty lines, lines that begin with # and lines without a domain, an item and a name are
- * skipped. Of equal items the last line counts. For people only (demo): nothing is learned
- * from it.
+ * Empty lines, lines that begin with #, lines with a zero byte and lines without a domain, an
+ * item and a name are skipped. Of equal items the last line counts. For people only (demo):
+ * nothing is learned from it.
  *
  * Ownership: owns its texts. Threads: immutable once open.
  */

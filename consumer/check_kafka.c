@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,8 +14,10 @@ enum {
     SAMPLE_PARTITIONS = 8,  /* of a topic                                       */
     SAMPLE_KEYS = 100,      /* of a partition                                   */
     ASK_MIN_MS = 100,       /* with less time left a question is not begun      */
-    OLD_SCRAM_MINOR = 6,    /* librdkafka 2.6.1 mended SCRAM against Kafka 4    */
 };
+
+/* The version of librdkafka that mended SCRAM against Kafka 4. */
+static const long MENDED_SCRAM[3] = {2, 6, 1};
 
 static int64_t now_ms(void) {
     struct timespec t;
@@ -45,20 +48,28 @@ static const char *tool_config(const struct check *c) {
 
 /* ---- reachable ------------------------------------------------------------------------- */
 
+/* "2.0.2" is before 2.6.1; what is no version is not. */
+static bool is_before(const char *version, const long than[3]) {
+    for (int i = 0; i < 3; i++) {
+        char *end = NULL;
+        const long part = strtol(version, &end, 10);
+        if (end == version || part > than[i]) {
+            return false;
+        }
+        if (part < than[i]) {
+            return true;
+        }
+        version = end + (*end == '.');
+    }
+    return false;
+}
+
 /* SCRAM of librdkafka before 2.6.1 repeats the client's nonce; Kafka 4 refuses that as
  * "invalid credentials" (librdkafka PR 4895). */
 static bool has_old_scram(const struct check *c) {
     const char *mechanism = option(c, "sasl.mechanism");
     mechanism = mechanism[0] ? mechanism : option(c, "sasl.mechanisms");
-    int major = 0;
-    int minor = 0;
-    int patch = 0;
-    if (strncmp(mechanism, "SCRAM", 5) != 0 ||
-        sscanf(kafka_version(), "%d.%d.%d", &major, &minor, &patch) < 2) {
-        return false;
-    }
-    return major < 2 ||
-           (major == 2 && (minor < OLD_SCRAM_MINOR || (minor == OLD_SCRAM_MINOR && patch < 1)));
+    return strncmp(mechanism, "SCRAM", 5) == 0 && is_before(kafka_version(), MENDED_SCRAM);
 }
 
 void check_reachable(struct check *c) {

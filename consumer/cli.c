@@ -199,10 +199,6 @@ static int general_help(const struct command *commands, size_t n, int argc, char
         config_print_ini(stdout);
         return CLI_OK;
     }
-    if (strcmp(argv[2], "ini") == 0) {
-        config_print_ini(stdout);
-        return CLI_OK;
-    }
     const struct command *c = find_command(commands, n, argv[2]);
     if (!c) {
         return CLI_USAGE;

@@ -38,14 +38,14 @@ struct command {
     const struct flag *flags;
     size_t n_flags;
     size_t min_args, max_args;
-    bool config; /* loads the configuration before it runs */
+    bool config;                       /* loads the configuration before it runs */
     int (*run)(const struct cli *cli); /* exit status */
 };
 
 struct cli {
     const struct command *command;
-    struct config cfg; /* valid if command->config */
-    const char *config_path; /* of --config, or NULL */
+    struct config cfg;                 /* valid if command->config */
+    const char *config_path;           /* of --config, or NULL */
     const char *values[CLI_FLAGS_MAX]; /* by flag: NULL not given; "" given without a value */
     const char *args[CLI_ARGS_MAX];
     size_t n_args;

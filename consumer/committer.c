@@ -115,7 +115,7 @@ enum status committer_start(const struct config *cfg, const struct source *sourc
     c->box = box;
     enum status st = queue_new(QUEUE, sizeof(struct sealed), &c->in);
     if (!st) {
-        st = queue_new(2 * QUEUE, sizeof(struct sealed_answer), &c->out);
+        st = queue_new((size_t)2 * QUEUE, sizeof(struct sealed_answer), &c->out);
     }
     if (!st) {
         st = pthread_create(&c->thread, NULL, run, c) ? ST_IO : ST_OK;

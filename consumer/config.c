@@ -354,19 +354,19 @@ static enum status check_topic(const struct draft *d, const struct place *p, uin
     return ST_OK;
 }
 
-static enum status check_topics(const struct draft *d, struct place *p) {
+static enum status check_topics(const struct draft *d, const struct place *p) {
     const struct config *c = &d->config;
-    char name[CONFIG_NAME_MAX + 8];
-    p->name = name;
+    char name[CONFIG_NAME_MAX + 8] = "topic";
+    struct place at = *p;
+    at.name = name;
     for (uint32_t i = 0; i < c->n_topics; i++) {
         snprintf(name, sizeof name, "topic.%s", c->topics[i].name);
-        enum status st = check_topic(d, p, i);
+        enum status st = check_topic(d, &at, i);
         if (st) {
             return st;
         }
     }
-    p->name = "topic";
-    return c->n_topics ? ST_OK : draft_complain(d, p, "there must be at least one [topic.NAME]");
+    return c->n_topics ? ST_OK : draft_complain(d, &at, "there must be at least one [topic.NAME]");
 }
 
 static enum status check_domains(const struct draft *d, struct place *p) {

@@ -11,9 +11,9 @@
  * A name is `section.key`: [redis] address = ... is redis.address. Two sections are
  * named by the operator: [domain.NAME] and [topic.NAME]. The two shipped domains and
  * topics (course, food; course-views, food-orders) stand unless the file names a section of
- * that kind; environment and --set adjust or add. [kafka] passes through to librdkafka, except a deny list with reasons.
- * Environment: CROSSREC_ + the name in upper case with every other character as `_`;
- * for [kafka], `_` becomes `.`.
+ * that kind; environment and --set adjust or add. [kafka] passes through to librdkafka, except a
+ * deny list with reasons. Environment: CROSSREC_ + the name in upper case with every other
+ * character as `_`; for [kafka], `_` becomes `.`.
  *
  * An unknown name, a bad value or a wrong combination stops the start. The error says
  * where (file and line, environment variable, or --set), what is allowed, and the
@@ -70,26 +70,27 @@ struct config {
     uint32_t n_kafka;
 
     /* [crossrec] */
-    char group[CONFIG_NAME_MAX];       /* consumer group, default crossrec             */
-    char instance_id[CONFIG_NAME_MAX]; /* default: host name and pid                   */
-    int clock;                         /* enum config_clock: wall | stream             */
-    int state;                         /* memory (0) is what there is so far           */
-    int log_level;                     /* enum config_log_level                        */
+    char group[CONFIG_NAME_MAX];        /* consumer group, default crossrec             */
+    char instance_id[CONFIG_NAME_MAX];  /* default: host name and pid                   */
+    int clock;                          /* enum config_clock: wall | stream             */
+    int state;                          /* memory (0) is what there is so far           */
+    int log_level;                      /* enum config_log_level                        */
     char schemas_dir[CONFIG_VALUE_MAX]; /* "" : the shipped schemas, ids 1, 2          */
     char dead_letters[CONFIG_NAME_MAX]; /* topic, default crossrec-dead-letters        */
-    char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka): what producers use */
+    char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka): what producers
+                                           use */
 
     /* [merge], [learn] */
-    int64_t merge_max_wait_ms; /* merge.max.wait, 500 ms                               */
-    int64_t merge_max_idle_ms; /* merge.max.idle, 0                                    */
-    int64_t merge_buffer;      /* merge.buffer: events buffered a topic partition, 20000 */
-    int64_t late_max_ms;       /* learn.late.max, 1 d                                  */
-    int64_t mini_batch;        /* learn.mini.batch: events, 256                        */
-    int64_t seed;              /* learn.seed                                           */
-    int64_t segments_k;        /* segments.k, 8                                        */
+    int64_t merge_max_wait_ms;   /* merge.max.wait, 500 ms                               */
+    int64_t merge_max_idle_ms;   /* merge.max.idle, 0                                    */
+    int64_t merge_buffer;        /* merge.buffer: events buffered a topic partition, 20000 */
+    int64_t late_max_ms;         /* learn.late.max, 1 d                                  */
+    int64_t mini_batch;          /* learn.mini.batch: events, 256                        */
+    int64_t seed;                /* learn.seed                                           */
+    int64_t segments_k;          /* segments.k, 8                                        */
     int64_t segments_seed_users; /* segments.seed.users, 1000                          */
-    double segments_half_life; /* segments.half.life, votes, 20000                     */
-    int64_t prequential_sample; /* prequential.sample: 1 event in N is tested, 16; 0 none */
+    double segments_half_life;   /* segments.half.life, votes, 20000                     */
+    int64_t prequential_sample;  /* prequential.sample: 1 event in N is tested, 16; 0 none */
 
     /* [publish], [commit] */
     int64_t list_n;              /* publish.n: items a list, 10                        */
@@ -101,7 +102,8 @@ struct config {
     int64_t commit_interval_ms;  /* commit.interval, 1 s                               */
 
     /* [redis], [http] */
-    char redis_address[CONFIG_VALUE_MAX];  /* host:port, [v6]:port, unix:/path; default 127.0.0.1:6379 */
+    char redis_address[CONFIG_VALUE_MAX]; /* host:port, [v6]:port, unix:/path; default
+                                             127.0.0.1:6379 */
     char redis_user[CONFIG_NAME_MAX];
     char redis_password[CONFIG_VALUE_MAX]; /* never logged                             */
     char redis_prefix[CONFIG_NAME_MAX];    /* redis.prefix, default crossrec           */

@@ -59,8 +59,8 @@ static const char *version_name(const struct config *cfg, size_t k) {
 }
 
 enum status daemon_label_metrics(const struct config *cfg) {
-    static const enum metric by_domain[] = {M_LINES,     M_ITEMS,      M_RANKED,   M_PUBLISHED,
-                                            M_UNCHANGED, M_TESTED,     M_HITS_MODEL, M_HITS_POP,
+    static const enum metric by_domain[] = {M_LINES,        M_ITEMS,     M_RANKED,     M_PUBLISHED,
+                                            M_UNCHANGED,    M_TESTED,    M_HITS_MODEL, M_HITS_POP,
                                             M_RECALL_MODEL, M_RECALL_POP};
     static const enum metric by_topic[] = {M_EVENTS, M_RECORDS,         M_DUPLICATES,
                                            M_LATE,   M_WRONG_PARTITION, M_LAG};
@@ -107,7 +107,8 @@ static bool is_live(void *ctx, char *why, size_t len) {
     return instance_live(d->instance, why, len);
 }
 
-/* ---- life cycle ------------------------------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
 
 /* What will never work (wrong password, missing rights, an evicting policy) stops the start; a
  * server that is merely away does not. */

@@ -242,7 +242,7 @@ static enum decode_error next_block(struct run *r, const struct op *op, const st
 
 static inline enum decode_error next_item(struct run *r, const struct op *blocks) {
     struct frame *f = &r->frames[r->depth - 1];
-    if (--f->left > 0) {
+    if (--f->left > 0) { /* NOLINT(clang-analyzer-core.uninitialized.Assign): next_block() set it */
         r->pc = blocks + 1;
         return DECODE_OK;
     }
@@ -299,7 +299,9 @@ static inline enum decode_error step(struct run *r, const struct op *op, const s
     case OP_BLOCKS: return next_block(r, op, d->ops);
     case OP_NEXT: return next_item(r, d->ops + op->arg);
     case OP_CALL: return call(r, d->ops + op->arg);
-    case OP_RETURN: r->pc = r->frames[--r->depth].back; return DECODE_OK;
+    case OP_RETURN: /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): call() set it */
+        r->pc = r->frames[--r->depth].back;
+        return DECODE_OK;
     case OP_FAIL: return (enum decode_error)op->n;
     case OP_END: break; /* never here: decode() ends the loop */
     }
@@ -313,7 +315,7 @@ enum decode_error decode(const struct decoder *d, const uint8_t *body, size_t le
     r.end = body + len;
     r.pc = d->ops;
     r.out = out;
-    r.line = NULL;
+    r.line = out->lines; /* until OP_LINE */
     r.depth = 0;
     out->action = d->action;
     out->n_lines = 0;

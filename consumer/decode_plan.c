@@ -311,9 +311,9 @@ enum status decoder_new(const struct schema *writer, enum reader reader, struct 
         .subroutine = calloc(n, sizeof *p.subroutine),
         .called = calloc(n, sizeof *p.called),
         .path = "",
-        .err = err,
         .err_len = err_len,
     };
+    p.err = err;
     if (!p.d || !p.empty || !p.subroutine || !p.called) {
         plan_fail(&p, ST_NOMEM, "out of memory");
     } else {

@@ -46,7 +46,7 @@ static enum status world_open(struct demo_events *e, char *err) {
     }
     e->total = world_n_events(e->world);
     e->n_domains = WORLD_DOMAINS;
-    for (uint8_t d = 0; d < WORLD_DOMAINS; d++) {
+    for (uint32_t d = 0; d < WORLD_DOMAINS; d++) {
         snprintf(e->domains[d], sizeof e->domains[d], "%s", world_domains[d]);
         e->names[d] = calloc(e->params.world.items, sizeof *e->names[d]);
         if (!e->names[d]) {
@@ -54,7 +54,7 @@ static enum status world_open(struct demo_events *e, char *err) {
             return ST_NOMEM;
         }
         for (uint32_t k = 0; k < e->params.world.items; k++) {
-            e->names[d][k] = world_item_name(e->world, d, k);
+            e->names[d][k] = world_item_name(e->world, (uint8_t)d, k);
         }
     }
     return ST_OK;

@@ -51,7 +51,7 @@ static int64_t clamp(int64_t v, int64_t min, int64_t max) {
 }
 
 static bool numbers(const struct cli *cli, struct demo_options *o) {
-    if (!cli_number(cli, "--seconds", 1, 7 * 86400, o->file ? 0 : SECONDS, &o->seconds) ||
+    if (!cli_number(cli, "--seconds", 1, INT64_C(7) * 86400, o->file ? 0 : SECONDS, &o->seconds) ||
         !cli_number(cli, "--rate", 1, 10000000, 0, &o->rate) ||
         !cli_number(cli, "--seed", 0, INT64_MAX, 1, &o->seed) ||
         !cli_number(cli, "--partitions", 1, 64, PARTITIONS, &o->partitions)) {
@@ -63,7 +63,7 @@ static bool numbers(const struct cli *cli, struct demo_options *o) {
         clamp(events ? events / EVENTS_PER_USER + 1 : USERS_PER_SECOND * o->seconds, USERS_MIN,
               USERS_MAX);
     return cli_number(cli, "--sample", 0, 1000000, sample, &o->sample) &&
-           cli_number(cli, "--users", 1, 5 * USERS_MAX, users, &o->users);
+           cli_number(cli, "--users", 1, INT64_C(5) * USERS_MAX, users, &o->users);
 }
 
 bool demo_options_read(const struct cli *cli, struct demo_options *out) {
@@ -120,19 +120,20 @@ static void name_topic(const struct demo_options *o, const char *name, char *out
 static void set_topics(const struct demo_options *o, const struct demo_events *events,
                        struct config *cfg) {
     static const char *const world_topics[WORLD_DOMAINS] = {"course-views", "food-orders"};
-    const bool world = demo_events_world(events) != NULL;
+    const uint32_t n_world = demo_events_world(events) ? WORLD_DOMAINS : 0;
     cfg->n_domains = cfg->n_topics = demo_events_n_domains(events);
     for (uint32_t d = 0; d < cfg->n_domains; d++) {
         struct config_domain *domain = &cfg->domains[d];
         struct config_topic *topic = &cfg->topics[d];
-        *domain = (struct config_domain){.target = true, .repeats = world ? d == 1 : o->repeats};
+        *domain =
+            (struct config_domain){.target = true, .repeats = d < n_world ? d == 1 : o->repeats};
         *topic = (struct config_topic){.domain = (uint8_t)d};
         snprintf(domain->name, sizeof domain->name, "%s", demo_events_domain(events, d));
         snprintf(topic->schema, sizeof topic->schema, "%s",
-                 world && d == 0 ? "CourseView" : "FoodOrder");
+                 d < n_world && d == 0 ? "CourseView" : "FoodOrder");
         char name[CONFIG_NAME_MAX];
         snprintf(name, sizeof name, "%.64s-orders", domain->name);
-        name_topic(o, world ? world_topics[d] : name, topic->name);
+        name_topic(o, d < n_world ? world_topics[d] : name, topic->name);
     }
     name_topic(o, "crossrec-dead-letters", cfg->dead_letters);
 }

@@ -60,8 +60,8 @@ static void say_health(struct answer *a, const struct http_ops *ops,
         return;
     }
     why[sizeof why - 2] = '\0';
-    why[strcspn(why, "\r\n")] = '\0';
-    strcat(why, "\n");
+    const size_t len = strcspn(why, "\r\n");
+    memcpy(why + len, "\n", sizeof "\n");
     set_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 
@@ -179,7 +179,7 @@ static bool split_address(const char *address, char host[HOST_MAX], const char *
         return false;
     }
     size_t digits = strspn(colon + 1, "0123456789");
-    if (digits < 1 || digits > 5 || colon[1 + digits] || atol(colon + 1) > 65535) {
+    if (digits < 1 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535) {
         return false;
     }
     size_t n = (size_t)(colon - address);

@@ -96,6 +96,13 @@ enum status instance_new(const struct config *cfg, const struct schemas *schemas
     return ST_OK;
 }
 
+static void free_retired(struct instance *in) {
+    for (size_t k = 0; k < in->n_retired; k++) {
+        learner_free(in->retired[k]);
+    }
+    in->n_retired = 0;
+}
+
 void instance_free(struct instance *in) {
     if (!in) {
         return;
@@ -108,6 +115,8 @@ void instance_free(struct instance *in) {
     }
     committer_stop(in->committer);
     (void)publisher_stop(in->publisher, 0);
+    free_retired(in);
+    free(in->retired);
     learner_free(in->learner);
     intake_free(in->intake);
     merge_free(in->merge);
@@ -146,7 +155,7 @@ struct look { /* over all tasks */
     uint32_t states[TASK_STATES];
     size_t dirty;
     int64_t lag_ms;
-    bool catching_up, at_end, unsettled;
+    bool catching_up, at_end, unsettled, owed;
 };
 
 static struct look look_at_tasks(struct instance *in) {
@@ -163,7 +172,8 @@ static struct look look_at_tasks(struct instance *in) {
         l.dirty += publish_dirty(pl->publish);
         l.catching_up |= pl->task.catching_up;
         const bool announced = memcmp(pl->announced, pl->task.next, sizeof pl->announced) == 0;
-        l.unsettled |= pl->task.dirty || pl->task.n_sealed > 0 || !announced;
+        l.unsettled |= pl->task.dirty || pl->task.n_sealed > 0 || !(announced || pl->owed);
+        l.owed |= pl->owed;
         if (!instance_at_end(in, pl)) {
             l.at_end = false;
             const int64_t lag =
@@ -178,11 +188,10 @@ static void judge_ready(struct instance *in, const struct look *l) {
     char why[WHY_MAX] = "";
     if (l->states[TASK_RESTORING] > 0) {
         snprintf(why, sizeof why, "restoring %u tasks", l->states[TASK_RESTORING]);
-    } else if (l->states[TASK_RUNNING] == 0 && l->states[TASK_PARKED] == 0) {
+    } else if (!in->joined) {
         snprintf(why, sizeof why, "no tasks assigned yet: is Kafka there, do the topics exist?");
     } else if (l->catching_up) {
-        snprintf(why, sizeof why, "catching up: %lld s behind",
-                 (long long)(l->lag_ms / 1000));
+        snprintf(why, sizeof why, "catching up: %lld s behind", (long long)(l->lag_ms / 1000));
     } else {
         char redis[WHY_MAX / 2];
         if (!publisher_connected(in->publisher, redis, sizeof redis)) {
@@ -212,6 +221,14 @@ static double share(uint64_t a, uint64_t b) {
     return b ? (double)a / (double)b : 0.0;
 }
 
+/* Counters never fall: what is learned again after tasks were added counts once. */
+static void raise_to(enum metric m, uint32_t label, uint64_t value) {
+    const uint64_t shown = (uint64_t)metric_value(m, label);
+    if (value > shown) {
+        metric_add(m, label, value - shown);
+    }
+}
+
 static void gauge_recall(struct instance *in) {
     const struct prequential *q = learner_prequential(in->learner);
     for (uint32_t d = 0; d < in->cfg->n_domains; d++) {
@@ -219,13 +236,16 @@ static void gauge_recall(struct instance *in) {
         const struct prequential_counts total = prequential_total(q, d);
         metric_set(M_RECALL_MODEL, d, share(rolling.model, rolling.n));
         metric_set(M_RECALL_POP, d, share(rolling.baseline, rolling.n));
-        metric_add(M_TESTED, d, total.n - (uint64_t)metric_value(M_TESTED, d));
-        metric_add(M_HITS_MODEL, d, total.model - (uint64_t)metric_value(M_HITS_MODEL, d));
-        metric_add(M_HITS_POP, d, total.baseline - (uint64_t)metric_value(M_HITS_POP, d));
+        raise_to(M_TESTED, d, total.n);
+        raise_to(M_HITS_MODEL, d, total.model);
+        raise_to(M_HITS_POP, d, total.baseline);
     }
 }
 
 static void update_gauges(struct instance *in) {
+    if (in->n_retired > 0 && publisher_idle(in->publisher)) {
+        free_retired(in);
+    }
     const struct look l = look_at_tasks(in);
     for (uint32_t s = 0; s < TASK_STATES; s++) {
         metric_set(M_TASKS, s, l.states[s]);
@@ -240,13 +260,12 @@ static void update_gauges(struct instance *in) {
     }
     const int64_t stream_ms = learner_stream_ms(in->learner);
     metric_set(M_STREAM_TIME, 0, stream_ms > 0 ? (double)stream_ms * 1e-3 : 0.0);
-    metric_add(M_MINI_BATCHES, 0,
-               learner_n_mini_batches(in->learner) - (uint64_t)metric_value(M_MINI_BATCHES, 0));
+    raise_to(M_MINI_BATCHES, 0, learner_n_mini_batches(in->learner));
     gauge_lag(in);
     gauge_recall(in);
     judge_ready(in, &l);
     atomic_store(&in->settled, l.states[TASK_RUNNING] > 0 && l.states[TASK_RESTORING] == 0 &&
-                                   l.at_end && l.dirty == 0 && !l.unsettled &&
+                                   l.at_end && l.dirty == 0 && !l.unsettled && !l.owed &&
                                    !l.catching_up && publisher_idle(in->publisher));
     in->next_gauges_ms = in->now_ms + GAUGES_MS;
 }
@@ -284,7 +303,8 @@ void instance_refresh(struct instance *in) {
     atomic_store(&in->refresh, true);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
 
 static void loop_once(struct instance *in, bool busy) {
     in->now_ms = instance_mono_ms();
@@ -347,6 +367,8 @@ enum status instance_run(struct instance *in, const struct instance_ports *ports
     }
     loop(in);
     drain(in);
+    committer_stop(in->committer); /* before the caller closes the source, which it uses */
+    in->committer = NULL;
     if (in->fatal) {
         snprintf(err, CONFIG_ERROR_MAX, "%s", in->fatal_text);
     }

@@ -6,13 +6,17 @@
 
 #include <stdlib.h>
 
-enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20 };
+enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20, LETTER_BYTES_PAUSE = 16 << 20 };
 
+/* With the clock of the stream nothing lies in the future, but times stay below 2^47 (user.h). */
+#define STREAM_NOW_MS ((INT64_C(1) << 47) - 1 - INTAKE_FUTURE_MS)
+
+/* While the floor is being found out, the letter is kept: take_letter() knows it. */
 static void push_letter(struct instance *in, struct place *pl, const struct record *r,
                         enum intake_reason reason, const char *detail) {
     const char *block = NULL;
     size_t size = 0;
-    if (r->offset >= pl->task.floor[r->topic]) {
+    if (!pl->task.floor_known || r->offset >= pl->task.floor[r->topic]) {
         size = letter_size(r);
         if (size > in->letter_cap) {
             char *larger = realloc(in->letter, size);
@@ -25,11 +29,7 @@ static void push_letter(struct instance *in, struct place *pl, const struct reco
         }
         letter_write(in->letter, r, reason, detail);
         block = in->letter;
-        metric_add(M_DEAD_LETTERS, (uint32_t)reason, 1);
-        LOG_WARN("bad event: goes to the dead-letter topic",
-                 LOG_STR("topic", in->cfg->topics[r->topic].name),
-                 LOG_INT("partition", r->partition), LOG_INT("offset", r->offset),
-                 LOG_STR("reason", intake_reason_code(reason)), LOG_STR("detail", detail));
+        pl->letter_bytes[r->topic] += size;
     }
     /* also without a block: the offset must be passed in its turn */
     if (merge_push_letter(in->merge, pl->task.p, r->topic, r->offset, block ? block : "", size)) {
@@ -39,7 +39,8 @@ static void push_letter(struct instance *in, struct place *pl, const struct reco
 
 static void pause_when_full(struct instance *in, struct place *pl, uint16_t topic) {
     if (!pl->task.paused[topic] &&
-        merge_buffered(in->merge, pl->task.p, topic) >= (size_t)in->cfg->merge_buffer) {
+        (merge_buffered(in->merge, pl->task.p, topic) >= (size_t)in->cfg->merge_buffer ||
+         pl->letter_bytes[topic] >= LETTER_BYTES_PAUSE)) {
         pl->task.paused[topic] = true;
         in->ports.source.pause(in->ports.source.ctx, topic, (int32_t)pl->task.p);
     }
@@ -47,7 +48,8 @@ static void pause_when_full(struct instance *in, struct place *pl, uint16_t topi
 
 static void resume_when_low(struct instance *in, struct place *pl, uint16_t topic) {
     if (pl->task.paused[topic] &&
-        merge_buffered(in->merge, pl->task.p, topic) <= (size_t)in->cfg->merge_buffer / 2) {
+        merge_buffered(in->merge, pl->task.p, topic) <= (size_t)in->cfg->merge_buffer / 2 &&
+        pl->letter_bytes[topic] <= LETTER_BYTES_PAUSE / 2) {
         pl->task.paused[topic] = false;
         in->ports.source.resume(in->ports.source.ctx, topic, (int32_t)pl->task.p);
     }
@@ -84,7 +86,7 @@ static void take_record(struct instance *in, const struct record *r, int64_t now
 size_t instance_poll(struct instance *in, int timeout_ms) {
     struct record records[POLL_MAX];
     const size_t n = in->ports.source.poll(in->ports.source.ctx, records, POLL_MAX, timeout_ms);
-    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
+    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? STREAM_NOW_MS : instance_wall_ms();
     for (size_t k = 0; k < n && !in->fatal; k++) {
         take_record(in, &records[k], now_ms);
     }
@@ -122,14 +124,32 @@ static void learn_one(struct instance *in, struct place *pl, const struct merged
     }
 }
 
+static void take_letter(struct instance *in, struct place *pl, const struct merged *m) {
+    pl->letter_bytes[m->topic] -= m->letter_len;
+    if (m->letter_len == 0 || m->offset < pl->task.floor[m->topic]) {
+        return; /* sent before */
+    }
+    const char *detail = "";
+    const enum intake_reason reason = letter_why(m->letter, &detail);
+    if (letters_append(&pl->task.letters, m->letter, m->letter_len)) {
+        instance_fail(in, ST_NOMEM, "out of memory for dead letters");
+        return;
+    }
+    metric_add(M_DEAD_LETTERS, (uint32_t)reason, 1);
+    LOG_WARN("bad event: goes to the dead-letter topic",
+             LOG_STR("topic", in->cfg->topics[m->topic].name), LOG_INT("partition", m->task),
+             LOG_INT("offset", m->offset), LOG_STR("reason", intake_reason_code(reason)),
+             LOG_STR("detail", detail));
+}
+
 static void take_merged(struct instance *in, const struct merged *m) {
     struct place *pl = instance_place(in, m->task);
     const uint16_t topic = m->topic;
     if (m->event.n_lines > 0) {
         learn_one(in, pl, m);
         pl->task.record_ms = m->record_ms;
-    } else if (m->letter_len > 0 && letters_append(&pl->task.letters, m->letter, m->letter_len)) {
-        instance_fail(in, ST_NOMEM, "out of memory for dead letters");
+    } else {
+        take_letter(in, pl, m);
     }
     if (in->fatal) {
         return; /* the position must not pass what has no effect */
@@ -150,8 +170,8 @@ size_t instance_learn(struct instance *in) {
         }
         const struct place *pl = instance_place(in, m->task);
         if (pl->task.n_sealed == LEARNER_BATCHES - 1 &&
-            learner_batch_bytes(in->learner, m->task) > BATCH_BYTES_STOP) {
-            break; /* commits are stuck: what undo needs must stay bounded */
+            instance_open_bytes(in, pl) > BATCH_BYTES_STOP) {
+            break; /* commits are stuck: what undo needs and letters must stay bounded */
         }
         take_merged(in, m);
         if (++n % EVENTS_PER_LOOK == 0) {

@@ -26,6 +26,11 @@ static void fill_items(const struct instance *in, struct rec *r, const struct li
     }
 }
 
+/* Before the first event the clock of the stream stands nowhere. */
+static int64_t shown_ms(int64_t ms) {
+    return ms > 0 ? ms : 0;
+}
+
 static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kind kind,
                              uint8_t target) {
     struct rec *r = publisher_reserve(in->publisher);
@@ -34,7 +39,7 @@ static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kin
     r->target = target;
     r->epoch = pl->task.epoch;
     r->seq = ++pl->task.seq;
-    r->ts_ms = instance_clock_ms(in);
+    r->ts_ms = shown_ms(instance_clock_ms(in));
     r->record_ms = 0;
     r->user_id_len = 0;
     r->n = 0;
@@ -64,8 +69,9 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     struct publish_written *w = publish_written(pl->publish, slot, k);
     const uint64_t digest = learner_list_digest(in->learner, list) | 1; /* 0: none */
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
+    const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
-    if (digest != w->digest) {
+    if (digest != w->digest || expired) {
         struct rec *r = start_rec(in, pl, REC_LIST, target);
         name_user(r, u, slot);
         r->record_ms = record_ms;
@@ -119,15 +125,34 @@ static void publish_cards(struct instance *in, struct place *pl) {
     in->info_segments = n_segments;
 }
 
+/* `published` names the epoch before the first list of it stands: whoever takes over next, be it
+ * within the same second, finds it there and takes a larger one. False while the queue is full. */
+static bool claim(struct instance *in, struct place *pl) {
+    if (pl->claimed_epoch == pl->task.epoch) {
+        return true;
+    }
+    if (publisher_room(in->publisher) <= in->n_targets) {
+        return false; /* the lists of one user come right behind it */
+    }
+    struct rec *r = start_rec(in, pl, REC_PUBLISHED, 0);
+    r->ts_ms = shown_ms(learner_stream_ms(in->learner));
+    for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
+        r->offsets[k] = -1; /* nothing is covered yet */
+    }
+    publisher_push(in->publisher);
+    pl->claimed_epoch = pl->task.epoch;
+    return true;
+}
+
 /* Says how far every rec has been written, when nothing of the task waits any more. */
 static void announce(struct instance *in, struct place *pl) {
     struct task *t = &pl->task;
-    if (publish_dirty(pl->publish) > 0 || publisher_room(in->publisher) == 0 ||
+    if (pl->owed || publish_dirty(pl->publish) > 0 || publisher_room(in->publisher) == 0 ||
         memcmp(pl->announced, t->next, sizeof t->next) == 0) {
         return;
     }
     struct rec *r = start_rec(in, pl, REC_PUBLISHED, 0);
-    r->ts_ms = learner_stream_ms(in->learner);
+    r->ts_ms = shown_ms(learner_stream_ms(in->learner));
     memcpy(r->offsets, t->next, sizeof r->offsets);
     publisher_push(in->publisher);
     memcpy(pl->announced, t->next, sizeof t->next);
@@ -139,14 +164,15 @@ static void judge_catching_up(struct instance *in, struct place *pl) {
     struct task *t = &pl->task;
     if (instance_at_end(in, pl)) {
         t->catching_up = false;
+        t->record_ms = instance_wall_ms(); /* or the next event would lag by a whole quiet night */
         return;
     }
     if (t->record_ms < 0) {
         return; /* nothing learned yet: as it was */
     }
     const int64_t lag_ms = instance_wall_ms() - t->record_ms;
-    const int64_t limit = t->catching_up ? in->cfg->publish_max_lag_ms / 2
-                                         : in->cfg->publish_max_lag_ms;
+    const int64_t limit =
+        t->catching_up ? in->cfg->publish_max_lag_ms / 2 : in->cfg->publish_max_lag_ms;
     t->catching_up = lag_ms > limit;
 }
 
@@ -166,51 +192,82 @@ static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
     return true;
 }
 
+/* True if nobody of the task is dirty any more. */
+static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
+    judge_catching_up(in, pl);
+    if (pl->task.catching_up) {
+        return true;
+    }
+    if (!claim(in, pl)) {
+        return false;
+    }
+    const bool done = round_of(in, pl, until_ms);
+    announce(in, pl);
+    if (pl->task.p == 0 && in->now_ms >= in->next_cards_ms) {
+        publish_cards(in, pl);
+        in->next_cards_ms = in->now_ms + CARDS_MS;
+    }
+    return done;
+}
+
+/* Each task in its turn, also over several slices: a task with a crowd has to wait for the
+ * others before it goes on. */
 void instance_round(struct instance *in) {
     const int64_t until_ms = in->now_ms + SLICE_MS;
-    bool done = true;
-    for (uint32_t p = 0; p < in->n_places && done; p++) {
-        struct place *pl = instance_place(in, p);
-        if (!pl || pl->task.state != TASK_RUNNING) {
-            continue;
-        }
-        judge_catching_up(in, pl);
-        if (pl->task.catching_up) {
-            continue;
-        }
-        done = round_of(in, pl, until_ms);
-        announce(in, pl);
-        if (p == 0 && in->now_ms >= in->next_cards_ms) {
-            publish_cards(in, pl);
-            in->next_cards_ms = in->now_ms + CARDS_MS;
-        }
+    if (in->round_left == 0) {
+        in->round_left = in->n_places;
+        in->round_again = false;
     }
-    if (done) {
+    bool more = in->round_left > 0;
+    while (more) {
+        const uint32_t p = in->round_task < in->n_places ? in->round_task : 0;
+        struct place *pl = instance_place(in, p);
+        in->round_task = p + 1;
+        in->round_left--;
+        if (pl && pl->task.state == TASK_RUNNING && !serve(in, pl, until_ms)) {
+            in->round_again = true;
+        }
+        more = in->round_left > 0 && instance_mono_ms() < until_ms;
+    }
+    if (in->round_left == 0 && !in->round_again) {
         in->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;
     }
 }
 
 /* ---- sweeps ---------------------------------------------------------------------------------- */
 
-static void start_sweep(struct instance *in) {
+static void start_sweep(struct instance *in, bool all) {
+    in->sweeping_all = all || (in->sweeping && in->sweeping_all);
     in->sweeping = true;
     in->sweep_task = in->sweep_slot = 0;
     in->sweep_tokens = 0.0;
     in->sweep_refill_ms = in->now_ms;
 }
 
-static void forget_all(struct instance *in) {
+/* What was written of a task does not count any more: the sweep writes it again, and then
+ * `published` is due. */
+static void owe(struct instance *in, struct place *pl) {
+    publish_forget(pl->publish);
+    memset(pl->announced, 0xff, sizeof pl->announced);
+    pl->announced[0] = -2;
+    pl->owed = true;
+    if (pl->task.p == 0) {
+        memset(in->fallback_digest, 0, sizeof in->fallback_digest);
+        in->info_segments = -1;
+        in->next_cards_ms = 0;
+    }
+    start_sweep(in, false);
+}
+
+/* One that can be swept: those that catch up are owed it until they have. */
+static bool somebody_is_owed(struct instance *in) {
     for (uint32_t p = 0; p < in->n_places; p++) {
-        struct place *pl = instance_place(in, p);
-        if (pl) {
-            publish_forget(pl->publish);
-            memset(pl->announced, 0xff, sizeof pl->announced); /* `published` is due again */
-            pl->announced[0] = -2;
+        const struct place *pl = instance_place(in, p);
+        if (pl && pl->owed && pl->task.state == TASK_RUNNING && !pl->task.catching_up) {
+            return true;
         }
     }
-    memset(in->fallback_digest, 0, sizeof in->fallback_digest);
-    in->info_segments = -1;
-    in->next_cards_ms = 0;
+    return false;
 }
 
 static void begin_when_due(struct instance *in) {
@@ -220,17 +277,24 @@ static void begin_when_due(struct instance *in) {
         metric_add(M_REPUBLISH, 0, 1);
         LOG_WARN("Redis lost what was written: everything is published again",
                  LOG_INT("lists_per_s", in->cfg->publish_rate));
-        forget_all(in);
-        start_sweep(in);
+        for (uint32_t p = 0; p < in->n_places; p++) {
+            if (in->places[p].exists) {
+                owe(in, &in->places[p]);
+            }
+        }
     } else if (atomic_exchange(&in->refresh, false) ||
                (!in->sweeping && in->now_ms >= in->next_refresh_ms)) {
-        start_sweep(in);
+        start_sweep(in, true);
+    } else if (!in->sweeping && somebody_is_owed(in)) {
+        start_sweep(in, false);
     }
 }
 
 static void end_sweep(struct instance *in) {
     in->sweeping = false;
-    in->next_refresh_ms = in->now_ms + in->cfg->publish_refresh_ms;
+    if (in->sweeping_all) {
+        in->next_refresh_ms = in->now_ms + in->cfg->publish_refresh_ms;
+    }
     atomic_fetch_add(&in->sweeps, 1);
 }
 
@@ -249,8 +313,11 @@ static bool lives(const struct instance *in, struct place *pl, uint32_t slot) {
 static bool sweep_next(struct instance *in) {
     for (; in->sweep_task < in->n_places; in->sweep_task++, in->sweep_slot = 0) {
         struct place *pl = instance_place(in, in->sweep_task);
-        if (pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up &&
-            in->sweep_slot < publish_slots(pl->publish)) {
+        if (!pl || pl->task.state != TASK_RUNNING || pl->task.catching_up ||
+            !(in->sweeping_all || pl->owed) || !claim(in, pl)) {
+            continue;
+        }
+        if (in->sweep_slot < publish_slots(pl->publish)) {
             const uint32_t slot = in->sweep_slot++;
             if (lives(in, pl, slot)) {
                 rank_user(in, pl, slot, 0);
@@ -258,6 +325,7 @@ static bool sweep_next(struct instance *in) {
             }
             return true;
         }
+        pl->owed = false; /* it was swept from its first slot on, or owe() had begun anew */
     }
     return false;
 }
@@ -268,8 +336,8 @@ size_t instance_sweep(struct instance *in) {
         return 0;
     }
     const int64_t start_ms = instance_mono_ms();
-    in->sweep_tokens += (double)(start_ms - in->sweep_refill_ms) * 1e-3 *
-                        (double)in->cfg->publish_rate;
+    in->sweep_tokens +=
+        (double)(start_ms - in->sweep_refill_ms) * 1e-3 * (double)in->cfg->publish_rate;
     in->sweep_refill_ms = start_ms;
     const double most = (double)in->cfg->publish_rate * 0.1;
     in->sweep_tokens = in->sweep_tokens < most ? in->sweep_tokens : most;
@@ -289,7 +357,25 @@ size_t instance_sweep(struct instance *in) {
     return n;
 }
 
-/* ---- acknowledgements ------------------------------------------------------------------------- */
+/* ---- acknowledgements -------------------------------------------------------------------------
+ */
+
+/* The epoch that stood in Redis at the takeover; late, if Redis was away. */
+static void take_epoch(struct instance *in, struct place *pl, uint64_t epoch) {
+    struct task *t = &pl->task;
+    /* a parked task came back: others wrote meanwhile, or Redis lost everything */
+    bool written_over = pl->former_epoch != 0 && epoch != pl->former_epoch;
+    if (t->state == TASK_RESTORING && !t->epoch_known) {
+        task_take_over(t, epoch, instance_wall_ms() / 1000);
+        t->epoch_known = true;
+    } else if (epoch >= t->epoch) {
+        task_take_over(t, epoch, instance_wall_ms() / 1000);
+        written_over = true; /* what was published under the guessed epoch is refused */
+    }
+    if (written_over) {
+        owe(in, pl);
+    }
+}
 
 static void take_ack(struct instance *in, const struct publisher_ack *a) {
     struct place *pl = instance_place(in, (uint32_t)a->task);
@@ -298,20 +384,14 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
     }
     struct task *t = &pl->task;
     if (a->kind == ACK_EPOCH) {
-        if (t->state == TASK_RESTORING && !t->epoch_known) {
-            task_take_over(t, a->epoch, instance_wall_ms() / 1000);
-            t->epoch_known = true;
-        } else if (a->epoch >= t->epoch) {
-            task_take_over(t, a->epoch, instance_wall_ms() / 1000);
-        }
+        take_epoch(in, pl, a->epoch);
         return;
     }
     if (t->state == TASK_RUNNING && a->epoch >= t->epoch) {
         LOG_WARN("a newer epoch stands in Redis, but the task is ours: taking a newer one",
                  LOG_INT("task", t->p), LOG_INT("stands", a->epoch));
         task_take_over(t, a->epoch, instance_wall_ms() / 1000);
-        forget_all(in);
-        start_sweep(in);
+        owe(in, pl);
     }
 }
 

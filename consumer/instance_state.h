@@ -32,20 +32,28 @@ enum {
 struct place {
     struct task task;
     struct publish *publish;
-    int64_t announced[CONFIG_TOPICS_MAX]; /* positions of the last REC_PUBLISHED */
+    int64_t announced[CONFIG_TOPICS_MAX];   /* positions of the last REC_PUBLISHED */
+    size_t letter_bytes[CONFIG_TOPICS_MAX]; /* of bad records in the merge */
+    uint64_t former_epoch;  /* before this assignment: what stands in Redis if nobody else wrote */
+    uint64_t claimed_epoch; /* the epoch that `published` was made to name */
+    bool epoch_asked;       /* REC_TAKEOVER is in the publisher's queue, or answered */
+    bool owed;              /* lists that were written may be gone: the sweep has to come by before
+                               `published` may say anything */
     bool exists;
 };
 
 struct instance {
     const struct config *cfg;
     struct learner *learner;
+    struct learner **retired; /* (n_retired,): recs on their way still name their items */
+    size_t n_retired;
     struct intake *intake;
     struct merge *merge;
     struct publisher *publisher;
     struct committer *committer;
     struct instance_ports ports;
-    struct place *places; /* (LEARNER_TASKS_MAX,) */
-    uint32_t n_places;    /* tasks are below this */
+    struct place *places;         /* (LEARNER_TASKS_MAX,) */
+    uint32_t n_places;            /* tasks are below this */
     uint8_t targets[DOMAINS_MAX]; /* domain index of target k */
     uint32_t n_targets;
     struct list list; /* scratch */
@@ -55,7 +63,9 @@ struct instance {
     /* times are monotonic milliseconds */
     int64_t now_ms;
     int64_t next_round_ms, next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
-    bool sweeping;
+    uint32_t round_task, round_left; /* next to be served, and how many before the round ends */
+    bool round_again;                /* somebody of this round is dirty still */
+    bool sweeping, sweeping_all;     /* all: also tasks that are owed nothing (refresh) */
     uint32_t sweep_task, sweep_slot; /* next to look at */
     double sweep_tokens;             /* lists that may be ranked now */
     int64_t sweep_refill_ms, sweep_resume_ms;
@@ -63,6 +73,7 @@ struct instance {
     uint64_t fallback_digest[DOMAINS_MAX];
     int info_segments; /* segments that the last info named; -1: info is due */
 
+    bool joined; /* the group has assigned something, be it nothing */
     enum status fatal;
     char fatal_text[CONFIG_ERROR_MAX];
 
@@ -93,6 +104,8 @@ void instance_commit(struct instance *in, bool all);
 void instance_take_answers(struct instance *in);
 /** True if the task stands at the known end of every topic with nothing buffered. */
 bool instance_at_end(struct instance *in, struct place *pl);
+/** What the open batch keeps in memory until it is committed. */
+size_t instance_open_bytes(const struct instance *in, const struct place *pl);
 
 /* ---- instance_input.c ---- */
 /** Polls once, waiting at most timeout_ms. Returns records read. */

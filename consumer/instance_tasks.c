@@ -18,6 +18,25 @@ enum {
 
 /* ---- assignment ------------------------------------------------------------------------ */
 
+static bool has(const struct position *parts, size_t n, uint32_t topic, uint32_t p) {
+    for (size_t k = 0; k < n; k++) {
+        if (parts[k].topic == topic && parts[k].partition == (int32_t)p) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Name of the first topic whose partition p is not among the parts. */
+static const char *lacks(const struct instance *in, const struct position *parts, size_t n,
+                         uint32_t p) {
+    uint32_t t = 0;
+    while (t + 1 < in->cfg->n_topics && has(parts, n, t, p)) {
+        t++;
+    }
+    return in->cfg->topics[t].name;
+}
+
 /* A task is whole if every topic's partition p is assigned. */
 static bool whole_tasks(struct instance *in, const struct position *parts, size_t n) {
     uint16_t topics[LEARNER_TASKS_MAX] = {0};
@@ -32,9 +51,10 @@ static bool whole_tasks(struct instance *in, const struct position *parts, size_
         if (topics[p] != 0 && topics[p] != in->cfg->n_topics) {
             char text[CONFIG_ERROR_MAX];
             snprintf(text, sizeof text,
-                     "task %u is not whole: %u of %u topics have a partition %u here; all input "
-                     "topics need the same partition count (crossrec check shows them)",
-                     p, topics[p], in->cfg->n_topics, p);
+                     "task %u is not whole: %u of %u topics have a partition %u here, %s has none; "
+                     "all input topics must exist with the same partition count (crossrec check "
+                     "shows them)",
+                     p, topics[p], in->cfg->n_topics, p, lacks(in, parts, n, p));
             instance_fail(in, ST_INVALID, text);
             return false;
         }
@@ -54,7 +74,9 @@ static enum status make_place(struct instance *in, uint32_t p) {
     if (st) {
         return st;
     }
+    const uint64_t epoch = pl->task.epoch;
     task_init(&pl->task, p);
+    pl->task.epoch = epoch;
     pl->exists = true;
     if (p >= in->n_places) {
         in->n_places = p + 1;
@@ -62,30 +84,89 @@ static enum status make_place(struct instance *in, uint32_t p) {
     return ST_OK;
 }
 
+/* Once an assignment; tried again while the queue is full. */
+static void ask_epoch(struct instance *in, struct place *pl) {
+    struct rec *r = pl->epoch_asked ? NULL : publisher_reserve(in->publisher);
+    if (r) {
+        r->kind = REC_TAKEOVER;
+        r->task = (int32_t)pl->task.p;
+        publisher_push(in->publisher);
+        pl->epoch_asked = true;
+    }
+}
+
 static void start_restoring(struct instance *in, struct place *pl, int generation) {
     struct task *t = &pl->task;
     task_move(t, TASK_RESTORING);
     t->generation = generation;
+    pl->former_epoch = t->epoch;
+    pl->epoch_asked = false;
     t->floor_known = t->epoch_known = false;
     t->restoring_since_ms = instance_mono_ms();
     t->catching_up = true; /* until it is seen to be near the end */
     t->record_ms = -1;
     memset(t->paused, 0, sizeof t->paused);
+    memset(pl->letter_bytes, 0, sizeof pl->letter_bytes);
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         pl->announced[k] = -2;
     }
     publish_forget(pl->publish);
-    struct rec *r = publisher_reserve(in->publisher);
-    if (r) {
-        r->kind = REC_TAKEOVER;
-        r->task = (int32_t)t->p;
-        publisher_push(in->publisher);
+    ask_epoch(in, pl);
+}
+
+/* Tasks that this process never held come to others that it has learned from. */
+static bool grows(struct instance *in, const struct position *parts, size_t n) {
+    bool learned = learner_stream_ms(in->learner) != INT64_MIN;
+    bool fresh = false;
+    for (size_t k = 0; k < n; k++) {
+        fresh = fresh || !instance_place(in, (uint32_t)parts[k].partition);
     }
+    return learned && fresh;
+}
+
+/* State in memory: the events of all tasks are learned again, in one order, so that it does not
+ * matter in which pieces the tasks arrived (after a kill -9 the group gives away what the dead
+ * member held only when its session has ended). What stands in Redis stays until then. */
+static enum status begin_anew(struct instance *in) {
+    struct learner *learner = NULL;
+    const struct learner_params params = instance_learner_params(in->cfg);
+    enum status st = learner_new(&params, &learner);
+    if (st) {
+        return st;
+    }
+    struct learner **retired = realloc(in->retired, (in->n_retired + 1) * sizeof(struct learner *));
+    if (!retired) {
+        learner_free(learner);
+        return ST_NOMEM;
+    }
+    in->retired = retired;
+    in->retired[in->n_retired++] = in->learner;
+    in->learner = learner;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (!pl) {
+            continue;
+        }
+        merge_remove_task(in->merge, p);
+        publish_free(pl->publish);
+        letters_free(&pl->task.letters);
+        const uint64_t epoch = pl->task.epoch;
+        *pl = (struct place){.former_epoch = epoch};
+        pl->task.epoch = epoch; /* the next one is larger: see make_place() */
+    }
+    in->sweeping = false;
+    in->round_left = 0;
+    LOG_INFO("tasks were added: everything is read again from the earliest retained offset");
+    return ST_OK;
 }
 
 void instance_assigned(void *ctx, struct position *parts, size_t n, int generation) {
     struct instance *in = ctx;
     if (in->fatal || !whole_tasks(in, parts, n)) {
+        return;
+    }
+    if (grows(in, parts, n) && begin_anew(in) != ST_OK) {
+        instance_fail(in, ST_NOMEM, "out of memory for a learner");
         return;
     }
     for (size_t k = 0; k < n; k++) {
@@ -105,6 +186,7 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
             merge_reached(in->merge, p, parts[k].topic, parts[k].offset);
         }
     }
+    in->joined = true;
     LOG_INFO("assigned", LOG_INT("partitions", n), LOG_INT("generation", generation));
 }
 
@@ -112,8 +194,7 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
 
 /* Committed offsets of all restoring tasks in one request. */
 static void find_floors(struct instance *in) {
-    struct position *parts =
-        calloc((size_t)in->n_places * in->cfg->n_topics, sizeof *parts);
+    struct position *parts = calloc((size_t)in->n_places * in->cfg->n_topics, sizeof *parts);
     size_t n = 0;
     for (uint32_t p = 0; parts && p < in->n_places; p++) {
         const struct place *pl = instance_place(in, p);
@@ -139,10 +220,14 @@ static bool all_restored(struct instance *in, bool *any) {
     *any = false;
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
+        if (pl && pl->task.state == TASK_RUNNING) {
+            ask_epoch(in, pl); /* Redis was away for longer than the takeover waited */
+        }
         if (!pl || pl->task.state != TASK_RESTORING) {
             continue;
         }
         *any = true;
+        ask_epoch(in, pl);
         struct task *t = &pl->task;
         if (!t->epoch_known && in->now_ms - t->restoring_since_ms >= EPOCH_WAIT_MS) {
             task_take_over(t, 0, instance_wall_ms() / 1000);
@@ -221,16 +306,18 @@ static bool seal(struct instance *in, struct place *pl) {
     }
     struct sealed batch = {.task = t->p, .generation = t->generation, .letters = t->letters};
     for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
+        /* Never below the floor: it says how far letters were sent, whatever is read again. */
+        const int64_t offset = t->next[k] > t->floor[k] ? t->next[k] : t->floor[k];
         if (t->next[k] >= 0) {
             batch.positions[batch.n_positions++] = (struct position){
-                .offset = t->next[k], .partition = (int32_t)t->p, .topic = (uint16_t)k};
+                .offset = offset, .partition = (int32_t)t->p, .topic = (uint16_t)k};
         }
     }
-    if (learner_seal(in->learner, t->p) != ST_OK) {
-        return false;
-    }
     if (committer_submit(in->committer, &batch) != ST_OK) {
-        instance_fail(in, ST_RANGE, "the committer's queue is full");
+        return false; /* hundreds of tasks and brokers away: the open batch goes on */
+    }
+    if (learner_seal(in->learner, t->p) != ST_OK) {
+        instance_fail(in, ST_RANGE, "a batch was handed over that cannot be sealed");
         return false;
     }
     t->letters = (struct letters){0};
@@ -238,9 +325,13 @@ static bool seal(struct instance *in, struct place *pl) {
     return true;
 }
 
+size_t instance_open_bytes(const struct instance *in, const struct place *pl) {
+    return learner_batch_bytes(in->learner, pl->task.p) + pl->task.letters.len;
+}
+
 static bool seal_due(const struct instance *in, const struct place *pl) {
     return learner_batch_users(in->learner, pl->task.p) >= SEAL_USERS ||
-           learner_batch_bytes(in->learner, pl->task.p) >= SEAL_BYTES;
+           instance_open_bytes(in, pl) >= SEAL_BYTES;
 }
 
 void instance_commit(struct instance *in, bool all) {
@@ -325,8 +416,7 @@ void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lo
 bool instance_at_end(struct instance *in, struct place *pl) {
     for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
         const uint16_t topic = (uint16_t)k;
-        const int64_t end =
-            in->ports.source.end(in->ports.source.ctx, topic, (int32_t)pl->task.p);
+        const int64_t end = in->ports.source.end(in->ports.source.ctx, topic, (int32_t)pl->task.p);
         if (merge_buffered(in->merge, pl->task.p, topic) > 0 || end < 0 ||
             merge_position(in->merge, pl->task.p, topic) < end) {
             return false;

@@ -81,7 +81,7 @@ uint64_t kafka_producer_acked(struct kafka_producer *p);
 
 struct kafka_topic_info {
     char name[CONFIG_NAME_MAX];
-    int32_t partitions; /* 0: does not exist              */
+    int32_t partitions;          /* 0: does not exist              */
     char error[CONFIG_NAME_MAX]; /* "" or why it cannot be read */
 };
 
@@ -103,9 +103,9 @@ MUST_CHECK enum status kafka_positions(const struct config *cfg, const char *top
 /** Reads up to `max` keyed records from the start of a partition and counts those whose
  *  key hashes to it (murmur2 and consistent = CRC32), for `check`. */
 MUST_CHECK enum status kafka_sample_partitioner(const struct config *cfg, const char *topic,
-                                                int32_t partition, int32_t n_partitions,
-                                                size_t max, int timeout_ms, size_t *sampled,
-                                                size_t *murmur2, size_t *consistent, char *err);
+                                                int32_t partition, int32_t n_partitions, size_t max,
+                                                int timeout_ms, size_t *sampled, size_t *murmur2,
+                                                size_t *consistent, char *err);
 /** The partition that a partitioner ("murmur2" | "consistent") gives a key. */
 int32_t kafka_partition_of(const char *partitioner, const void *key, size_t key_len,
                            int32_t n_partitions);
@@ -120,9 +120,8 @@ const char *kafka_version(void);
  * transactions are not real; it is the demo's default and for fast tests. */
 struct kafka_embedded; /* opaque */
 
-MUST_CHECK enum status kafka_embedded_start(const char *const *topics, size_t n,
-                                            int32_t partitions, struct kafka_embedded **out,
-                                            char *err);
+MUST_CHECK enum status kafka_embedded_start(const char *const *topics, size_t n, int32_t partitions,
+                                            struct kafka_embedded **out, char *err);
 /** host:port of its broker, for kafka.bootstrap.servers. */
 const char *kafka_embedded_brokers(const struct kafka_embedded *e);
 void kafka_embedded_stop(struct kafka_embedded *e);

@@ -46,12 +46,19 @@ void letter_write(char *buf, const struct record *r, enum intake_reason reason,
         h.has_schema = 1;
     }
     memcpy(buf, &h, sizeof h);
-    if (r->key_len) {
+    if (r->key) {
         memcpy(buf + sizeof h, r->key, r->key_len);
     }
-    if (r->value_len) {
+    if (r->value) {
         memcpy(buf + sizeof h + r->key_len, r->value, r->value_len);
     }
+}
+
+enum intake_reason letter_why(const void *block, const char **detail) {
+    struct head h;
+    memcpy(&h, block, sizeof h);
+    *detail = h.detail;
+    return (enum intake_reason)h.reason;
 }
 
 enum status letters_append(struct letters *l, const void *block, size_t len) {

@@ -96,7 +96,8 @@ enum status lines_open(const char *path, struct lines **out, char *err, size_t e
     const bool standard = strcmp(path, "-") == 0;
     const char *name = standard ? "standard input" : path;
     struct lines *l = malloc(sizeof *l);
-    char *copy = malloc(strlen(name) + 1);
+    const size_t name_size = strlen(name) + 1;
+    char *copy = malloc(name_size);
     if (!l || !copy) {
         free(l);
         free(copy);
@@ -104,7 +105,7 @@ enum status lines_open(const char *path, struct lines **out, char *err, size_t e
         return ST_NOMEM;
     }
     l->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    l->name = strcpy(copy, name);
+    l->name = memcpy(copy, name, name_size);
     l->size = l->count = l->bytes = 0;
     l->status = ST_OK;
     l->eof = l->skipping = false;

@@ -40,20 +40,20 @@ struct log_site {
     _Atomic uint32_t suppressed;
 };
 
-#define LOG_STR(k, v) ((struct log_field){(k), LOG_TYPE_STR, {.str = (v)}})
-#define LOG_INT(k, v) ((struct log_field){(k), LOG_TYPE_INT, {.num = (int64_t)(v)}})
+#define LOG_STR(k, v)  ((struct log_field){(k), LOG_TYPE_STR, {.str = (v)}})
+#define LOG_INT(k, v)  ((struct log_field){(k), LOG_TYPE_INT, {.num = (int64_t)(v)}})
 #define LOG_REAL(k, v) ((struct log_field){(k), LOG_TYPE_REAL, {.real = (v)}})
-#define LOG_END ((struct log_field){0})
+#define LOG_END        ((struct log_field){0})
 
 #define LOG_AT(level, msg, ...)                                                                    \
     do {                                                                                           \
         static struct log_site log_site_;                                                          \
         log_write(&log_site_, (level), (msg), (const struct log_field[]){__VA_ARGS__});            \
     } while (0)
-#define LOG_DEBUG(...) LOG_PASTE_(LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_END)
-#define LOG_INFO(...)  LOG_PASTE_(LOG_LEVEL_INFO, __VA_ARGS__, LOG_END)
-#define LOG_WARN(...)  LOG_PASTE_(LOG_LEVEL_WARN, __VA_ARGS__, LOG_END)
-#define LOG_ERROR(...) LOG_PASTE_(LOG_LEVEL_ERROR, __VA_ARGS__, LOG_END)
+#define LOG_DEBUG(...)              LOG_PASTE_(LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_END)
+#define LOG_INFO(...)               LOG_PASTE_(LOG_LEVEL_INFO, __VA_ARGS__, LOG_END)
+#define LOG_WARN(...)               LOG_PASTE_(LOG_LEVEL_WARN, __VA_ARGS__, LOG_END)
+#define LOG_ERROR(...)              LOG_PASTE_(LOG_LEVEL_ERROR, __VA_ARGS__, LOG_END)
 #define LOG_PASTE_(level, msg, ...) LOG_AT(level, msg, __VA_ARGS__)
 
 /** Lines below this level are dropped; default info. */

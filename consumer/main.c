@@ -28,6 +28,6 @@ int main(int argc, char **argv) {
         {.name = "help", .args = "[COMMAND | options | ini]", .summary = "print help"},
     };
     (void)signal(SIGPIPE, SIG_IGN); /* a server that goes away is an error, not the end */
-    factors_blas_threads(1); /* the learner is one thread */
+    factors_blas_threads(1);        /* the learner is one thread */
     return cli_main(commands, sizeof commands / sizeof *commands, argc, argv, environ);
 }

@@ -62,7 +62,8 @@ static size_t aligned(size_t n) {
 
 /* Copies the content to the front of a larger block. */
 static enum status ring_grow(struct ring *r, size_t need) {
-    size_t cap = r->cap ? r->cap : RING_START;
+    const size_t n = r->bytes ? r->n : 0;
+    size_t cap = r->bytes ? r->cap : RING_START;
     while (cap < need + r->cap + ALIGN) {
         cap *= 2;
     }
@@ -72,7 +73,7 @@ static enum status ring_grow(struct ring *r, size_t need) {
     }
     size_t to = 0;
     size_t from = r->head;
-    for (size_t k = 0; k < r->n; k++) {
+    for (size_t k = 0; k < n; k++) {
         const struct entry *e = (const struct entry *)(const void *)(r->bytes + from);
         if (r->cap - from < sizeof e->size || e->size == 0) {
             from = 0;
@@ -83,7 +84,7 @@ static enum status ring_grow(struct ring *r, size_t need) {
         from += e->size;
     }
     free(r->bytes);
-    *r = (struct ring){.bytes = bytes, .cap = cap, .tail = to, .n = r->n};
+    *r = (struct ring){.bytes = bytes, .cap = cap, .tail = to, .n = n};
     return ST_OK;
 }
 
@@ -110,7 +111,7 @@ static char *ring_place(struct ring *r, size_t size) {
 }
 
 static enum status ring_push(struct ring *r, size_t size, struct entry **out) {
-    char *place = r->cap ? ring_place(r, size) : NULL;
+    char *place = r->bytes ? ring_place(r, size) : NULL;
     if (!place) {
         enum status st = ring_grow(r, size);
         if (st) {

@@ -357,7 +357,7 @@ static enum status set_string(const struct option *o, const char *text, char *at
         return ST_INVALID;
     }
     memset(at, 0, o->size);
-    memcpy(at, text, strlen(text));
+    memcpy(at, text, strlen(text) + 1);
     return ST_OK;
 }
 

@@ -57,12 +57,12 @@ static enum status reserve(struct publish *p, uint32_t n) {
         free(fifo);
         return ST_NOMEM;
     }
-    if (p->n_slots) {
+    if (p->cap_slots) {
         memcpy(waiting, p->waiting, p->n_slots * sizeof *waiting);
         memcpy(written, p->written, (size_t)p->n_slots * p->n_targets * sizeof *written);
-    }
-    for (size_t k = 0; k < p->n_dirty; k++) {
-        fifo[k] = p->fifo[(p->head + k) % p->cap_slots];
+        for (size_t k = 0; k < p->n_dirty; k++) {
+            fifo[k] = p->fifo[(p->head + k) % p->cap_slots];
+        }
     }
     free(p->waiting);
     free(p->written);

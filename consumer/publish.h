@@ -22,8 +22,8 @@ struct publish; /* opaque */
 
 /** What was written last for a user and target. */
 struct publish_written {
-    uint64_t digest;   /* 0: nothing in this epoch        */
-    uint32_t at_s;     /* wall clock, seconds; 0: never   */
+    uint64_t digest; /* 0: nothing in this epoch        */
+    uint32_t at_s;   /* wall clock, seconds; 0: never   */
 };
 
 MUST_CHECK enum status publish_new(uint32_t n_targets, struct publish **out);

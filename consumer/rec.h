@@ -53,12 +53,12 @@ struct rec {
     int64_t record_ms; /* Kafka timestamp of the newest event behind it; 0: none     */
     int64_t offsets[CONFIG_TOPICS_MAX]; /* PUBLISHED: per topic, -1 none             */
     uint32_t user_slot; /* LIST, TOUCH                                                */
-    int32_t task;      /* partition                                                  */
-    int32_t segment;   /* -1: null; INFO: number of segments                         */
-    uint16_t n;        /* items                                                      */
+    int32_t task;       /* partition                                                  */
+    int32_t segment;    /* -1: null; INFO: number of segments                         */
+    uint16_t n;         /* items                                                      */
     uint16_t user_id_len;
-    uint8_t kind;      /* enum rec_kind                                              */
-    uint8_t target;    /* domain index                                               */
+    uint8_t kind;   /* enum rec_kind                                              */
+    uint8_t target; /* domain index                                               */
     bool personalised;
     uint32_t partitions; /* INFO */
     char user_id[ID_LEN_MAX + 1];

@@ -62,8 +62,8 @@ struct store redis_store(struct redis *r);
  *  of text "ok: ..." or "problem: ...; type ..." through `say`; returns the problems.
  *  Tries SET, EVALSHA, GET, EXPIRE, DEL on `<prefix>:check:<random>`, maxmemory-policy,
  *  version >= 6.2. */
-int redis_check(struct redis *r, const char *prefix, void (*say)(void *arg, bool ok, const char *text),
-                void *arg);
+int redis_check(struct redis *r, const char *prefix,
+                void (*say)(void *arg, bool ok, const char *text), void *arg);
 
 /** "0.14.1": version of the library; TLS needs 1.0 or newer. */
 const char *redis_client_version(void);

@@ -39,9 +39,9 @@ struct schema_field {
 
 struct schema_node {
     enum schema_type type;
-    const char *name;     /* of a named type, full name; else NULL   */
-    const char *logical;  /* logicalType, or NULL                    */
-    uint32_t n;           /* fields, branches, symbols; fixed: size  */
+    const char *name;                  /* of a named type, full name; else NULL   */
+    const char *logical;               /* logicalType, or NULL                    */
+    uint32_t n;                        /* fields, branches, symbols; fixed: size  */
     const struct schema_field *fields; /* (n,), none for fixed       */
 };
 

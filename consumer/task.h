@@ -37,14 +37,14 @@ enum task_state {
 struct task {
     uint32_t p;
     enum task_state state;
-    int generation;  /* of the assignment */
-    uint64_t epoch;  /* of the takeover; grows */
-    uint64_t seq;    /* last published value inside the epoch */
+    int generation;                   /* of the assignment */
+    uint64_t epoch;                   /* of the takeover; grows */
+    uint64_t seq;                     /* last published value inside the epoch */
     int64_t next[CONFIG_TOPICS_MAX];  /* position */
     int64_t floor[CONFIG_TOPICS_MAX]; /* letters below it were sent before: committed at takeover */
     int64_t begin[LEARNER_BATCHES][CONFIG_TOPICS_MAX]; /* ring like the learner's: sealed, open */
     uint32_t first_batch, n_sealed;
-    bool dirty; /* something was passed since the last seal */
+    bool dirty;             /* something was passed since the last seal */
     struct letters letters; /* of the open batch */
     int64_t record_ms;      /* Kafka timestamp of what was learned last, -1 none */
     bool catching_up;

@@ -34,7 +34,7 @@ enum action {
 };
 
 struct event_line {
-    uint64_t item; /* 64-bit hash of domain\0id: the durable identity     */
+    uint64_t item;  /* 64-bit hash of domain\0id: the durable identity     */
     const char *id; /* (id_len,) bytes, not terminated                     */
     uint16_t id_len;
     float quantity; /* >= 0, finite; 1 where the source has none           */
@@ -42,10 +42,10 @@ struct event_line {
 };
 
 struct event {
-    uint64_t id;    /* 64-bit hash of event_id: the same id counts once    */
-    uint64_t user;  /* 64-bit hash of the user id                          */
-    int64_t ts_ms;  /* event time, ms since the epoch, UTC                 */
-    int64_t offset; /* of the Kafka record: seeds the draws made for it    */
+    uint64_t id;         /* 64-bit hash of event_id: the same id counts once    */
+    uint64_t user;       /* 64-bit hash of the user id                          */
+    int64_t ts_ms;       /* event time, ms since the epoch, UTC                 */
+    int64_t offset;      /* of the Kafka record: seeds the draws made for it    */
     const char *user_id; /* (user_id_len,) bytes, not terminated           */
     uint16_t user_id_len;
     uint8_t domain;   /* index into the configured domains                 */

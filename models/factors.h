@@ -59,8 +59,7 @@ void factors_free(struct factors *f);
 /** Makes room for items; the initial q_i is .1 N(0, I) drawn from (seed, hash),
  *  so it does not depend on the order of arrival. `hashes` (n_items,) names the
  *  items; rows that exist keep their values. @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status factors_reserve(struct factors *f, uint32_t n_items,
-                                       const uint64_t *hashes);
+MUST_CHECK enum status factors_reserve(struct factors *f, uint32_t n_items, const uint64_t *hashes);
 
 /**
  * The user's unit vector from the newest items first.

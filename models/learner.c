@@ -308,9 +308,10 @@ static bool event_ok(const struct learner *l, const struct event *e) {
 /* Notes the time of an event; says whether it is late, or too late to be a part of history. */
 static void judge_time(struct learner *l, struct learner_task *t, const struct event *e,
                        int64_t floor_ms, struct learner_effect *effect) {
-    effect->late = e->ts_ms < l->taken_ms;
+    const int64_t taken_ms = t->record.taken_ms;
+    effect->late = e->ts_ms < taken_ms;
     effect->too_late =
-        (effect->late && l->taken_ms - e->ts_ms > l->params.late_max_ms) || e->ts_ms < floor_ms;
+        (effect->late && taken_ms - e->ts_ms > l->params.late_max_ms) || e->ts_ms < floor_ms;
     t->record.taken_ms = later(t->record.taken_ms, e->ts_ms);
     l->taken_ms = later(l->taken_ms, e->ts_ms);
     l->stream_ms = later(l->stream_ms, e->ts_ms);

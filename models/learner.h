@@ -17,9 +17,10 @@
  * allowed; the report teaches no counts and is not part of the history. Views, likes, shares
  * and comments teach as everything else does, but do not consume.
  *
- * Late events (ts before the largest taken): ranked and paired with the history entries of
- * ts <= their own; older than late_max or than the oldest kept entry: features and consumed
- * sets only.
+ * Late events (ts before the largest taken of their task: a task that comes back after a while
+ * elsewhere is behind the others, but its own events are in order): ranked and paired with the
+ * history entries of ts <= their own; older than late_max or than the oldest kept entry: features
+ * and consumed sets only.
  *
  * Undo: a batch is what is committed at once (learner_seal). At most LEARNER_BATCHES wait;
  * each keeps pre-images of the users it touched, of the ranker, and its deltas. What undo
@@ -82,7 +83,7 @@ const struct ranker *learner_ranker(const struct learner *l, uint32_t task);
 struct learner_effect {
     uint32_t user;  /* slot in learner_users()                        */
     bool duplicate; /* the event id was known: nothing was learned    */
-    bool late;      /* ts before the largest taken and not undone     */
+    bool late;      /* ts before the task's largest taken and not undone */
     bool too_late;  /* features and consumed sets only                */
 };
 

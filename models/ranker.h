@@ -30,20 +30,20 @@ enum ranker_feature {
     X_POP_7D,
     X_POP_30D,
     X_POP_180D,
-    X_RECENT,  /* since anyone took it            */
-    X_AGE,     /* since it was first seen         */
+    X_RECENT, /* since anyone took it            */
+    X_AGE,    /* since it was first seen         */
     X_COUNT,
-    X_K1_REL,  /* sqrt(k1 / max k1)               */
+    X_K1_REL, /* sqrt(k1 / max k1)               */
     X_K1,
     X_K3,
     X_K4,
     X_KX,
-    X_DOT,     /* 3 p.q                           */
-    X_COS,     /* 2 p.q / |q|                     */
-    X_MPOP,    /* distance from the user's usual popularity */
-    X_MAGE,    /* ... and usual age               */
+    X_DOT,  /* 3 p.q                           */
+    X_COS,  /* 2 p.q / |q|                     */
+    X_MPOP, /* distance from the user's usual popularity */
+    X_MAGE, /* ... and usual age               */
     X_OBS_EXP,
-    X_TIMES,   /* repeat domains only, else 0     */
+    X_TIMES, /* repeat domains only, else 0     */
     X_SINCE,
     X_INTERVAL,
     RANKER_X
@@ -58,7 +58,7 @@ struct ranker {
     float v[RANKER_X]; /* weights                                              */
     float m[RANKER_X]; /* Adam: first and second moments                       */
     float s[RANKER_X];
-    uint64_t steps;    /* events learned                                       */
+    uint64_t steps; /* events learned                                       */
 };
 
 /** Initial weights: 2 on X_K1_REL, .3 on X_DOT, .5 on X_POP_1D and X_POP_7D, else 0. */

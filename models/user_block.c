@@ -83,7 +83,8 @@ enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap) {
     }
     *u = grown;
     resize(grown, area, cap);
-    memset((char *)user_block_entries(grown, area) + old_cap * size, 0, (cap - old_cap) * size);
+    char *entries = user_block_entries(grown, area);
+    memset(entries + (size_t)old_cap * size, 0, (size_t)(cap - old_cap) * size);
     return ST_OK;
 }
 

@@ -55,7 +55,8 @@ static uint32_t half_items(uint32_t words) {
 
 static uint32_t bit_of(uint64_t key, uint32_t i, uint32_t words) {
     uint32_t h = (uint32_t)key + i * ((uint32_t)(key >> 32) | 1U);
-    return (uint32_t)(((uint64_t)h * (words * WORD_BITS)) >> 32);
+    const uint64_t bits = (uint64_t)words * WORD_BITS;
+    return (uint32_t)(h * bits >> 32);
 }
 
 static bool half_has(const uint32_t *half, uint32_t words, uint64_t key) {

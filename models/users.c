@@ -77,7 +77,7 @@ static enum status grow(struct users *t) {
     }
     t->hashes = hashes; /* larger than room says: harmless if the next one fails */
 
-    struct user **users = realloc(t->users, room * sizeof *users);
+    struct user **users = realloc(t->users, room * sizeof(struct user *));
     if (!users) {
         return ST_NOMEM;
     }
@@ -164,7 +164,7 @@ void users_replace(struct users *t, uint32_t slot, struct user *u) {
 
 size_t users_bytes(const struct users *t) {
     size_t bytes =
-        sizeof *t + t->room * (2 * sizeof *t->table + sizeof *t->hashes + sizeof *t->users);
+        sizeof *t + t->room * (2 * sizeof *t->table + sizeof *t->hashes + sizeof(struct user *));
     for (uint32_t i = 0; i < t->n; i++) {
         bytes += t->users[i] ? user_bytes(t->users[i]) : 0;
     }

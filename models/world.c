@@ -160,8 +160,8 @@ enum status world_new(const struct world_params *params, struct world **out) {
     if (!w->weight || !w->cum) {
         goto fail;
     }
-    for (uint8_t g = 0; g < G; g++) {
-        st = world_items_init(&w->items[g], g, params->items, w->rules.end, params->seed);
+    for (uint32_t g = 0; g < G; g++) {
+        st = world_items_init(&w->items[g], (uint8_t)g, params->items, w->rules.end, params->seed);
         if (st) {
             goto fail;
         }

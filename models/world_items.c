@@ -23,8 +23,8 @@ enum { K = WORLD_TASTES };
 /* ---- drawing ------------------------------------------------------------- */
 
 static uint8_t category_of(const double y[K]) {
-    uint8_t best = 0;
-    for (uint8_t k = 1; k < K; k++) {
+    uint32_t best = 0;
+    for (uint32_t k = 1; k < K; k++) {
         if (fabs(y[k]) > fabs(y[best])) {
             best = k;
         }

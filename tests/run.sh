@@ -4,7 +4,8 @@
 # run.sh -- installs what is missing, builds, and runs every test.
 #
 #     tests/run.sh                 everything: lint, unit, integration, fuzz corpora; unit tests again
-#                                  under ASan+UBSan, threaded ones under TSan, and with clang
+#                                  under ASan+UBSan, threaded ones under TSan, and with clang;
+#                                  clang-tidy
 #     tests/run.sh --quick         one build, unit and lint only
 #     tests/run.sh --only REGEX    one build, the tests whose names match
 #
@@ -22,7 +23,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --quick) quick=1 ;;
         --only) only=${2:?--only needs a regular expression} && shift ;;
-        -h | --help) sed -n '3,14s/^# \{0,1\}//p' "$0" && exit 0 ;;
+        -h | --help) sed -n '3,15s/^# \{0,1\}//p' "$0" && exit 0 ;;
         *) echo "run.sh: unknown argument $1; try tests/run.sh --help" >&2 && exit 2 ;;
     esac
     shift
@@ -120,5 +121,8 @@ if build tsan; then
     run tsan -R 'queue|committer|publisher|metrics|log|http|items' -L unit
 fi
 step "clang, warnings are errors"
-build clang -DBUILD_TESTING=ON || true
+if build clang -DBUILD_TESTING=ON; then
+    step "clang-tidy"
+    run clang -L tidy
+fi
 finish

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "decode.h"
+#include "fuzz.h"
 #include "schemas.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
 enum { WRITERS = 4 };
@@ -53,12 +53,6 @@ static const char evolved_order[] =
 /* avro-c never frees a recursive schema. */
 const char *__lsan_default_suppressions(void) {
     return "leak:libavro\n";
-}
-
-static void require(bool property) {
-    if (!property) {
-        abort();
-    }
 }
 
 static struct decoder *compiled(const char *json, enum reader reader) {

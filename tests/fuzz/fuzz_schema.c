@@ -5,23 +5,16 @@
  * The text goes through avro-c, whose known leaks (avro.c) are no finding here.
  */
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "decode.h"
+#include "fuzz.h"
 #include "schema.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
 const char *__lsan_default_suppressions(void) {
     return "leak:libavro\n";
-}
-
-static void require(bool property) {
-    if (!property) {
-        abort();
-    }
 }
 
 static bool has_children(enum schema_type t) {

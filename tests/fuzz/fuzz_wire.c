@@ -2,19 +2,10 @@
  *
  * fuzz_wire.c -- what holds for every byte string that wire_parse() is given.
  */
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool property) {
-    if (!property) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct wire_msg m = {.schema_id = 12345};

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* Returns 0, or -1 with the reason printed. */
 static int replay(const char *path) {

@@ -15,7 +15,7 @@
 
 #include "ports.h"
 
-enum { FAKE_KEYS = 4096, FAKE_KEY_MAX = 96, FAKE_VALUE_MAX = 2048, FAKE_PIPELINE = 512 };
+enum { FAKE_KEYS = 8192, FAKE_KEY_MAX = 96, FAKE_VALUE_MAX = 2048, FAKE_PIPELINE = 512 };
 
 struct fake_key {
     char name[FAKE_KEY_MAX];

@@ -19,16 +19,20 @@
 
 enum { ERR = 512 };
 
-static struct catalogue *open_text(const char *text) {
+static struct catalogue *open_bytes(const char *bytes, size_t len) {
     char path[SCRATCH_PATH_MAX];
     char err[ERR] = "";
     struct catalogue *c = NULL;
-    scratch_text(path, text);
+    scratch_write(path, bytes, len);
     if (catalogue_open(path, &c, err, sizeof err)) {
         fail_msg("%s", err);
     }
     unlink(path);
     return c;
+}
+
+static struct catalogue *open_text(const char *text) {
+    return open_bytes(text, strlen(text));
 }
 
 static void names_are_found_by_domain_and_item(void **state) {
@@ -53,6 +57,17 @@ static void lines_without_a_name_are_skipped_and_the_last_of_equal_items_counts(
                                     "food\t1\tnew\n");
     assert_string_equal(catalogue_name(c, "food", "1"), "new");
     assert_null(catalogue_name(c, "food", "2"));
+    assert_int_equal(catalogue_items(c), 1);
+    catalogue_free(c);
+}
+
+/* It would end the domain: "food\0x" would name an item of food. */
+static void a_line_with_a_zero_byte_is_skipped(void **state) {
+    (void)state;
+    static const char text[] = "food\t1\tPizza\nfood\0x\t1\tother\nfood\t1\0\tother\n"
+                               "food\t1\t\0other\n";
+    struct catalogue *c = open_bytes(text, sizeof text - 1);
+    assert_string_equal(catalogue_name(c, "food", "1"), "Pizza");
     assert_int_equal(catalogue_items(c), 1);
     catalogue_free(c);
 }
@@ -95,6 +110,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_by_domain_and_item),
         cmocka_unit_test(lines_without_a_name_are_skipped_and_the_last_of_equal_items_counts),
+        cmocka_unit_test(a_line_with_a_zero_byte_is_skipped),
         cmocka_unit_test(a_large_catalogue_keeps_every_name),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
     };
