@@ -383,6 +383,23 @@ static void the_stream_clock_never_steps_back(void **state) {
     learner_free(l);
 }
 
+/* A task that was elsewhere, or is read again, is behind the others: its events are in order. */
+static void a_task_that_lags_behind_the_others_is_not_late(void **state) {
+    (void)state;
+    struct learner *l = new_learner(50, 2);
+    struct made m;
+    make_one(&m, 1, 1, 0, ACTION_ORDER, START + 99 * DAY_MS, 1);
+    (void)learn_in(l, 0, &m);
+    make_one(&m, 2, 2, 0, ACTION_ORDER, START, 2);
+    const struct learner_effect e = learn_in(l, 1, &m);
+    assert_false(e.late);
+    assert_false(e.too_late);
+    struct user_entry history[1];
+    assert_int_equal(user_history(users_get(learner_users(l, 1), e.user), INT64_MAX, history, 1),
+                     1);
+    learner_free(l);
+}
+
 /* ---- memory that runs out ---------------------------------------------------------------------
  */
 
@@ -483,6 +500,7 @@ int main(void) {
         cmocka_unit_test(a_user_born_in_an_undone_batch_is_gone_and_can_be_born_again),
         cmocka_unit_test(votes_count_once_after_undo),
         cmocka_unit_test(the_stream_clock_never_steps_back),
+        cmocka_unit_test(a_task_that_lags_behind_the_others_is_not_late),
         cmocka_unit_test(an_event_that_found_no_memory_is_undone_without_a_trace),
         cmocka_unit_test(a_learner_or_task_that_finds_no_memory_leaves_nothing),
     };
