@@ -11,12 +11,12 @@ enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20, LETTER_BYTES_PAUSE = 1
 /* With the clock of the stream nothing lies in the future, but times stay below 2^47 (user.h). */
 #define STREAM_NOW_MS ((INT64_C(1) << 47) - 1 - INTAKE_FUTURE_MS)
 
-/* While the floor is being found out, the letter is kept: take_letter() knows it. */
+/* While the floor is being found out, an older one stands there: take_letter() knows it. */
 static void push_letter(struct instance *in, struct place *pl, const struct record *r,
                         enum intake_reason reason, const char *detail) {
     const char *block = NULL;
     size_t size = 0;
-    if (!pl->task.floor_known || r->offset >= pl->task.floor[r->topic]) {
+    if (r->offset >= pl->task.floor[r->topic]) {
         size = letter_size(r);
         if (size > in->letter_cap) {
             char *larger = realloc(in->letter, size);

@@ -460,6 +460,13 @@ size_t fake_letters_acked(struct fake_kafka *k) {
     return n;
 }
 
+int fake_refused(struct fake_kafka *k) {
+    lock(k);
+    const int n = k->attempts - k->commits;
+    unlock(k);
+    return n;
+}
+
 bool fake_all_committed(struct fake_kafka *k) {
     bool all = true;
     lock(k);

@@ -89,6 +89,8 @@ struct fake_part fake_part(struct fake_kafka *k, int topic, int32_t partition);
 /** Letters that were acknowledged, of one record and in all. */
 int fake_letters_of(struct fake_kafka *k, int topic, int32_t partition, int64_t offset);
 size_t fake_letters_acked(struct fake_kafka *k);
+/** Commits that were refused so far. */
+int fake_refused(struct fake_kafka *k);
 /** Everything committed to the end, and no offset before its letter. */
 bool fake_all_committed(struct fake_kafka *k);
 

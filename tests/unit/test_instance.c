@@ -252,6 +252,28 @@ static void a_commit_that_has_to_wait_is_tried_until_it_works(void **state) {
     stop_and_check(r);
 }
 
+/* The commit of a former assignment takes longer than its revocation waited: what becomes of it
+ * says nothing about the batches of this one. */
+static void a_late_answer_of_a_former_assignment_changes_nothing(void **state) {
+    struct running *r = make(state, 1);
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    pthread_mutex_lock(&r->kafka.lock);
+    r->kafka.commit_ms = 5500;
+    pthread_mutex_unlock(&r->kafka.lock);
+    running_fill(r, 1, 10);
+    AWAIT((int)metric_sum(M_EVENTS) == r->n_events);
+    running_nap_ms(100);
+    assert_true(fake_assign(&r->kafka, 1, 1)); /* revokes, in vain, for five seconds */
+    assert_true(metric_value(M_UNDONE, 0) == 1.0);
+    pthread_mutex_lock(&r->kafka.lock);
+    r->kafka.commit_ms = 0;
+    pthread_mutex_unlock(&r->kafka.lock);
+    AWAIT(fake_all_committed(&r->kafka));
+    assert_true(metric_value(M_UNDONE, 0) == 1.0);
+    stop_and_check(r);
+}
+
 /* Random takings and givings away, refusals in between. */
 static void whatever_happens_every_event_counts_once(void **state) {
     struct running *r = make(state, TASKS);
@@ -319,7 +341,7 @@ static void after_the_end_nothing_touches_the_source(void **state) {
     r->kafka.commit_refusals = -1;
     pthread_mutex_unlock(&r->kafka.lock);
     running_fill(r, 1, 10);
-    AWAIT((int)metric_sum(M_EVENTS) == r->n_events);
+    AWAIT(fake_refused(&r->kafka) > 1);
     assert_true(fake_break(&r->kafka));            /* it ends with batches under way */
     assert_int_equal(running_join(r), ST_INVALID); /* and the source is closed */
     const int attempts = r->kafka.attempts;
@@ -438,6 +460,7 @@ int main(void) {
         TEST(a_lost_assignment_undoes_and_what_is_read_again_counts_once),
         TEST(a_refused_commit_parks_until_the_tasks_come_back),
         TEST(a_commit_that_has_to_wait_is_tried_until_it_works),
+        TEST(a_late_answer_of_a_former_assignment_changes_nothing),
         TEST(whatever_happens_every_event_counts_once),
         TEST(hundreds_of_tasks_outlast_brokers_that_take_no_commits),
         TEST(bad_records_become_letters_once_and_in_order),

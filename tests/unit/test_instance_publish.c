@@ -311,6 +311,25 @@ static void an_unchanged_list_that_has_expired_is_written_again(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
+static void a_list_is_written_once_in_every_epoch_of_its_task(void **state) {
+    struct running *r = make(state, 1);
+    (void)running_event(r, FOOD, 0, 0, 0);
+    (void)running_event(r, FOOD, 0, 0, 0); /* now the list is what it will stay */
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    AWAIT(running_published(r, 1));
+    struct fake_key before = running_list(r, FOOD, 0, 0);
+    (void)running_event(r, FOOD, 0, 0, 0);
+    AWAIT(running_published(r, 1));
+    assert_int_equal(running_list(r, FOOD, 0, 0).writes, before.writes); /* it did not change */
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    (void)running_event(r, FOOD, 0, 0, 0);
+    AWAIT(running_published(r, 1));
+    assert_int_equal(running_list(r, FOOD, 0, 0).writes, before.writes + 1);
+    assert_true(running_list(r, FOOD, 0, 0).epoch > before.epoch);
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
 static void an_event_after_a_quiet_hour_is_no_lag(void **state) {
     struct running *r = make(state, 1);
     r->cfg.merge_max_wait_ms = 600;
@@ -369,6 +388,7 @@ int main(void) {
         TEST(a_full_queue_at_the_takeover_loses_no_list),
         TEST(a_task_with_a_crowd_does_not_keep_the_others_waiting),
         TEST(an_unchanged_list_that_has_expired_is_written_again),
+        TEST(a_list_is_written_once_in_every_epoch_of_its_task),
         TEST(an_event_after_a_quiet_hour_is_no_lag),
         TEST(before_the_first_event_no_time_is_negative),
         TEST(a_refresh_ranks_whoever_lives_and_is_counted),
