@@ -211,9 +211,10 @@ static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
 }
 
 /* Each task in its turn, also over several slices: a task with a crowd has to wait for the
- * others before it goes on. */
+ * others before it goes on. Who found the queue to Redis full is the first when there is room. */
 void instance_round(struct instance *in) {
     const int64_t until_ms = in->now_ms + SLICE_MS;
+    uint32_t denied = UINT32_MAX;
     if (in->round_left == 0) {
         in->round_left = in->n_places;
         in->round_again = false;
@@ -224,10 +225,19 @@ void instance_round(struct instance *in) {
         struct place *pl = instance_place(in, p);
         in->round_task = p + 1;
         in->round_left--;
-        if (pl && pl->task.state == TASK_RUNNING && !serve(in, pl, until_ms)) {
-            in->round_again = true;
+        if (pl && pl->task.state == TASK_RUNNING) {
+            const size_t before = publish_dirty(pl->publish);
+            const bool done = serve(in, pl, until_ms);
+            in->round_again |= !done;
+            if (!done && denied == UINT32_MAX && publish_dirty(pl->publish) == before) {
+                denied = p;
+            }
         }
         more = in->round_left > 0 && instance_mono_ms() < until_ms;
+    }
+    if (denied != UINT32_MAX) {
+        in->round_task = denied;
+        in->round_left = 0;
     }
     if (in->round_left == 0 && !in->round_again) {
         in->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;

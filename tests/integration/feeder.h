@@ -25,7 +25,7 @@ void feeder_set(struct feeder *f, int rate, int bad_every);
 /** Handed to the producer so far. */
 uint64_t feeder_events(const struct feeder *f);
 uint64_t feeder_bad(const struct feeder *f);
-/** Stops, and waits until everything is in Kafka; aborts if that takes a minute. Frees. */
+/** Stops, waits until everything is in Kafka, a minute at most, and frees. */
 void feeder_stop(struct feeder *f, uint64_t *events, uint64_t *bad);
 
 #endif
