@@ -22,6 +22,8 @@ enum {
     POLL_MAX = 512,             /* records lent out by one poll                            */
     COMMIT_WAIT_MS = 5000,      /* a commit not answered by then is ST_AGAIN               */
     COMMITTED_WAIT_MS = 10000,  /* ports.h says so                                         */
+    CLOSE_WAIT_MS = 5000,       /* leaving the group; then without a goodbye               */
+    CLOSE_LOOK_MS = 50,         /* librdkafka tells nobody that it is closed               */
     START_METADATA_MS = 2000,   /* wait for metadata at the start; later it comes by itself */
     ENDS_WAIT_MS = 1000,        /* one question for the ends of all partitions, ...        */
     ENDS_RETRY_MS = 5000,       /* ... again after this if a broker does not answer, ...   */
@@ -969,13 +971,29 @@ fail:
     return st;
 }
 
+/* Leaves the group, with the revocation served. Without brokers librdkafka waits for a commit
+ * that is still out, for half a minute and more: after CLOSE_WAIT_MS it is left behind. */
+static void consumer_close(struct kafka_consumer *c) {
+    rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(c->rk);
+    rd_kafka_error_t *err = rd_kafka_consumer_close_queue(c->rk, events);
+    const int64_t deadline = now_ms() + CLOSE_WAIT_MS;
+    while (!err && !rd_kafka_consumer_closed(c->rk) && now_ms() < deadline) {
+        rd_kafka_message_t *m = rd_kafka_consume_queue(events, CLOSE_LOOK_MS);
+        if (m) {
+            rd_kafka_message_destroy(m);
+        }
+    }
+    rd_kafka_error_destroy(err); /* NULL is allowed */
+    rd_kafka_queue_destroy(events);
+}
+
 void kafka_consumer_free(struct kafka_consumer *c) {
     if (!c) {
         return;
     }
     release_held(c);
     if (c->rk) {
-        rd_kafka_consumer_close(c->rk);
+        consumer_close(c);
         rd_kafka_queue_destroy(c->answers);
     }
     for (uint32_t i = 0; i < c->n_inputs; i++) {
@@ -983,7 +1001,7 @@ void kafka_consumer_free(struct kafka_consumer *c) {
         free(c->inputs[i].parts);
     }
     if (c->rk) {
-        rd_kafka_destroy(c->rk);
+        rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     }
     pthread_mutex_destroy(&c->commit_lock);
     pthread_mutex_destroy(&c->problems.lock);
