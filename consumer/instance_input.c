@@ -8,9 +8,6 @@
 
 enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20, LETTER_BYTES_PAUSE = 16 << 20 };
 
-/* With the clock of the stream nothing lies in the future, but times stay below 2^47 (user.h). */
-#define STREAM_NOW_MS ((INT64_C(1) << 47) - 1 - INTAKE_FUTURE_MS)
-
 /* While the floor is being found out, an older one stands there: take_letter() knows it. */
 static void push_letter(struct instance *in, struct place *pl, const struct record *r,
                         enum intake_reason reason, const char *detail) {
@@ -86,7 +83,7 @@ static void take_record(struct instance *in, const struct record *r, int64_t now
 size_t instance_poll(struct instance *in, int timeout_ms) {
     struct record records[POLL_MAX];
     const size_t n = in->ports.source.poll(in->ports.source.ctx, records, POLL_MAX, timeout_ms);
-    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? STREAM_NOW_MS : instance_wall_ms();
+    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
     for (size_t k = 0; k < n && !in->fatal; k++) {
         take_record(in, &records[k], now_ms);
     }

@@ -32,7 +32,7 @@ struct learner {
     struct prequential *prequential;
     struct learner_task *tasks[LEARNER_TASKS_MAX];
     int64_t stream_ms; /* largest event time ever taken; undo leaves it            */
-    int64_t taken_ms;  /* largest taken and not undone: what lateness is judged by */
+    int64_t taken_ms;  /* largest taken and not undone: what landmarks move by     */
     int64_t closed_ms; /* the part of it that closed tasks took                    */
     uint64_t n_mini_batches;
     struct features_block sample; /* of the ranker's step */
