@@ -98,6 +98,12 @@ static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int6
 
 /* ---- what is not a user's -------------------------------------------------------------------- */
 
+/* Of each input topic: they are alike, see whole_tasks(). Tasks below n_places were held here. */
+static uint32_t n_partitions(struct instance *in) {
+    const int32_t known = in->ports.source.partitions(in->ports.source.ctx, 0);
+    return known > (int32_t)in->n_places ? (uint32_t)known : in->n_places;
+}
+
 static void publish_cards(struct instance *in, struct place *pl) {
     const struct segments *segments = learner_shared(in->learner)->segments;
     const int n_segments = segments_ready(segments) ? (int)in->cfg->segments_k : 0;
@@ -109,7 +115,7 @@ static void publish_cards(struct instance *in, struct place *pl) {
         if (in->info_segments != n_segments) {
             struct rec *r = start_rec(in, pl, REC_INFO, target);
             r->segment = n_segments;
-            r->partitions = in->n_places;
+            r->partitions = n_partitions(in);
             r->n = (uint16_t)in->cfg->list_n;
             publisher_push(in->publisher);
         }

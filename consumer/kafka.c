@@ -368,7 +368,7 @@ struct input {
     rd_kafka_topic_t *rkt; /* kept, so that records are told apart by its address */
     struct part *parts;    /* (n_parts,) */
     int32_t n_parts;
-    int32_t n_of_topic; /* partitions that the topic has, 0 unknown */
+    int32_t n_of_topic; /* partitions that the topic has, 0 unknown; as of this assignment */
 };
 
 struct kafka_consumer {
@@ -385,7 +385,8 @@ struct kafka_consumer {
     uint64_t polls;
     int assignments;  /* counts them: the generations */
     bool rebalancing; /* inside the callback */
-    bool ends_asked;  /* of this assignment */
+    bool ends_asked;  /* of this assignment, and so are the partition counts below */
+    bool counts_asked;
     int64_t ask_ends_ms;
 
     /* Held by a commit while it runs and by the end of an assignment: a commit that is
@@ -394,7 +395,9 @@ struct kafka_consumer {
     pthread_mutex_t commit_lock;
     rd_kafka_queue_t *answers; /* to commits; under the lock */
     bool unanswered;           /* one commit is still out */
-    _Atomic int generation;    /* current, 0 none */
+    void *member;              /* (member_len,) the group metadata captured at the assignment */
+    size_t member_len;
+    _Atomic int generation; /* current, 0 none */
     struct problems problems;
 };
 
@@ -479,6 +482,25 @@ static struct position *positions_of(struct kafka_consumer *c,
     return parts;
 }
 
+/* Member id and generation as the broker knows them, serialised; NULL if there are none. */
+static void *member_now(struct kafka_consumer *c, size_t *len) {
+    rd_kafka_consumer_group_metadata_t *md = rd_kafka_consumer_group_metadata(c->rk);
+    void *bytes = NULL;
+    if (md) {
+        rd_kafka_error_destroy(rd_kafka_consumer_group_metadata_write(md, &bytes, len));
+        rd_kafka_consumer_group_metadata_destroy(md);
+    }
+    return bytes;
+}
+
+/* What a commit of this assignment must find unchanged. */
+static void capture_member(struct kafka_consumer *c) {
+    pthread_mutex_lock(&c->commit_lock);
+    rd_kafka_mem_free(c->rk, c->member);
+    c->member = member_now(c, &c->member_len);
+    pthread_mutex_unlock(&c->commit_lock);
+}
+
 static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition_list_t *list) {
     size_t n = 0;
     struct position *parts = positions_of(c, list, &n);
@@ -491,8 +513,9 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
         *part_of(c, parts[i].topic, parts[i].partition) =
             (struct part){.end = -1, .assigned = true};
     }
-    c->ends_asked = false;
+    c->ends_asked = c->counts_asked = false;
     c->ask_ends_ms = 0;
+    capture_member(c);
     atomic_store(&c->generation, ++c->assignments);
     c->ops.assigned(c->ops.ctx, parts, n, c->assignments);
 
@@ -869,10 +892,18 @@ static rd_kafka_resp_err_t commit_list(struct kafka_consumer *c,
 }
 
 /* Lost is known to librdkafka before the next poll tells us. In between it would send the
- * commit without member and generation, and a group that is empty by now would take it. */
+ * commit without member and generation, and a group that is empty by now would take it: so
+ * they must be those that the partitions were assigned to. Under the commit lock. */
 static bool is_current(struct kafka_consumer *c, int generation) {
-    return generation != 0 && generation == atomic_load(&c->generation) &&
-           !rd_kafka_assignment_lost(c->rk);
+    if (generation == 0 || generation != atomic_load(&c->generation) ||
+        rd_kafka_assignment_lost(c->rk)) {
+        return false;
+    }
+    size_t len = 0;
+    void *member = member_now(c, &len);
+    bool same = member && c->member && len == c->member_len && memcmp(member, c->member, len) == 0;
+    rd_kafka_mem_free(c->rk, member);
+    return same;
 }
 
 static enum status source_commit(void *ctx, const struct position *parts, size_t n,
@@ -895,9 +926,37 @@ static enum status source_commit(void *ctx, const struct position *parts, size_t
     return st;
 }
 
+/* How many partitions each topic has, by one question for all. */
+static bool ask_counts(struct kafka_consumer *c, int timeout_ms) {
+    const struct rd_kafka_metadata *md = NULL;
+    if (rd_kafka_metadata(c->rk, 0, NULL, &md, timeout_ms)) {
+        return false;
+    }
+    for (int i = 0; i < md->topic_cnt; i++) {
+        const int topic = input_named(c, md->topics[i].topic);
+        if (topic != TOPIC_NONE && !md->topics[i].err) {
+            c->inputs[topic].n_of_topic = md->topics[i].partition_cnt;
+        }
+    }
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
+
+static int32_t source_partitions(void *ctx, uint16_t topic) {
+    struct kafka_consumer *c = ctx;
+    if (topic >= c->n_inputs) {
+        return 0;
+    }
+    if (!c->counts_asked && !c->rebalancing) {
+        c->counts_asked = ask_counts(c, PROBE_WAIT_MS);
+    }
+    return c->inputs[topic].n_of_topic;
+}
+
 struct source kafka_source(struct kafka_consumer *c) {
     return (struct source){.poll = source_poll,
                            .end = source_end,
+                           .partitions = source_partitions,
                            .pause = source_pause,
                            .resume = source_resume,
                            .committed = source_committed,
@@ -915,16 +974,7 @@ static void subscribe_topics(struct kafka_consumer *c, const struct config *cfg)
         in->rkt = rd_kafka_topic_new(c->rk, in->name, NULL);
         rd_kafka_topic_partition_list_add(list, in->name, RD_KAFKA_PARTITION_UA);
     }
-    const struct rd_kafka_metadata *md = NULL;
-    if (!rd_kafka_metadata(c->rk, 0, NULL, &md, START_METADATA_MS)) {
-        for (int i = 0; i < md->topic_cnt; i++) {
-            const int topic = input_named(c, md->topics[i].topic);
-            if (topic != TOPIC_NONE) {
-                c->inputs[topic].n_of_topic = md->topics[i].partition_cnt;
-            }
-        }
-        rd_kafka_metadata_destroy(md);
-    }
+    (void)ask_counts(c, START_METADATA_MS);
     rd_kafka_resp_err_t err = rd_kafka_subscribe(c->rk, list);
     if (err) {
         LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(err)));
@@ -994,6 +1044,7 @@ void kafka_consumer_free(struct kafka_consumer *c) {
     release_held(c);
     if (c->rk) {
         consumer_close(c);
+        rd_kafka_mem_free(c->rk, c->member);
         rd_kafka_queue_destroy(c->answers);
     }
     for (uint32_t i = 0; i < c->n_inputs; i++) {

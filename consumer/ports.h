@@ -50,6 +50,9 @@ struct source {
     size_t (*poll)(void *ctx, struct record *out, size_t max, int timeout_ms);
     /** Known end of a partition (offset after its last record), -1 if not known yet. */
     int64_t (*end)(void *ctx, uint16_t topic, int32_t partition);
+    /** Partitions that a topic has, whoever holds them; 0 if not known. Seldom asked: may ask
+     *  the brokers, once an assignment, for at most 200 ms. Never inside `assigned`. */
+    int32_t (*partitions)(void *ctx, uint16_t topic);
     void (*pause)(void *ctx, uint16_t topic, int32_t partition);
     void (*resume)(void *ctx, uint16_t topic, int32_t partition);
     /** Offsets the group committed, -1 where none. Blocks up to 10 s: never inside

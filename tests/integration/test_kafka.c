@@ -303,6 +303,10 @@ static void two_members_share_whole_tasks_and_hand_over_in_order(void **state) {
         step(a, 20);
         step(b, 20);
     });
+    /* whoever holds them */
+    assert_int_equal(a->source.partitions(a->source.ctx, 0), PARTITIONS);
+    assert_int_equal(b->source.partitions(b->source.ctx, 1), PARTITIONS);
+    assert_int_equal(b->source.partitions(b->source.ctx, TOPICS), 0);
     for (size_t i = 0; i < PARTITIONS; i++) {
         assert_int_equal(a->mine[0][i], a->mine[1][i]); /* whole tasks */
         assert_int_equal(b->mine[0][i], b->mine[1][i]);

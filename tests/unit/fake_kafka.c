@@ -332,8 +332,15 @@ static enum status commit(void *ctx, const struct position *parts, size_t n, int
     return st;
 }
 
+static int32_t partitions(void *ctx, uint16_t topic) {
+    const struct fake_kafka *k = ctx;
+    (void)topic;
+    return k->n_parts;
+}
+
 struct source fake_source(struct fake_kafka *k) {
     return (struct source){.poll = poll,
+                           .partitions = partitions,
                            .end = end,
                            .pause = pause_part,
                            .resume = resume_part,

@@ -75,6 +75,19 @@ static void every_user_gets_his_lists_and_published_reaches_the_end(void **state
     stop_and_check(r);
 }
 
+static void info_tells_all_partitions_of_a_topic_not_only_those_held_here(void **state) {
+    struct running *r = make(state, TASKS);
+    running_fill(r, 1, 10);
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    AWAIT(fake_get(&r->store, "crossrec:course:info").writes > 0);
+    char told[32];
+    snprintf(told, sizeof told, "\"partitions\":%d,", (int)TASKS);
+    const struct fake_key info = fake_get(&r->store, "crossrec:course:info");
+    assert_non_null(strstr(info.value, told));
+    stop_and_check(r);
+}
+
 static void topics_with_different_partition_counts_end_it_with_a_text(void **state) {
     struct running *r = make(state, TASKS);
     running_start(r);
@@ -449,6 +462,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
         TEST(every_user_gets_his_lists_and_published_reaches_the_end),
+        TEST(info_tells_all_partitions_of_a_topic_not_only_those_held_here),
         TEST(topics_with_different_partition_counts_end_it_with_a_text),
         TEST(a_stop_drains_what_was_learned),
         TEST(an_instance_without_tasks_is_ready_to_take_some_over),
