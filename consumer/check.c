@@ -2,6 +2,7 @@
  * check.c -- crossrec check: will `crossrec run` work with this configuration, here and now? */
 #include "check.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +10,10 @@
 
 #include "commands.h"
 #include "http.h"
+#include "intake.h"
 #include "log.h"
 #include "redis.h"
-#include "schemas.h"
+#include "registry.h"
 
 enum { STEP_ALARM_S = 20, REDIS_MS = 2000 };
 
@@ -31,19 +33,56 @@ static void check_configuration(struct check *c) {
               cfg->group);
 }
 
-static void check_schemas(struct check *c) {
-    const char *dir = c->cfg->schemas_dir;
-    char err[CONFIG_ERROR_MAX];
-    struct schemas *schemas = NULL;
-    enum status st = schemas_load(dir, &schemas, err, sizeof err);
-    if (st) {
-        report_problem(&c->report,
-                       "schemas: %s; put a file ID.avsc for each schema id into schemas.dir",
-                       st == ST_NOMEM ? status_str(st) : err);
-        return;
+/* Asks for the newest version of each input topic's subject, and tries to read it. */
+static void check_registry(struct check *c) {
+    for (uint32_t t = 0; t < c->cfg->n_topics; t++) {
+        char subject[CONFIG_NAME_MAX + 8];
+        struct registry_answer a = {0};
+        snprintf(subject, sizeof subject, "%s-value", c->cfg->topics[t].name);
+        enum status st = registry_latest(c->cfg, subject, &a);
+        if (st == ST_NOT_FOUND) {
+            report_note(&c->report, "registry: no subject %s yet", subject);
+        } else if (st) {
+            report_problem(&c->report, "registry: %s", a.why);
+        } else {
+            report_ok(&c->report,
+                      "registry: %s has version %d, id %" PRIu32
+                      "; crossrec schemas check says whether it can be read",
+                      subject, a.version, a.id);
+        }
+        registry_answer_free(&a);
+        if (st && st != ST_NOT_FOUND) {
+            return; /* the next one would say the same */
+        }
     }
-    report_ok(&c->report, "schemas: %s%s", dir[0] ? "from " : "the shipped ones, ids 1 and 2", dir);
-    schemas_free(schemas);
+}
+
+static void check_schemas(struct check *c) {
+    const struct config *cfg = c->cfg;
+    const char *dir = cfg->schemas_dir;
+    const struct {
+        const struct config_topic *topics;
+        uint32_t n;
+    } groups[] = {
+        {cfg->topics, cfg->n_topics}, {cfg->globals, cfg->n_globals}, {cfg->raws, cfg->n_raws}};
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        char err[CONFIG_ERROR_MAX] = "";
+        struct intake *in = NULL;
+        const struct intake_spec spec = {
+            .cfg = cfg, .topics = groups[g].topics, .n_topics = groups[g].n};
+        enum status st = groups[g].n > 0 ? intake_new(&spec, &in, err) : ST_OK;
+        intake_free(in);
+        if (st) {
+            report_problem(&c->report, "schemas: %s", err[0] ? err : status_str(st));
+            return;
+        }
+    }
+    if (cfg->registry_url[0]) {
+        check_registry(c);
+    } else {
+        report_ok(&c->report, "schemas: %s%s", dir[0] ? "from " : "the shipped ones, ids 1 to 8",
+                  dir);
+    }
 }
 
 static void say_redis(void *arg, bool ok, const char *text) {

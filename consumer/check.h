@@ -17,7 +17,7 @@
 
 enum {
     CHECK_STEP_MS = 5000, /* a step waits for no answer longer than this */
-    CHECK_TOPICS_MAX = CONFIG_TOPICS_MAX + 1,
+    CHECK_TOPICS_MAX = 3 * CONFIG_TOPICS_MAX + 1,
 };
 
 struct check {
@@ -26,7 +26,8 @@ struct check {
     struct report report;
     bool kafka; /* it answered: topics are known */
     int brokers;
-    /* the input topics in their order, then the dead-letter topic */
+    /* the input topics in their order, the dead-letter topic, global ones, raw ones */
+    size_t n_topics;
     struct kafka_topic_info topics[CHECK_TOPICS_MAX];
 };
 

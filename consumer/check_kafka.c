@@ -80,6 +80,13 @@ void check_reachable(struct check *c) {
         names[n++] = c->cfg->topics[i].name;
     }
     names[n++] = c->cfg->dead_letters;
+    for (uint32_t i = 0; i < c->cfg->n_globals; i++) {
+        names[n++] = c->cfg->globals[i].name;
+    }
+    for (uint32_t i = 0; i < c->cfg->n_raws; i++) {
+        names[n++] = c->cfg->raws[i].name;
+    }
+    c->n_topics = n;
     if (has_old_scram(c)) {
         report_note(&c->report,
                     "kafka: SCRAM of librdkafka %s does not work with Kafka 4 (\"invalid "
@@ -110,23 +117,29 @@ static int32_t usual_partitions(const struct check *c) {
 
 static void check_topic(struct check *c, size_t i) {
     const struct kafka_topic_info *t = &c->topics[i];
+    const bool letters = i == c->cfg->n_topics;
+    const bool global = i > c->cfg->n_topics && i <= c->cfg->n_topics + c->cfg->n_globals;
     const bool input = i < c->cfg->n_topics;
-    const char *what = input ? "topic" : "dead-letter topic";
+    const char *what = letters  ? "dead-letter topic"
+                       : global ? "global topic"
+                       : input  ? "topic"
+                                : "topic to be repartitioned";
     if (t->partitions > 0) {
         report_ok(&c->report, "%s %s: %" PRId32 " partition%s", what, t->name, t->partitions,
                   t->partitions == 1 ? "" : "s");
     } else if (strcmp(t->error, "does not exist") == 0) {
         report_problem(&c->report,
                        "%s %s does not exist; type kafka-topics.sh --bootstrap-server %s%s "
-                       "--create --topic %s --partitions %" PRId32,
+                       "--create --topic %s --partitions %" PRId32 "%s",
                        what, t->name, brokers(c), tool_config(c), t->name,
-                       input ? usual_partitions(c) : 1);
+                       input ? usual_partitions(c) : 1,
+                       global ? " --config cleanup.policy=compact" : "");
     } else if (strstr(t->error, "authorization")) {
         report_problem(&c->report,
                        "%s %s: %s; type kafka-acls.sh --bootstrap-server %s%s --add "
                        "--allow-principal User:NAME --operation Describe --operation %s --topic %s",
                        what, t->name, t->error, brokers(c), tool_config(c),
-                       input ? "Read" : "Write", t->name);
+                       letters ? "Write" : "Read", t->name);
     } else {
         report_problem(&c->report,
                        "%s %s: %s; type kafka-topics.sh --bootstrap-server %s%s --describe "
@@ -168,7 +181,7 @@ static void check_equal_counts(struct check *c) {
 }
 
 void check_topics(struct check *c) {
-    for (size_t i = 0; c->kafka && i <= c->cfg->n_topics; i++) {
+    for (size_t i = 0; c->kafka && i < c->n_topics; i++) {
         check_topic(c, i);
     }
     if (c->kafka) {

@@ -7,9 +7,11 @@
 
 #include "cli.h"
 
-extern const struct command command_run;    /* run.c    */
-extern const struct command command_check;  /* check.c  */
-extern const struct command command_replay; /* replay.c */
-extern const struct command command_demo;   /* demo.c   */
+extern const struct command command_run;          /* run.c    */
+extern const struct command command_check;        /* check.c  */
+extern const struct command command_schemas;      /* schemas_command.c */
+extern const struct command command_dead_letters; /* dead_letters.c */
+extern const struct command command_replay;       /* replay.c */
+extern const struct command command_demo;         /* demo.c   */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * config.c -- see config.h: who set what, over what, and what fits together. The options
- * are the table in option.c; a single setting is draft.c; printing is config_print.c.
+ * are the table in option.c; a single setting is draft.c; the topics together are
+ * config_topics.c; printing is config_print.c.
  *
  * Shipped domains and topics stand unless the *file* names a section of that kind; then
  * the file's are all there are. The environment and --set adjust those or add to them.
@@ -52,27 +53,15 @@ static void derive(struct config *c) {
     }
 }
 
-/* Index of the domain called `name`, or n_domains. */
-static uint32_t domain_index(const struct config *c, const char *name) {
-    uint32_t i = 0;
-    while (i < c->n_domains && strcmp(c->domains[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
-static void resolve_topics(struct draft *d) {
-    struct config *c = &d->config;
-    for (uint32_t i = 0; i < c->n_topics; i++) {
-        c->topics[i].domain = (uint8_t)domain_index(c, d->topic_domain[i]);
-    }
-}
-
 void config_defaults(struct config *c) {
     char err[CONFIG_ERROR_MAX];
     struct draft d;
     draft_init(&d, err);
-    resolve_topics(&d);
+    const struct place p = {.where = "", .name = "topic"};
+    if (draft_check_topics(&d, &p, NULL)) {
+        d.config.n_topics = 0; /* a test loads the defaults: there is nothing wrong with them */
+    }
+    draft_split_topics(&d);
     derive(&d.config);
     *c = d.config;
 }
@@ -160,6 +149,10 @@ static bool on_line(void *arg, const struct ini_line *line) {
     }
     bool top = !*line->section || strcmp(line->section, "crossrec") == 0;
     snprintf(name, sizeof name, "%s%s%s", top ? "" : line->section, top ? "" : ".", line->key);
+    /* Names of topics have dots: here it is known where they end. */
+    bool topic = strncmp(line->section, "topic.", 6) == 0;
+    bool domain = strncmp(line->section, "domain.", 7) == 0;
+    p.named = topic ? strlen(line->section) - 6 : domain ? strlen(line->section) - 7 : 0;
     int before = seen_before(l, name, line->number);
     if (before) {
         return draft_complain(&l->draft, &p, "already set in line %d", before) == ST_OK;
@@ -193,43 +186,71 @@ static bool is_foreign(const char *rest) {
     return false;
 }
 
-/* Writes name `i` of this scope, "" behind the last. */
+/* Name `i` of this scope, NULL behind the last. */
 static const char *known_name(const struct config *c, enum option_scope scope, uint32_t i) {
     if (scope == SCOPE_DOMAIN) {
-        return i < c->n_domains ? c->domains[i].name : "";
+        return i < c->n_domains ? c->domains[i].name : NULL;
     }
-    return i < c->n_topics ? c->topics[i].name : "";
+    return i < c->n_topics ? c->topics[i].name : NULL;
 }
 
-/* FOOD_REPEATS: the option, and the domain or topic that it is of. */
-static bool named_of(const struct config *c, enum option_scope scope, const char *word, char *out,
-                     size_t len) {
+/* The option of this scope that `word` is, as key: "event.id" of EVENT_ID, "map.action.PAID" of
+ * MAP_ACTION_PAID. */
+static bool key_of(enum option_scope scope, const char *word, char *key, size_t len) {
     const struct option *o;
     for (size_t i = 0; (o = option_at(i)); i++) {
-        char key[DRAFT_NAME_MAX];
         char form[DRAFT_NAME_MAX];
-        char name[DRAFT_NAME_MAX] = "";
-        draft_environment_form(o->key, key, sizeof key);
-        size_t n = strlen(word);
-        size_t k = strlen(key);
-        if (o->scope != scope || n < k + 2 || word[n - k - 1] != '_' ||
-            strcmp(word + n - k, key) != 0) {
+        if (o->scope != scope) {
             continue;
         }
-        for (size_t j = 0; j < n - k - 1; j++) {
-            name[j] = (char)tolower((unsigned char)word[j]);
-        }
-        for (uint32_t j = 0; *known_name(c, scope, j); j++) {
-            draft_environment_form(known_name(c, scope, j), form, sizeof form);
-            if (strlen(form) == n - k - 1 && strncmp(word, form, n - k - 1) == 0) {
-                snprintf(name, sizeof name, "%s", known_name(c, scope, j));
-                break;
+        draft_environment_form(o->key, form, sizeof form);
+        if (!option_has_members(o)) {
+            if (strcmp(form, word) == 0) {
+                snprintf(key, len, "%s", o->key);
+                return true;
             }
+            continue;
         }
-        snprintf(out, len, "%s.%s.%s", scope == SCOPE_DOMAIN ? "domain" : "topic", name, o->key);
-        return true;
+        const size_t n = (size_t)(strrchr(form, '_') + 1 - form); /* MAP_ACTION_SYMBOL */
+        if (strncmp(form, word, n) == 0 && word[n]) {
+            snprintf(key, len, "%.*s%s", (int)n, o->key, word + n);
+            return true;
+        }
     }
     return false;
+}
+
+/* FOOD_REPEATS: the option, and the domain or topic that it is of: the longest that exists, else a
+ * new one with the shortest name. */
+static bool named_of(const struct config *c, enum option_scope scope, const char *word, char *out,
+                     size_t len) {
+    char key[DRAFT_NAME_MAX];
+    char name[DRAFT_NAME_MAX] = "";
+    const char *known;
+    size_t best = 0;
+    for (uint32_t i = 0; (known = known_name(c, scope, i)); i++) {
+        const size_t n = strlen(known);
+        char form[DRAFT_NAME_MAX];
+        draft_environment_form(known, form, sizeof form);
+        if (n > best && strncmp(word, form, n) == 0 && word[n] == '_' &&
+            key_of(scope, word + n + 1, key, sizeof key)) {
+            best = n;
+            snprintf(name, sizeof name, "%s", known);
+        }
+    }
+    const bool known_here = best > 0;
+    for (const char *p = word; !best && *p && (p = strchr(p + 1, '_'));) {
+        best = key_of(scope, p + 1, key, sizeof key) ? (size_t)(p - word) : 0;
+    }
+    if (!best || !key_of(scope, word + best + 1, key, sizeof key)) {
+        return false;
+    }
+    for (size_t j = 0; j < best && !known_here; j++) {
+        name[j] = (char)tolower((unsigned char)word[j]);
+    }
+    snprintf(out, len, "%s.%.*s.%.*s", scope == SCOPE_DOMAIN ? "domain" : "topic",
+             CONFIG_NAME_MAX - 1, name, CONFIG_NAME_MAX - 1, key);
+    return true;
 }
 
 /* The full name of the option that CROSSREC_`word` means. */
@@ -326,49 +347,6 @@ static enum status load_set(struct loader *l, const char *set) {
 
 /* ---- combinations ------------------------------------------------------------------ */
 
-static enum status check_topic(const struct draft *d, const struct place *p, uint32_t i) {
-    const struct config *c = &d->config;
-    const struct config_topic *t = &c->topics[i];
-    const char *domain = d->topic_domain[i];
-    if (!*domain) {
-        return draft_complain(d, p, "has no domain; write topic.%s.domain = NAME", t->name);
-    }
-    if (domain_index(c, domain) == c->n_domains) {
-        const char *names[DOMAINS_MAX];
-        for (uint32_t k = 0; k < c->n_domains; k++) {
-            names[k] = c->domains[k].name;
-        }
-        const char *near = config_nearest(domain, names, c->n_domains);
-        return draft_complain(d, p, "there is no domain %s; %s%s%s", domain,
-                              near ? "did you mean " : "name it by [domain.", near ? near : domain,
-                              near ? "?" : "], or name your topics by [topic.NAME]");
-    }
-    if (!*t->schema) {
-        char known[128];
-        option_range(option_find(SCOPE_TOPIC, "schema"), known, sizeof known);
-        return draft_complain(d, p, "has no schema; write topic.%s.schema = %s", t->name, known);
-    }
-    if (strcmp(t->name, c->dead_letters) == 0) {
-        return draft_complain(d, p, "is dead.letters too: bad events would come in again");
-    }
-    return ST_OK;
-}
-
-static enum status check_topics(const struct draft *d, const struct place *p) {
-    const struct config *c = &d->config;
-    char name[CONFIG_NAME_MAX + 8] = "topic";
-    struct place at = *p;
-    at.name = name;
-    for (uint32_t i = 0; i < c->n_topics; i++) {
-        snprintf(name, sizeof name, "topic.%s", c->topics[i].name);
-        enum status st = check_topic(d, &at, i);
-        if (st) {
-            return st;
-        }
-    }
-    return c->n_topics ? ST_OK : draft_complain(d, &at, "there must be at least one [topic.NAME]");
-}
-
 static enum status check_domains(const struct draft *d, struct place *p) {
     const struct config *c = &d->config;
     bool any_target = false;
@@ -393,8 +371,8 @@ static const char *shown(const struct config *c, const char *name, char *buf, si
     return buf;
 }
 
-static enum status check(const struct loader *l) {
-    const struct draft *d = &l->draft;
+static enum status check(struct loader *l) {
+    struct draft *d = &l->draft;
     const struct config *c = &d->config;
     char where[512] = "";
     if (l->path) {
@@ -402,7 +380,8 @@ static enum status check(const struct loader *l) {
     }
     struct place p = {.where = where};
     enum status st = check_domains(d, &p);
-    st = st ? st : check_topics(d, &p);
+    p.name = "topic";
+    st = st ? st : draft_check_topics(d, &p, l->path);
     if (st) {
         return st;
     }
@@ -419,6 +398,10 @@ static enum status check(const struct loader *l) {
         return draft_complain(d, &p, "%s must be at least segments.k, which is %s",
                               shown(c, "segments.seed.users", a, sizeof a),
                               shown(c, "segments.k", b, sizeof b));
+    }
+    if (c->registry_url[0] && c->schemas_dir[0]) {
+        p.name = "schemas.dir";
+        return draft_complain(d, &p, "is not read beside registry.url; unset one of them");
     }
     return ST_OK;
 }
@@ -444,7 +427,7 @@ enum status config_load(struct config *c, const char *path, char *const *environ
     if (st) {
         return st;
     }
-    resolve_topics(&l.draft);
+    draft_split_topics(&l.draft);
     *c = l.draft.config;
     return ST_OK;
 }

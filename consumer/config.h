@@ -39,6 +39,8 @@ enum {
     CONFIG_KAFKA_MAX = 64,
     CONFIG_ERROR_MAX = 1024,
     CONFIG_LIST_MAX = 100, /* largest N of a list */
+    CONFIG_SYMBOLS_MAX = 32,
+    DOMAIN_OF_RECORD = 0xff, /* the domain stands in the record: crossrec-events */
 };
 
 enum config_clock { CLOCK_WALL, CLOCK_STREAM };
@@ -50,10 +52,53 @@ struct config_domain {
     bool target;  /* domain.NAME.target: users get lists of this domain                       */
 };
 
+/* Fields that a mapping can be given for; see mapping.h. Order = that of the table in option.c. */
+enum map_field {
+    FIELD_USER,
+    FIELD_EVENT_ID,
+    FIELD_TS,
+    FIELD_ITEM,
+    FIELD_ACTION,
+    FIELD_QUANTITY,
+    FIELD_AMOUNT,
+    FIELD_REC,
+    FIELD_AVAILABLE,
+    FIELD_CATEGORY,
+    FIELD_PRICE,
+    FIELD_NAME,
+    FIELD_ATTRIBUTES,
+    FIELD_CONSENT,
+    FIELD_AGE,
+    FIELD_COUNTRY,
+    FIELD_PARTNER_DOMAIN,
+    FIELD_PARTNER_ID,
+    FIELD_DOMAIN,
+    MAP_FIELDS
+};
+
+enum config_intake { INTAKE_IS_DIRECT, INTAKE_IS_REPARTITION };
+enum config_ts_unit { TS_UNIT_AUTO, TS_UNIT_S, TS_UNIT_MS, TS_UNIT_US, TS_UNIT_NS, TS_UNIT_DAY };
+
+struct config_symbol { /* map.FIELD.SYMBOL = WORD */
+    char symbol[64];   /* as the partner writes it                        */
+    uint8_t field;     /* FIELD_ACTION or FIELD_CONSENT                   */
+    uint8_t meaning;   /* enum action; enum privacy_request; 0 no, 1 yes, 2 unknown */
+};
+
 struct config_topic {
-    char name[CONFIG_NAME_MAX];   /* topic.NAME: the Kafka topic              */
-    char schema[CONFIG_NAME_MAX]; /* topic.NAME.schema: CourseView, FoodOrder */
-    uint8_t domain;               /* topic.NAME.domain, as an index           */
+    char name[CONFIG_NAME_MAX];             /* topic.NAME: the Kafka topic                  */
+    char schema[CONFIG_VALUE_MAX];          /* a shipped name, or a file .avsc              */
+    int kind;                               /* enum topic_kind                              */
+    int intake;                             /* enum config_intake                           */
+    char path[MAP_FIELDS][CONFIG_NAME_MAX]; /* "" : as shipped; "quoted": a constant        */
+    int ts_unit;                            /* topic.NAME.ts.unit                           */
+    double amount_scale;                    /* topic.NAME.amount.scale, 1                   */
+    char age_bands[CONFIG_NAME_MAX];        /* topic.NAME.age.bands: "18,25,35,50,65"       */
+    struct config_symbol symbols[CONFIG_SYMBOLS_MAX];
+    uint32_t n_symbols;
+    double weight[ACTIONS]; /* topic.NAME.weight.ACTION, 1: how much an event teaches; 0: nothing,
+                               but it still counts as taken                                    */
+    uint8_t domain;         /* topic.NAME.domain, as an index; DOMAIN_OF_RECORD                */
 };
 
 struct config_pair {
@@ -64,8 +109,12 @@ struct config_pair {
 struct config {
     struct config_domain domains[DOMAINS_MAX];
     uint32_t n_domains;
-    struct config_topic topics[CONFIG_TOPICS_MAX]; /* order = topic index of the merge */
+    struct config_topic topics[CONFIG_TOPICS_MAX]; /* of the tasks; order = index of the merge */
     uint32_t n_topics;
+    struct config_topic globals[CONFIG_TOPICS_MAX]; /* read whole by every instance */
+    uint32_t n_globals;
+    struct config_topic raws[CONFIG_TOPICS_MAX]; /* intake = repartition: they become `events` */
+    uint32_t n_raws;
     struct config_pair kafka[CONFIG_KAFKA_MAX]; /* passed through, without "kafka." */
     uint32_t n_kafka;
 
@@ -77,6 +126,7 @@ struct config {
     int log_level;                      /* enum config_log_level                        */
     char schemas_dir[CONFIG_VALUE_MAX]; /* "" : the shipped schemas, ids 1, 2          */
     char dead_letters[CONFIG_NAME_MAX]; /* topic, default crossrec-dead-letters        */
+    char events[CONFIG_NAME_MAX];       /* topic of repartitioned events, crossrec-events */
     char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka): what producers
                                            use */
 
@@ -91,6 +141,21 @@ struct config {
     int64_t segments_seed_users; /* segments.seed.users, 1000                          */
     double segments_half_life;   /* segments.half.life, votes, 20000                     */
     int64_t prequential_sample;  /* prequential.sample: 1 event in N is tested, 16; 0 none */
+
+    int64_t user_rate; /* learn.user.rate: events a minute of one user, 600; 0: any */
+
+    /* [breaker]: intake stops when too many events are bad */
+    double breaker_share;     /* breaker.share of dead letters, .5; 1: never             */
+    int64_t breaker_window;   /* breaker.window: records looked back at, 1000            */
+    int64_t breaker_retry_ms; /* breaker.retry: tried again after this, 30 s             */
+
+    /* [registry] */
+    char registry_url[CONFIG_VALUE_MAX]; /* "": none; several by commas, tried in order     */
+    char registry_user[CONFIG_NAME_MAX], registry_password[CONFIG_VALUE_MAX];
+    char registry_ca[CONFIG_VALUE_MAX];    /* file of the authority, "" : the system's        */
+    char registry_cache[CONFIG_VALUE_MAX]; /* folder, "" : none                               */
+    int64_t registry_timeout_ms;           /* of one request, 2 s                             */
+    int64_t registry_grace_ms;             /* an unknown id is waited for, 30 s               */
 
     /* [publish], [commit] */
     int64_t list_n;              /* publish.n: items a list, 10                        */

@@ -12,23 +12,28 @@
 
 void config_help(FILE *out) {
     const struct option *o;
-    fprintf(out, "%-26s %-22s %-26s %-22s %s\n", "name", "default", "range", "unit", "meaning");
+    fprintf(out, "%-30s %-22s %-26s %-22s %s\n", "name", "default", "range", "unit", "meaning");
     for (size_t i = 0; (o = option_at(i)); i++) {
         char name[CONFIG_NAME_MAX];
         char range[128];
         option_name(o, name, sizeof name);
         option_range(o, range, sizeof range);
         bool number = o->type == OPTION_INT || o->type == OPTION_REAL;
-        bool required = o->scope == SCOPE_TOPIC;
-        fprintf(out, "%-26s %-22s %-26s %-22s %s\n", name, required ? "(required)" : o->text, range,
+        bool required = o->type == OPTION_DOMAIN || strcmp(name, "topic.NAME.schema") == 0;
+        fprintf(out, "%-30s %-22s %-26s %-22s %s\n", name, required ? "(required)" : o->text, range,
                 number ? o->unit : "", o->help);
     }
-    fprintf(out, "%-26s %-22s %-26s %-22s %s\n", "kafka.*", "", "", "",
+    fprintf(out, "%-30s %-22s %-26s %-22s %s\n", "kafka.*", "", "", "",
             "Options of librdkafka, e.g. kafka.bootstrap.servers (127.0.0.1:9092).");
-    fputs("\nEach over the one before: default, file, environment, --set. A duration is 250ms, 2s, "
-          "5m, 6h, 7d,\nor a number of milliseconds. In the environment redis.address is "
-          "CROSSREC_REDIS_ADDRESS.\n",
-          out);
+    fputs(
+        "\nEach over the one before: default, file, environment, --set. A duration is 250ms, 2s, "
+        "5m, 6h, 7d,\nor a number of milliseconds. In the environment redis.address is "
+        "CROSSREC_REDIS_ADDRESS.\nTopics with a shipped schema need domain and schema alone; paths "
+        "are for schemas of your own.\nAction words: view, enroll, purchase, order, complete, "
+        "rate, "
+        "like, share, comment, report, impression,\nclick, conversion; requests: erase, stop, "
+        "resume.\n",
+        out);
 }
 
 /* ---- deploy/crossrec.ini ------------------------------------------------------------ */
@@ -51,19 +56,34 @@ static const char INI_DOMAINS[] =
 static const char INI_TOPICS[] =
     "\n# The input topics, in the order in which equal times are taken; the same rule.\n";
 
-static void print_option(FILE *out, const struct option *o, const void *base, const char *value) {
-    char text[CONFIG_VALUE_MAX];
+static const char INI_MAPPING[] =
+    "\n# A topic whose records have a schema of your own says where in it things are: by paths "
+    "such\n"
+    "# as user_id, payload.customer.id, lines[].sku (of every line), attributes{}, tags[], or by\n"
+    "# constants in double quotes. Topics of kind event and feedback need user, ts, item and "
+    "action.\n"
+    "# Every option of a topic, at its default:\n"
+    "#\n"
+    "# [topic.NAME]\n";
+
+static void print_option(FILE *out, const struct option *o, const char *value, const char *mark) {
     char range[128];
     option_range(o, range, sizeof range);
-    option_format(o, base, text, sizeof text);
     bool unit = *o->unit && (o->type == OPTION_INT || o->type == OPTION_REAL);
     fprintf(out, "# %s", o->help);
     if (*range) {
         fprintf(out, " (%s%s%s)", range, unit ? " " : "", unit ? o->unit : "");
     }
-    fputc('\n', out);
-    const char *shown = value ? value : text;
-    fprintf(out, "%s =%s%s\n", o->key, *shown ? " " : "", shown);
+    fprintf(out, "\n%s%s =%s%s\n", mark, o->key, *value ? " " : "", value);
+}
+
+/* Of a topic that is shipped, only what it must have. */
+static bool is_shown(const struct option *o) {
+    return o->scope == SCOPE_DOMAIN || o->type == OPTION_DOMAIN || strcmp(o->key, "schema") == 0;
+}
+
+static const char *domain_name(const struct config *c, const struct config_topic *t) {
+    return t->domain < c->n_domains ? c->domains[t->domain].name : "";
 }
 
 /* One [domain.NAME] or [topic.NAME]. */
@@ -74,9 +94,20 @@ static void print_named(FILE *out, const struct config *c, enum option_scope sco
     fprintf(out, "\n[%s.%s]\n", domain ? "domain" : "topic", domain ? c->domains[k].name : t->name);
     const struct option *o;
     for (size_t i = 0; (o = option_at(i)); i++) {
-        if (o->scope == scope) {
-            bool name = o->type == OPTION_DOMAIN;
-            print_option(out, o, base, name ? c->domains[t->domain].name : NULL);
+        char text[CONFIG_VALUE_MAX];
+        if (o->scope == scope && is_shown(o)) {
+            option_format(o, base, text, sizeof text);
+            print_option(out, o, o->type == OPTION_DOMAIN ? domain_name(c, t) : text, "");
+        }
+    }
+}
+
+static void print_mapping(FILE *out) {
+    const struct option *o;
+    fputs(INI_MAPPING, out);
+    for (size_t i = 0; (o = option_at(i)); i++) {
+        if (o->scope == SCOPE_TOPIC) {
+            print_option(out, o, o->text, "#");
         }
     }
 }
@@ -95,7 +126,7 @@ void config_print_ini(FILE *out) {
             section = o->section;
             fprintf(out, "\n[%s]\n", section);
         }
-        print_option(out, o, &c, o->text); /* the default, not what is derived from it */
+        print_option(out, o, o->text, ""); /* the default, not what is derived from it */
     }
     fputs(INI_KAFKA, out);
     fputs(INI_DOMAINS, out);
@@ -106,6 +137,7 @@ void config_print_ini(FILE *out) {
     for (uint32_t k = 0; k < c.n_topics; k++) {
         print_named(out, &c, SCOPE_TOPIC, k);
     }
+    print_mapping(out);
 }
 
 /* ---- one value ---------------------------------------------------------------------- */
@@ -142,21 +174,40 @@ static enum status get_domain(const struct config *c, const char *rest, char *bu
     return ST_NOT_FOUND;
 }
 
+static enum status get_of_topic(const struct config *c, const struct config_topic *t,
+                                const char *key, char *buf, size_t len) {
+    const struct option *o = option_find(SCOPE_TOPIC, key);
+    if (!o) {
+        return ST_NOT_FOUND;
+    }
+    if (option_has_members(o)) {
+        return option_member_format(o, option_member(o, key), t, buf, len);
+    }
+    if (o->type == OPTION_DOMAIN) {
+        snprintf(buf, len, "%s", domain_name(c, t));
+    } else {
+        option_format(o, t, buf, len);
+    }
+    return ST_OK;
+}
+
+/* Of the topics whose names could be meant, the one with the longest. */
 static enum status get_topic(const struct config *c, const char *rest, char *buf, size_t len) {
-    for (uint32_t i = 0; i < c->n_topics; i++) {
-        const struct config_topic *t = &c->topics[i];
-        const char *key;
-        const struct option *o = is_of(rest, t->name, &key) ? option_find(SCOPE_TOPIC, key) : NULL;
-        if (o && o->type == OPTION_DOMAIN) {
-            snprintf(buf, len, "%s", c->domains[t->domain].name);
-            return ST_OK;
-        }
-        if (o) {
-            option_format(o, t, buf, len);
-            return ST_OK;
+    const struct config_topic *const of[] = {c->topics, c->globals, c->raws};
+    const uint32_t n[] = {c->n_topics, c->n_globals, c->n_raws};
+    const struct config_topic *best = NULL;
+    const char *best_key = "";
+    for (size_t g = 0; g < sizeof of / sizeof of[0]; g++) {
+        for (uint32_t i = 0; i < n[g]; i++) {
+            const char *key;
+            if (is_of(rest, of[g][i].name, &key) && option_find(SCOPE_TOPIC, key) &&
+                (!best || strlen(best->name) < strlen(of[g][i].name))) {
+                best = &of[g][i];
+                best_key = key;
+            }
         }
     }
-    return ST_NOT_FOUND;
+    return best ? get_of_topic(c, best, best_key, buf, len) : ST_NOT_FOUND;
 }
 
 enum status config_get(const struct config *c, const char *name, char *buf, size_t len) {

@@ -12,16 +12,20 @@
 #include "log.h"
 #include "metrics.h"
 #include "redis.h"
-#include "schemas.h"
+#include "registry.h"
+#include "relay.h"
 #include "task.h"
 #include "version.h"
 
 struct daemon {
     const struct config *cfg;
-    struct schemas *schemas;
+    struct registry *registry; /* NULL: writer schemas come from a folder */
+    struct lookup lookup;
+    struct kafka_reader *reader; /* of global topics; NULL if there are none */
     struct redis *redis;
     struct kafka_producer *producer;
     struct kafka_consumer *consumer;
+    struct relay *relay; /* NULL: no topic is repartitioned */
     struct instance *instance;
     struct http *http;
 };
@@ -34,6 +38,29 @@ static const char *domain_name(const struct config *cfg, size_t k) {
 
 static const char *topic_name(const struct config *cfg, size_t k) {
     return cfg->topics[k].name;
+}
+
+/* Any topic: those of the tasks, then the raw ones, then the global ones. */
+static const char *any_name(const struct config *cfg, size_t k) {
+    const size_t raw = k - cfg->n_topics;
+    if (k < cfg->n_topics) {
+        return cfg->topics[k].name;
+    }
+    return raw < cfg->n_raws ? cfg->raws[raw].name : cfg->globals[raw - cfg->n_raws].name;
+}
+
+static const char *global_name(const struct config *cfg, size_t k) {
+    return cfg->globals[k].name;
+}
+
+static const char *raw_name(const struct config *cfg, size_t k) {
+    return cfg->raws[k].name;
+}
+
+static const char *feedback_name(const struct config *cfg, size_t k) {
+    static const char *const names[] = {"impression", "click", "conversion"};
+    (void)cfg;
+    return names[k];
 }
 
 static const char *reason_name(const struct config *cfg, size_t k) {
@@ -62,8 +89,9 @@ enum status daemon_label_metrics(const struct config *cfg) {
     static const enum metric by_domain[] = {M_LINES,        M_ITEMS,     M_RANKED,     M_PUBLISHED,
                                             M_UNCHANGED,    M_TESTED,    M_HITS_MODEL, M_HITS_POP,
                                             M_RECALL_MODEL, M_RECALL_POP};
-    static const enum metric by_topic[] = {M_EVENTS, M_RECORDS,         M_DUPLICATES,
-                                           M_LATE,   M_WRONG_PARTITION, M_LAG};
+    static const enum metric by_topic[] = {M_EVENTS, M_RECORDS, M_DUPLICATES, M_LATE,
+                                           M_LAG,    M_FLOODED, M_NOT_ALLOWED};
+    const size_t n_any = cfg->n_topics + cfg->n_raws + cfg->n_globals;
     const struct {
         const enum metric *metrics;
         size_t n_metrics, n;
@@ -71,7 +99,11 @@ enum status daemon_label_metrics(const struct config *cfg) {
     } groups[] = {
         {by_domain, sizeof by_domain / sizeof *by_domain, cfg->n_domains, domain_name},
         {by_topic, sizeof by_topic / sizeof *by_topic, cfg->n_topics, topic_name},
-        {(const enum metric[]){M_DEAD_LETTERS}, 1, INTAKE_REASONS, reason_name},
+        {(const enum metric[]){M_IGNORED}, 1, n_any, any_name},
+        {(const enum metric[]){M_REPARTITIONED, M_UNLINKED}, 2, cfg->n_raws, raw_name},
+        {(const enum metric[]){M_ROWS}, 1, cfg->n_globals, global_name},
+        {(const enum metric[]){M_DEAD_LETTERS, M_BAD_ROWS}, 2, INTAKE_REASONS, reason_name},
+        {(const enum metric[]){M_FEEDBACK}, 1, ACTIONS - ACTIONS_OF_EVENTS, feedback_name},
         {(const enum metric[]){M_TASKS}, 1, TASK_STATES, state_name},
         {(const enum metric[]){M_COMMITS}, 1, 3, commit_name},
         {(const enum metric[]){M_BUILD}, 1, 1, version_name},
@@ -99,6 +131,9 @@ static bool is_ready(void *ctx, char *why, size_t len) {
     if (kafka_consumer_problem(d->consumer, why, len)) {
         return false;
     }
+    if (d->relay && !relay_ready(d->relay, why, len)) {
+        return false;
+    }
     return instance_ready(d->instance, why, len);
 }
 
@@ -109,6 +144,31 @@ static bool is_live(void *ctx, char *why, size_t len) {
 
 /* ---- life cycle -------------------------------------------------------------------------------
  */
+
+static enum status open_registry(struct daemon *d, char *err) {
+    if (!d->cfg->registry_url[0]) {
+        return ST_OK;
+    }
+    enum status st = registry_start(d->cfg, &d->registry, err);
+    if (!st) {
+        d->lookup = registry_lookup(d->registry);
+    }
+    return st;
+}
+
+static void stop_daemon(void *ctx) {
+    daemon_stop(ctx);
+}
+
+static enum status open_globals(struct daemon *d, char *err) {
+    const char *names[CONFIG_TOPICS_MAX];
+    for (uint32_t t = 0; t < d->cfg->n_globals; t++) {
+        names[t] = d->cfg->globals[t].name;
+    }
+    return d->cfg->n_globals == 0
+               ? ST_OK
+               : kafka_reader_new(d->cfg, names, d->cfg->n_globals, &d->reader, err);
+}
 
 /* What will never work (wrong password, missing rights, an evicting policy) stops the start; a
  * server that is merely away does not. */
@@ -127,7 +187,7 @@ static enum status open_all(struct daemon *d, char *err) {
     const struct config *cfg = d->cfg;
     enum status st = daemon_label_metrics(cfg);
     if (!st) {
-        st = schemas_load(cfg->schemas_dir, &d->schemas, err, CONFIG_ERROR_MAX);
+        st = open_registry(d, err);
     }
     if (!st) {
         const struct redis_params redis = {.address = cfg->redis_address,
@@ -140,14 +200,20 @@ static enum status open_all(struct daemon *d, char *err) {
         st = try_redis(d, err);
     }
     if (!st) {
-        st = instance_new(cfg, d->schemas, &d->instance);
+        st = instance_new(cfg, d->registry ? &d->lookup : NULL, &d->instance, err);
     }
     if (!st) {
         st = kafka_producer_new(cfg, &d->producer, err);
     }
     if (!st) {
+        st = open_globals(d, err);
+    }
+    if (!st) {
         const struct rebalance_ops rebalance = instance_rebalance(d->instance);
-        st = kafka_consumer_new(cfg, &rebalance, &d->consumer, err);
+        st = kafka_consumer_new(cfg, KAFKA_TASKS, &rebalance, &d->consumer, err);
+    }
+    if (!st && cfg->n_raws > 0) {
+        st = relay_start(cfg, stop_daemon, d, &d->relay, err);
     }
     if (!st && strcmp(cfg->http_address, "off") != 0) {
         const struct http_ops ops = {.ready = is_ready, .live = is_live, .ctx = d};
@@ -179,7 +245,9 @@ enum status daemon_new(const struct config *cfg, struct daemon **out, char *err)
 enum status daemon_run(struct daemon *d, char *err) {
     const struct instance_ports ports = {.source = kafka_source(d->consumer),
                                          .letterbox = kafka_letterbox(d->producer),
-                                         .store = redis_store(d->redis)};
+                                         .store = redis_store(d->redis),
+                                         .globals = d->reader ? kafka_globals(d->reader)
+                                                              : (struct globals){0}};
     LOG_INFO("started", LOG_STR("version", CROSSREC_VERSION), LOG_STR("group", d->cfg->group),
              LOG_STR("instance", d->cfg->instance_id), LOG_STR("redis", d->cfg->redis_address),
              LOG_INT("http_port", daemon_http_port(d)),
@@ -187,6 +255,11 @@ enum status daemon_run(struct daemon *d, char *err) {
     enum status st = instance_run(d->instance, &ports, err);
     http_stop(d->http);
     d->http = NULL;
+    if (d->relay && relay_end(d->relay, err, CONFIG_ERROR_MAX) && !st) {
+        st = ST_INVALID;
+    }
+    relay_stop(d->relay);
+    d->relay = NULL;
     kafka_consumer_free(d->consumer); /* leaves the group; revocation is served in here */
     d->consumer = NULL;
     LOG_INFO("stopped", LOG_STR("how", st ? err : "in order"));
@@ -210,10 +283,12 @@ void daemon_free(struct daemon *d) {
         return;
     }
     http_stop(d->http);
+    relay_stop(d->relay);
     kafka_consumer_free(d->consumer);
     instance_free(d->instance); /* its threads use what is freed below */
     kafka_producer_free(d->producer);
+    kafka_reader_free(d->reader);
     redis_free(d->redis);
-    schemas_free(d->schemas);
+    registry_stop(d->registry);
     free(d);
 }

@@ -1,53 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode.h -- Avro bytes to one event, by a flat plan compiled once a writer schema.
+ * decode.h -- Avro bytes to the values that are wanted of them, by a flat plan compiled once
+ * for each pair of writer and reader schema.
  *
  * The plan walks the writer's schema in the order of the bytes (Avro 1.11 specification,
- * "Binary Encoding"): what the reader wants goes to its place in struct decoded, the rest
- * is skipped. Bounds, depth and counts are limited: whatever the bytes, the cost is
- * O(length) and nothing outside [body, body+len) is read. No allocation, no recursion on
- * input depth, strings are views into the body.
+ * "Binary Encoding"); what is wanted of the reader's schema is resolved ("Schema
+ * Resolution") and put on a tape, one value after the other; the rest is skipped. Bounds,
+ * depth and counts are limited: whatever the bytes, the cost is O(length) and nothing outside
+ * [body, body+len) is read. No allocation, no recursion on input depth; texts are views into the
+ * body, the reader schema (defaults, symbols) or the decoder (defaults of bytes).
  *
- * Readers here: the shipped CourseView and FoodOrder, matched by field name. A writer may
- * add fields of any type, leave out optional ones (quantity, amount, action), reorder
- * them, and wrap them in a union with null. int widens to long, int/long/float to double.
- * The full resolution rules (aliases, defaults of every type, promotion of strings and
- * bytes, mapping by path) are the input issue's.
+ * What is wanted is a path in the reader's schema:
  *
- * Ownership: struct decoder owns its plan; struct decoded is the caller's. Threads: a
- * decoder is immutable, any number of threads may run it.
+ *     user_id   payload.customer.id   lines[].dish_id   attributes{}   tags[]   payload.Order.id
+ *
+ * A name steps into a field of a record, into the one value of that key of a map, or, in a
+ * union of several records, into the record of that name (full or unqualified; where the union
+ * has one record its name may be left out). [] stands for every item of an array, {} for every
+ * entry of a map. A union is stepped through: of `["null", Record]` the fields of the record are
+ * reached as if it stood there. A path ends at a scalar (null, boolean, number, text, fixed, enum),
+ * at a union of scalars, or at an array or map itself, `lines[]`, `attributes{}`, where its items
+ * are announced; items that are scalars, or unions of them, follow, with the same tag. The
+ * empty path is a root that is a scalar. Two paths may end at one value, not at one array or map.
+ * A name that could be a record of the union or a field of its only record is the record.
+ *
+ * On the tape each wanted scalar is one value. Nothing is there for what lies in a branch of a
+ * union that is not taken, or in an entry that a map has not.
+ *
+ * Resolution: only of what is wanted. Fields are matched by name, then by the reader's aliases; a
+ * field that the writer lacks takes the reader's default, or the writer cannot be read. Named
+ * types match by unqualified name or by an alias of the reader's (the root too, unless `any_root`).
+ * int, long, float promote to the right; string and bytes into one another; enum symbols by name,
+ * an unknown one is the reader's default or an error of the event; a fixed needs name and size. A
+ * writer's union is resolved branch by branch: one that cannot be read is an error of the event
+ * that uses it; if none can be, the writer cannot be read. Of a reader's union the first branch
+ * that matches is taken: one of the same full name before one of the same unqualified name, one of
+ * the same type before one by promotion. A field of the writer that has a name of its own in the
+ * reader's record is not taken by another one's alias.
+ *
+ * Values whose reader is a float are rounded to float. Numbers of logical types are left as they
+ * are.
+ *
+ * Ownership: a decoder owns its plan and borrows the reader schema (defaults, symbols), which
+ * must outlive it; the writer schema need not. A tape is the caller's. Threads: a decoder is
+ * immutable, any number of threads may run it.
  */
 #ifndef DECODE_H
 #define DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "event.h"
 #include "schema.h"
 #include "status.h"
 
-/* What a topic's records are read as. */
-enum reader {
-    READER_COURSE_VIEW, /* event_id, user_id, ts, course_id, action?, quantity? amount? */
-    READER_FOOD_ORDER,  /* event_id, user_id, ts, lines[]: dish_id, quantity?, amount?  */
-    READERS
+enum value_type {
+    VALUE_NULL,
+    VALUE_BOOLEAN, /* i                                          */
+    VALUE_LONG,    /* i; also int                                */
+    VALUE_DOUBLE,  /* d; also float                              */
+    VALUE_TEXT,    /* text, len: string, bytes, fixed            */
+    VALUE_SYMBOL,  /* text, len: of the reader's enum            */
+    VALUE_ITEM,    /* an item of the array begins                */
+    VALUE_KEY,     /* an entry of the map begins: text, len: key */
+    VALUE_END,     /* the array or map ends                      */
 };
 
-struct decoded_line {
-    const char *item;
-    size_t item_len;
-    double quantity; /* 1 if the writer has none   */
-    double amount;   /* 0 if the writer has none   */
+struct value {
+    uint16_t tag; /* of the path that wants it                                          */
+    uint8_t type; /* enum value_type                                                    */
+    uint32_t len;
+    union {
+        int64_t i;
+        double d;
+        const char *text; /* not terminated */
+    };
 };
 
-struct decoded {
-    const char *event_id, *user_id; /* views into the body, not terminated; any length */
-    size_t event_id_len, user_id_len;
-    int64_t ts_ms;
-    enum action action; /* the reader's default if the writer has none: ENROLL, ORDER */
-    uint32_t n_lines;
-    struct decoded_line *lines; /* the caller's, (EVENT_LINES_MAX,) */
+enum { TAPE_VALUES_MAX = 8192 };
+
+/* Values in the order of the bytes; defaults at the end of their record. ITEM, KEY and END stand
+ * for every array and map that lies on a wanted path, with the tag of the path that ends
+ * there, 0 if none does. Of a map of which only some keys are wanted, only those. */
+struct tape {
+    uint32_t n;
+    struct value values[TAPE_VALUES_MAX];
+};
+
+struct want {
+    const char *path;
+    uint16_t tag; /* 1.. */
 };
 
 /* Why bytes were refused. */
@@ -56,10 +99,12 @@ enum decode_error {
     DECODE_SHORT,    /* the bytes end inside a value                    */
     DECODE_VARINT,   /* longer than 10 bytes, or beyond the type        */
     DECODE_LENGTH,   /* a negative or impossible length or count        */
+    DECODE_BOOLEAN,  /* neither 0 nor 1                                 */
     DECODE_BRANCH,   /* union branch or enum index that does not exist  */
+    DECODE_SYMBOL,   /* a symbol that the reader has not, nor a default */
+    DECODE_TYPE,     /* a branch that cannot be read as the reader's    */
     DECODE_DEPTH,    /* nested deeper than DECODE_DEPTH_MAX             */
-    DECODE_LINES,    /* more than EVENT_LINES_MAX lines                 */
-    DECODE_NULL,     /* null where the reader needs a value             */
+    DECODE_VALUES,   /* more wanted values than a tape holds            */
     DECODE_TRAILING, /* bytes left after the record                     */
     DECODE_ERRORS
 };
@@ -67,25 +112,40 @@ enum { DECODE_DEPTH_MAX = 32 };
 
 struct decoder; /* opaque plan */
 
-/** "CourseView" -> READER_COURSE_VIEW, ...; ST_NOT_FOUND */
-MUST_CHECK enum status reader_of(const char *name, enum reader *out);
-const char *reader_name(enum reader r);
+struct decoder_spec {
+    const struct schema *writer, *reader;
+    const struct want *wants; /* (n_wants,), copied */
+    size_t n_wants;
+    bool any_root; /* the names of the two root records need not match */
+};
 
 /**
- * Compiles the plan for a writer schema.
- * @param err  out: which field and why, e.g. "user_id: missing", "ts: string, needs long"
- * @return ST_OK, ST_INVALID (this writer cannot be read as `reader`), ST_NOMEM
+ * Compiles a plan.
+ * @param err  out: which path and why, e.g. "user_id: not in the writer's schema, and the reader's
+ *             has no default", "ts: string, needs long", "lines[].dish: OrderLine has no such
+ *             field; it has dish_id, quantity, amount"
+ * @return ST_OK, ST_INVALID (this writer cannot be read so, or a path is none), ST_NOMEM
  */
-MUST_CHECK enum status decoder_new(const struct schema *writer, enum reader reader,
-                                   struct decoder **out, char *err, size_t err_len);
+MUST_CHECK enum status decoder_new(const struct decoder_spec *spec, struct decoder **out, char *err,
+                                   size_t err_len);
 void decoder_free(struct decoder *d);
 
-/** Decodes one body. Allocates nothing; `out->lines` must be set by the caller. On error
- *  *out has unspecified contents (but lines stays). */
+/** Decodes one body onto the tape, from its start. Allocates nothing. On error the tape has
+ *  unspecified contents. */
 enum decode_error decode(const struct decoder *d, const uint8_t *body, size_t len,
-                         struct decoded *out);
+                         struct tape *out);
 
-/** Short text of an error: "bytes end inside a value". */
+/** Short text of an error: "bytes end inside a value". Static. */
 const char *decode_error_str(enum decode_error e);
+
+/**
+ * Where a path leads in a schema: the check of a configuration, without any writer.
+ * @param node   out: the node at its end (a scalar, a union, an array or a map)
+ * @param items  out: arrays and maps stepped through by [] and {}, the last included
+ * @param err    out: the type in which the path breaks off, and what it has
+ * @return ST_OK, ST_INVALID
+ */
+MUST_CHECK enum status schema_path(const struct schema *s, const char *path, uint32_t *node,
+                                   uint32_t *items, char *err, size_t err_len);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "decode.h"
+#include "decoded.h"
 #include "status.h"
 #include "world.h"
 

@@ -146,7 +146,7 @@ enum status demo_feeder_start(const struct demo_feeder_params *params, struct de
         st = kafka_producer_new(params->cfg, &f->producer, err);
     }
     if (!st) {
-        st = feed_new(params->cfg, f->producer, &f->feed);
+        st = feed_new(params->cfg, f->producer, NULL, &f->feed);
     }
     if (!st) {
         f->started = pthread_create(&f->thread, NULL, thread_main, f) == 0;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * demo_list.c -- see demo_list.h. The one file that includes jansson. */
+ * demo_list.c -- see demo_list.h. */
 #include "demo_list.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+
 /* False if it is no string, or too long to be what we look for. */
-static bool copy_text(const json_t *value, char *out, size_t room) {
-    const char *text = json_string_value(value);
+static bool copy_text(const struct json *value, char *out, size_t room) {
+    const char *text = json_text(value, NULL);
     if (!text || strlen(text) >= room) {
         return false;
     }
@@ -16,40 +17,40 @@ static bool copy_text(const json_t *value, char *out, size_t room) {
     return true;
 }
 
-static bool read_items(const json_t *items, struct demo_list *out) {
-    const size_t n = json_array_size(items);
+static bool read_items(const struct json *items, struct demo_list *out) {
+    const size_t n = json_n(items);
     out->n = 0;
     for (size_t k = 0; k < n && k < CONFIG_LIST_MAX; k++) {
-        const json_t *item = json_array_get(items, k);
+        const struct json *item = json_at(items, k);
         struct demo_list_item *to = &out->items[k];
-        if (!copy_text(json_object_get(item, "id"), to->id, sizeof to->id) ||
-            !copy_text(json_object_get(item, "reason"), to->reason, sizeof to->reason)) {
+        if (!copy_text(json_get(item, "id"), to->id, sizeof to->id) ||
+            !copy_text(json_get(item, "reason"), to->reason, sizeof to->reason)) {
             return false;
         }
         out->n++;
     }
-    return json_is_array(items);
+    return json_kind(items) == JSON_LIST;
 }
 
-static bool read_list(const json_t *root, struct demo_list *out) {
-    const json_t *version = json_object_get(root, "version");
-    const json_t *epoch = json_array_get(version, 0);
-    const json_t *seq = json_array_get(version, 1);
-    const json_t *ts = json_object_get(root, "ts");
-    if (!json_is_integer(epoch) || !json_is_integer(seq) || !json_is_integer(ts)) {
+static bool read_list(const struct json *root, struct demo_list *out) {
+    const struct json *version = json_get(root, "version");
+    int64_t epoch = 0;
+    int64_t seq = 0;
+    if (!json_whole(json_at(version, 0), &epoch) || !json_whole(json_at(version, 1), &seq) ||
+        !json_whole(json_get(root, "ts"), &out->ts_ms)) {
         return false;
     }
-    out->epoch = (uint64_t)json_integer_value(epoch);
-    out->seq = (uint64_t)json_integer_value(seq);
-    out->ts_ms = json_integer_value(ts);
-    return read_items(json_object_get(root, "items"), out);
+    out->epoch = (uint64_t)epoch;
+    out->seq = (uint64_t)seq;
+    return read_items(json_get(root, "items"), out);
 }
 
 enum status demo_list_read(const char *value, size_t len, struct demo_list *out) {
-    json_t *root = json_loadb(value, len, 0, NULL);
+    char err[128];
+    struct json *root = NULL;
     struct demo_list list;
-    const bool ok = root && read_list(root, &list);
-    json_decref(root);
+    const bool ok = !json_parse(value, len, &root, err, sizeof err) && read_list(root, &list);
+    json_free(root);
     if (!ok) {
         return ST_INVALID;
     }

@@ -104,6 +104,9 @@ static const char *verb(enum action a) {
     case ACTION_SHARE: return "shared";
     case ACTION_COMMENT: return "commented on";
     case ACTION_REPORT: return "reported";
+    case ACTION_IMPRESSION: return "was shown";
+    case ACTION_CLICK: return "clicked";
+    case ACTION_CONVERSION: return "took";
     case ACTIONS: break;
     }
     return "took";

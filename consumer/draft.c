@@ -30,7 +30,7 @@ static enum status bad_value(const struct draft *d, const struct place *p, bool 
                              const char *why) {
     const char *shown = secret ? "***" : p->value;
     bool cut = strlen(shown) > SHOWN_MAX;
-    snprintf(d->err, CONFIG_ERROR_MAX, "%.300s%.*s%s%.*s%s: %.240s", p->where, DRAFT_NAME_MAX,
+    snprintf(d->err, CONFIG_ERROR_MAX, "%.300s%.*s%s%.*s%s: %.340s", p->where, DRAFT_NAME_MAX,
              p->name, p->equal, SHOWN_MAX, shown, cut ? "..." : "", why);
     return ST_INVALID;
 }
@@ -96,7 +96,6 @@ static const struct {
     const char *name;
     const char *why;
 } NOT_YET[] = {
-    {"registry.url", "not in this version: writer schemas come from schemas.dir"},
     {"state.memory.max", "not in this version: the state lives in memory without a limit"},
     {"trigger.max.age", "not in this version: there are no triggers"},
 };
@@ -139,11 +138,17 @@ static struct config_domain *new_domain(struct config *c, const char *name) {
     return domain;
 }
 
+void draft_default_topic(struct config_topic *t, const char *name) {
+    memset(t, 0, sizeof *t);
+    set_defaults(t, SCOPE_TOPIC);
+    t->kind = DRAFT_KIND_OPEN;
+    snprintf(t->name, sizeof t->name, "%s", name);
+}
+
 static struct config_topic *new_topic(struct draft *d, const char *name) {
     uint32_t t = d->config.n_topics++;
-    memset(&d->config.topics[t], 0, sizeof d->config.topics[t]);
     d->topic_domain[t][0] = '\0';
-    snprintf(d->config.topics[t].name, CONFIG_NAME_MAX, "%s", name);
+    draft_default_topic(&d->config.topics[t], name);
     return &d->config.topics[t];
 }
 
@@ -292,20 +297,27 @@ static enum status set_kafka(struct draft *d, const struct place *p, const char 
 
 static enum status set_option(struct draft *d, const struct place *p, const struct option *o,
                               void *base) {
-    char why[256];
+    char why[400];
     if (option_parse(o, p->value, base, why, sizeof why)) {
         return bad_value(d, p, o->type == OPTION_SECRET, why);
     }
     return ST_OK;
 }
 
+/* `key` is what follows the topic's name. */
 static enum status set_topic(struct draft *d, const struct place *p, const struct option *o,
-                             const char *name) {
+                             const char *name, const char *key) {
     enum status st = draft_add_topic(d, p, name);
     if (st) {
         return st;
     }
     uint32_t t = find_topic(&d->config, name);
+    if (option_has_members(o)) {
+        char why[400];
+        st = option_member_parse(o, option_member(o, key), p->value, &d->config.topics[t], why,
+                                 sizeof why);
+        return st ? bad_value(d, p, false, why) : ST_OK;
+    }
     if (o->type != OPTION_DOMAIN) {
         return set_option(d, p, o, &d->config.topics[t]);
     }
@@ -316,21 +328,47 @@ static enum status set_topic(struct draft *d, const struct place *p, const struc
     return ST_OK;
 }
 
+static const char *known_name(const struct config *c, enum option_scope scope, uint32_t i) {
+    const uint32_t n = scope == SCOPE_DOMAIN ? c->n_domains : c->n_topics;
+    return i == n ? NULL : scope == SCOPE_DOMAIN ? c->domains[i].name : c->topics[i].name;
+}
+
+enum status draft_find_named(const struct draft *d, enum option_scope scope, const char *rest,
+                             const struct option **o, size_t *name) {
+    const char *known;
+    size_t best = 0;
+    for (uint32_t i = 0; (known = known_name(&d->config, scope, i)); i++) {
+        const size_t n = strlen(known);
+        const bool it = n > best && strncmp(rest, known, n) == 0 && rest[n] == '.';
+        best = it && option_find(scope, rest + n + 1) ? n : best;
+    }
+    const char *dot = rest;
+    while (!best && (dot = strchr(dot + 1, '.'))) {
+        best = option_find(scope, dot + 1) ? (size_t)(dot - rest) : 0;
+    }
+    if (!best) {
+        return ST_NOT_FOUND;
+    }
+    *name = best;
+    *o = option_find(scope, rest + best + 1);
+    return ST_OK;
+}
+
 /* domain.NAME.key and topic.NAME.key; `rest` is what follows the first dot. */
 static enum status set_named(struct draft *d, const struct place *p, enum option_scope scope,
                              const char *name, const char *rest) {
-    const char *dot = strrchr(rest, '.'); /* names of topics have dots, keys have none */
-    const struct option *o = dot ? option_find(scope, dot + 1) : NULL;
-    if (!o || dot == rest) {
+    size_t n = p->named;
+    const struct option *o = n ? option_find(scope, rest + n + 1) : NULL;
+    if (!*rest || (!o && (n || draft_find_named(d, scope, rest, &o, &n)))) {
         return draft_unknown(d, p, name);
     }
-    if (dot - rest >= DRAFT_NAME_MAX) {
+    if (n >= DRAFT_NAME_MAX) {
         return draft_complain(d, p, "the name is too long");
     }
     char which[DRAFT_NAME_MAX];
-    snprintf(which, sizeof which, "%.*s", (int)(dot - rest), rest);
+    snprintf(which, sizeof which, "%.*s", (int)n, rest);
     if (scope == SCOPE_TOPIC) {
-        return set_topic(d, p, o, which);
+        return set_topic(d, p, o, which, rest + n + 1);
     }
     enum status st = draft_add_domain(d, p, which);
     return st ? st : set_option(d, p, o, find_domain(&d->config, which));

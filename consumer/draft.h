@@ -18,12 +18,13 @@
 
 #include "config.h"
 #include "ini_file.h"
+#include "option.h"
 #include "status.h"
 
 enum { DRAFT_NAME_MAX = CONFIG_NAME_MAX + INI_SECTION_MAX + 2 };
 
 struct draft {
-    struct config config;
+    struct config config; /* all topics are in `topics` until draft_split_topics() */
     /* topic.NAME.domain as it was written, "" if it was not: a domain may follow later. */
     char topic_domain[CONFIG_TOPICS_MAX][CONFIG_NAME_MAX];
     char *err; /* CONFIG_ERROR_MAX bytes, set by whatever returns ST_INVALID */
@@ -36,7 +37,10 @@ struct place {
     const char *equal; /* what stood between name and value: " = " or "="       */
     const char *value;
     bool environment; /* names are in the form of environment variables         */
+    size_t named;     /* bytes of the domain's or topic's name; 0: to be found   */
 };
+
+enum { DRAFT_KIND_OPEN = -1 }; /* kind of a topic whose kind was not set */
 
 /** The shipped configuration. Nothing is derived yet: publish.refresh is OPTION_IS_AUTO. */
 void draft_init(struct draft *d, char *err);
@@ -45,9 +49,27 @@ void draft_init(struct draft *d, char *err);
  *  @return ST_OK; ST_INVALID with the error set and the option untouched */
 MUST_CHECK enum status draft_set(struct draft *d, const struct place *p, const char *name);
 
+/** A topic with this name and all else at its default. */
+void draft_default_topic(struct config_topic *t, const char *name);
+
 /** Adds a domain, or a topic, that p->name names; ST_OK also if it exists already. */
 MUST_CHECK enum status draft_add_domain(struct draft *d, const struct place *p, const char *name);
 MUST_CHECK enum status draft_add_topic(struct draft *d, const struct place *p, const char *name);
+
+/** Finds the option, and the domain or topic, that a name without "domain." or "topic." means: of
+ *  names that could be split in several places, the longest known NAME counts, then the shortest.
+ *  Both may have dots. @return ST_OK; ST_NOT_FOUND */
+MUST_CHECK enum status draft_find_named(const struct draft *d, enum option_scope scope,
+                                        const char *rest, const struct option **o, size_t *name);
+
+/* config_topics.c: what fits together in the topics. */
+
+/** Puts schema files that are relative beside the configuration file, fills in what follows from
+ *  the schema, and checks each topic. p->name is overwritten for errors. */
+MUST_CHECK enum status draft_check_topics(struct draft *d, const struct place *p,
+                                          const char *ini_path);
+/** Divides the checked topics into those of the tasks, globals and raws. */
+void draft_split_topics(struct draft *d);
 
 /** Sets the error "WHERE NAME: text" and returns ST_INVALID. */
 MUST_CHECK enum status draft_complain(const struct draft *d, const struct place *p,

@@ -3,17 +3,21 @@
 # embed_schemas.cmake -- writes the shipped schemas into a C header, as arrays of bytes
 # (a string literal of their length is more than ISO C promises to accept).
 #
-#   cmake -DOUT=FILE -DCOURSE=CourseView.avsc -DFOOD=FoodOrder.avsc -P embed_schemas.cmake
+#   cmake -DOUT=FILE "-DFILES=CourseView.avsc;FoodOrder.avsc;..." -P embed_schemas.cmake
 #
-# The header defines two terminated texts: builtin_course_view, builtin_food_order.
-foreach(var OUT COURSE FOOD)
+# Of every file the header defines one terminated text, named after it: CourseView.avsc is
+# builtin_course_view.
+foreach(var OUT FILES)
   if(NOT DEFINED ${var})
     message(FATAL_ERROR "embed_schemas.cmake: -D${var}=... is missing")
   endif()
 endforeach()
 
-# embed(NAME FILE) appends one array to `text`.
-function(embed name file)
+# embed(FILE) appends one array to `text`.
+function(embed file)
+  get_filename_component(name "${file}" NAME_WE)
+  string(REGEX REPLACE "([a-z0-9])([A-Z])" "\\1_\\2" name "${name}")
+  string(TOLOWER "${name}" name)
   file(READ "${file}" hex HEX)
   string(REGEX MATCHALL ".." bytes "${hex}")
   list(FILTER bytes INCLUDE REGEX "^[89a-f]")
@@ -24,12 +28,13 @@ function(embed name file)
   # 18 bytes a line keeps the lines below 100 columns.
   string(REPEAT "....." 18 line)
   string(REGEX REPLACE "(${line})" "\\1\n    " hex "${hex}")
-  set(text "${text}\nstatic const char ${name}[] = {\n    ${hex}0x00};\n" PARENT_SCOPE)
+  set(text "${text}\nstatic const char builtin_${name}[] = {\n    ${hex}0x00};\n" PARENT_SCOPE)
 endfunction()
 
 set(text "/* Written by embed_schemas.cmake from schemas/: do not edit. */\n")
 string(APPEND text "#ifndef SCHEMAS_BUILTIN_H\n#define SCHEMAS_BUILTIN_H\n")
-embed(builtin_course_view "${COURSE}")
-embed(builtin_food_order "${FOOD}")
+foreach(file IN LISTS FILES)
+  embed("${file}")
+endforeach()
 string(APPEND text "\n#endif\n")
 file(WRITE "${OUT}" "${text}")

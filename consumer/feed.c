@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "encode.h"
-#include "schemas.h"
+#include "shipped.h"
 
 enum {
     /* an item and two doubles a line, and room for ids and the head */
@@ -18,7 +18,7 @@ enum {
     FULL_WAIT_MS = 100,
 };
 
-/* What a reader's records carry. */
+/* What records of the schemas carry that are written here. */
 static const struct {
     uint32_t lines;
     enum action action;
@@ -26,6 +26,7 @@ static const struct {
 } READER[READERS] = {
     [READER_COURSE_VIEW] = {1, ACTION_ENROLL, true},
     [READER_FOOD_ORDER] = {EVENT_LINES_MAX, ACTION_ORDER, false},
+    [READER_SOCIAL_INTERACTION] = {1, ACTION_LIKE, true},
 };
 
 struct feed {
@@ -39,31 +40,35 @@ struct feed {
     uint8_t buf[RECORD_MAX];
 };
 
-static enum status find_topics(struct feed *f) {
-    const struct config *cfg = f->cfg;
-    for (uint32_t d = 0; d < cfg->n_domains; d++) {
-        uint32_t t = 0;
-        while (t < cfg->n_topics && cfg->topics[t].domain != d) {
-            t++;
-        }
-        f->topics[d] = t;
-        if (t < cfg->n_topics && reader_of(cfg->topics[t].schema, &f->readers[d])) {
-            return ST_INVALID;
+uint32_t feed_topic_of(const struct config *cfg, uint32_t domain, enum reader *reader) {
+    for (uint32_t t = 0; t < cfg->n_topics; t++) {
+        enum reader r;
+        if (cfg->topics[t].domain == domain && !reader_of(cfg->topics[t].schema, &r) &&
+            READER[r].lines > 0) {
+            *reader = r;
+            return t;
         }
     }
-    return ST_OK;
+    return cfg->n_topics;
 }
 
-enum status feed_new(const struct config *cfg, struct kafka_producer *producer, struct feed **out) {
+enum status feed_new(const struct config *cfg, struct kafka_producer *producer, const uint32_t *ids,
+                     struct feed **out) {
     struct feed *f = calloc(1, sizeof *f);
     if (!f) {
         return ST_NOMEM;
     }
     f->cfg = cfg;
     f->producer = producer;
-    enum status st = find_topics(f);
+    for (uint32_t d = 0; d < cfg->n_domains; d++) {
+        f->topics[d] = feed_topic_of(cfg, d, &f->readers[d]);
+    }
+    enum status st = ST_OK;
     for (int r = 0; !st && r < READERS; r++) {
-        st = encoder_new((enum reader)r, schemas_shipped_id((enum reader)r), &f->encoders[r]);
+        if (READER[r].lines > 0) {
+            const uint32_t id = ids ? ids[r] : shipped_id((enum reader)r);
+            st = encoder_new((enum reader)r, id, &f->encoders[r]);
+        }
     }
     if (st) {
         feed_free(f);

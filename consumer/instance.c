@@ -47,6 +47,7 @@ struct learner_params instance_learner_params(const struct config *cfg) {
         .n_domains = cfg->n_domains,
         .mini_batch = (uint32_t)cfg->mini_batch,
         .late_max_ms = cfg->late_max_ms,
+        .user_rate = (uint32_t)cfg->user_rate,
         .prequential_sample = (uint32_t)cfg->prequential_sample,
         .prequential_window = ROLLING_LINES,
         .seed = (uint64_t)cfg->seed,
@@ -61,14 +62,17 @@ struct learner_params instance_learner_params(const struct config *cfg) {
     return p;
 }
 
-enum status instance_new(const struct config *cfg, const struct schemas *schemas,
-                         struct instance **out) {
+enum status instance_new(const struct config *cfg, const struct lookup *lookup,
+                         struct instance **out, char *err) {
     struct instance *in = calloc(1, sizeof *in);
     if (!in) {
         return ST_NOMEM;
     }
     pthread_mutex_init(&in->why_lock, NULL);
     in->cfg = cfg;
+    in->lookup = lookup;
+    breaker_init(&in->breaker, cfg->breaker_share, (uint32_t)cfg->breaker_window,
+                 cfg->breaker_retry_ms);
     in->info_segments = -1;
     snprintf(in->why, sizeof in->why, "starting");
     for (uint32_t d = 0; d < cfg->n_domains; d++) {
@@ -79,7 +83,12 @@ enum status instance_new(const struct config *cfg, const struct schemas *schemas
     const struct learner_params params = instance_learner_params(cfg);
     enum status st = learner_new(&params, &in->learner);
     if (!st) {
-        st = intake_new(cfg, schemas, &in->intake);
+        const struct intake_spec spec = {
+            .cfg = cfg, .topics = cfg->topics, .n_topics = cfg->n_topics, .lookup = lookup};
+        st = intake_new(&spec, &in->intake, err);
+    }
+    if (!st) {
+        st = instance_globals_new(in, err);
     }
     if (!st) {
         st = merge_new(cfg->n_topics, cfg->merge_max_wait_ms, cfg->merge_max_idle_ms, &in->merge);
@@ -109,6 +118,7 @@ void instance_free(struct instance *in) {
     }
     for (uint32_t p = 0; in->places && p < in->n_places; p++) {
         if (in->places[p].exists) {
+            instance_drop_waiting(in, &in->places[p]);
             task_close(&in->places[p].task);
             publish_free(in->places[p].publish);
         }
@@ -119,6 +129,7 @@ void instance_free(struct instance *in) {
     free(in->retired);
     learner_free(in->learner);
     intake_free(in->intake);
+    instance_globals_free(in);
     merge_free(in->merge);
     free(in->places);
     free(in->letter);
@@ -186,16 +197,25 @@ static struct look look_at_tasks(struct instance *in) {
 
 static void judge_ready(struct instance *in, const struct look *l) {
     char why[WHY_MAX] = "";
-    if (l->states[TASK_RESTORING] > 0) {
+    char text[WHY_MAX / 2];
+    if (in->joined && !in->globals_complete) {
+        snprintf(why, sizeof why, "reading the global topics to their end");
+    } else if (l->states[TASK_RESTORING] > 0) {
         snprintf(why, sizeof why, "restoring %u tasks", l->states[TASK_RESTORING]);
     } else if (!in->joined) {
         snprintf(why, sizeof why, "no tasks assigned yet: is Kafka there, do the topics exist?");
+    } else if (in->breaker.state == BREAKER_OPEN) {
+        snprintf(why, sizeof why,
+                 "too many bad events: reading stopped for a while; the last was %s in %s",
+                 intake_reason_code(in->last_bad), in->cfg->topics[in->last_bad_topic].name);
+    } else if (in->n_waiting > 0 && in->lookup &&
+               in->lookup->problem(in->lookup->ctx, text, sizeof text)) {
+        snprintf(why, sizeof why, "waiting for a schema: %s", text);
     } else if (l->catching_up) {
         snprintf(why, sizeof why, "catching up: %lld s behind", (long long)(l->lag_ms / 1000));
     } else {
-        char redis[WHY_MAX / 2];
-        if (!publisher_connected(in->publisher, redis, sizeof redis)) {
-            snprintf(why, sizeof why, "Redis: %s", redis);
+        if (!publisher_connected(in->publisher, text, sizeof text)) {
+            snprintf(why, sizeof why, "Redis: %s", text);
         }
     }
     set_why(in, why);
@@ -253,6 +273,9 @@ static void update_gauges(struct instance *in) {
     metric_set(M_DIRTY, 0, (double)l.dirty);
     metric_set(M_LAG_SECONDS, 0, (double)l.lag_ms * 1e-3);
     metric_set(M_CATCH_UP, 0, l.catching_up ? 1.0 : 0.0);
+    metric_set(M_WAITING, 0, (double)in->n_waiting);
+    metric_set(M_BREAKER, 0, in->breaker.state == BREAKER_OPEN ? 1.0 : 0.0);
+    metric_set(M_WITHDRAWN, 0, (double)content_n_withdrawn(learner_content(in->learner)));
     metric_set(M_BUFFERED, 0, (double)merge_buffered_all(in->merge));
     metric_set(M_USERS, 0, (double)learner_n_users(in->learner));
     for (uint32_t d = 0; d < in->cfg->n_domains; d++) {
@@ -310,7 +333,9 @@ static void loop_once(struct instance *in, bool busy) {
     in->now_ms = instance_mono_ms();
     atomic_store(&in->beat_ms, in->now_ms);
     instance_take_acks(in);
+    (void)instance_globals(in);
     instance_restore(in);
+    instance_admit(in);
     if (in->now_ms >= in->next_round_ms) {
         instance_round(in);
     }
@@ -355,6 +380,7 @@ static void drain(struct instance *in) {
 
 enum status instance_run(struct instance *in, const struct instance_ports *ports, char *err) {
     in->ports = *ports;
+    in->globals_complete = !ports->globals.poll;
     in->now_ms = instance_mono_ms();
     in->next_refresh_ms = in->now_ms + in->cfg->publish_refresh_ms;
     enum status st = publisher_start(in->cfg, &in->ports.store, &in->publisher);

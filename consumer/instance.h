@@ -5,6 +5,15 @@
  *     poll -> intake -> merge -> learn -> dirty users -> publish round -> rec queue
  *                                     \-> seal -> committer
  *
+ * Global topics (catalogues, profiles, privacy requests, identities) are read to their end before
+ * any task runs, and go on to be read. A bad row is logged and counted, and stays in its topic.
+ * A record whose schema is being asked for is kept, its partition paused, until the answer is
+ * there. When too many records are bad the breaker pauses all of them (breaker.h).
+ *
+ * An item that is switched off is on no list that is ranked from then on; a sweep over everyone
+ * whose list lives begins at once (publish.rate lists a second), so that it leaves all lists within
+ * one sweep, or within the next one if one was under way.
+ *
  * instance_run() is the loop of the learner's thread; it owns all state. Work longer than
  * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
  * the time. The publisher and the committer run on threads of their own; the admin thread
@@ -26,7 +35,6 @@
 #include "config.h"
 #include "learner.h"
 #include "ports.h"
-#include "schemas.h"
 #include "status.h"
 
 struct instance; /* opaque */
@@ -36,11 +44,14 @@ struct instance_ports {
     struct source source;
     struct letterbox letterbox;
     struct store store;
+    struct globals globals; /* poll NULL: cfg has no global topics */
 };
 
-/** @return ST_OK, ST_INVALID, ST_NOMEM */
-MUST_CHECK enum status instance_new(const struct config *cfg, const struct schemas *schemas,
-                                    struct instance **out);
+/** @param lookup  writer schemas by id, borrowed; NULL: cfg->schemas_dir, or the shipped ones
+ *  @param err     out, CONFIG_ERROR_MAX bytes: what is wrong with a schema or a mapping
+ *  @return ST_OK, ST_INVALID, ST_IO, ST_NOMEM */
+MUST_CHECK enum status instance_new(const struct config *cfg, const struct lookup *lookup,
+                                    struct instance **out, char *err);
 void instance_free(struct instance *in);
 
 /** To be given to the source before it is polled: assignments arrive here. */

@@ -6,7 +6,12 @@
 
 #include <stdlib.h>
 
-enum { EVENTS_PER_LOOK = 32, BATCH_BYTES_STOP = 64 << 20, LETTER_BYTES_PAUSE = 16 << 20 };
+enum {
+    ADMIT_MS = 20,
+    EVENTS_PER_LOOK = 32,
+    BATCH_BYTES_STOP = 64 << 20,
+    LETTER_BYTES_PAUSE = 16 << 20
+};
 
 /* While the floor is being found out, an older one stands there: take_letter() knows it. */
 static void push_letter(struct instance *in, struct place *pl, const struct record *r,
@@ -24,7 +29,7 @@ static void push_letter(struct instance *in, struct place *pl, const struct reco
             in->letter = larger;
             in->letter_cap = size;
         }
-        letter_write(in->letter, r, reason, detail);
+        letter_write(in->letter, in->cfg->topics[r->topic].name, r, reason, detail);
         block = in->letter;
         pl->letter_bytes[r->topic] += size;
     }
@@ -34,60 +39,177 @@ static void push_letter(struct instance *in, struct place *pl, const struct reco
     }
 }
 
-static void pause_when_full(struct instance *in, struct place *pl, uint16_t topic) {
-    if (!pl->task.paused[topic] &&
-        (merge_buffered(in->merge, pl->task.p, topic) >= (size_t)in->cfg->merge_buffer ||
-         pl->letter_bytes[topic] >= LETTER_BYTES_PAUSE)) {
-        pl->task.paused[topic] = true;
-        in->ports.source.pause(in->ports.source.ctx, topic, (int32_t)pl->task.p);
+/* What is ignored still has an offset, which must be passed in its turn. */
+static void push_ignored(struct instance *in, struct place *pl, const struct record *r) {
+    metric_add(M_IGNORED, r->topic, 1);
+    if (merge_push_letter(in->merge, pl->task.p, r->topic, r->offset, "", 0)) {
+        instance_fail(in, ST_NOMEM, "out of memory in the merge");
     }
 }
 
-static void resume_when_low(struct instance *in, struct place *pl, uint16_t topic) {
-    if (pl->task.paused[topic] &&
-        merge_buffered(in->merge, pl->task.p, topic) <= (size_t)in->cfg->merge_buffer / 2 &&
-        pl->letter_bytes[topic] <= LETTER_BYTES_PAUSE / 2) {
-        pl->task.paused[topic] = false;
-        in->ports.source.resume(in->ports.source.ctx, topic, (int32_t)pl->task.p);
-    }
+/* ---- pausing ----------------------------------------------------------------------------- */
+
+/* Once paused, until half of it has gone. */
+static bool is_full(const struct instance *in, const struct place *pl, uint16_t topic) {
+    const size_t buffer = (size_t)in->cfg->merge_buffer;
+    const bool paused = pl->task.paused[topic];
+    return merge_buffered(in->merge, pl->task.p, topic) > (paused ? buffer / 2 : buffer - 1) ||
+           pl->letter_bytes[topic] > (paused ? LETTER_BYTES_PAUSE / 2 : LETTER_BYTES_PAUSE - 1);
 }
 
-static void take_record(struct instance *in, const struct record *r, int64_t now_ms) {
-    struct place *pl = instance_place(in, (uint32_t)r->partition);
-    if (!pl || (pl->task.state != TASK_RUNNING && pl->task.state != TASK_RESTORING)) {
-        return; /* fetched before the assignment ended */
-    }
-    if (r->end) {
-        merge_reached(in->merge, pl->task.p, r->topic, r->offset);
+static void update_pause(struct instance *in, struct place *pl, uint16_t topic) {
+    const bool pause =
+        in->breaker.state == BREAKER_OPEN || pl->waiting[topic].n > 0 || is_full(in, pl, topic);
+    if (pause == pl->task.paused[topic]) {
         return;
     }
-    metric_add(M_RECORDS, r->topic, 1);
-    if (r->misplaced) {
-        metric_add(M_WRONG_PARTITION, r->topic, 1);
-        LOG_WARN("a key does not hash to its partition: users are torn apart; crossrec check "
-                 "says which partitioner to set",
-                 LOG_STR("topic", in->cfg->topics[r->topic].name),
-                 LOG_INT("partition", r->partition), LOG_INT("offset", r->offset));
+    pl->task.paused[topic] = pause;
+    (pause ? in->ports.source.pause : in->ports.source.resume)(in->ports.source.ctx, topic,
+                                                               (int32_t)pl->task.p);
+}
+
+static bool takes_records(const struct place *pl) {
+    return pl && (pl->task.state == TASK_RUNNING || pl->task.state == TASK_RESTORING);
+}
+
+static void update_pauses(struct instance *in) {
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        for (uint32_t t = 0; takes_records(pl) && t < in->cfg->n_topics; t++) {
+            update_pause(in, pl, (uint16_t)t);
+        }
+    }
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+/* Whatever was sent as a letter before, and what may have been, does not count. */
+static void tell_breaker(struct instance *in, const struct place *pl, const struct record *r,
+                         enum intake_reason bad) {
+    if (!pl->task.floor_known || (bad && r->offset < pl->task.floor[r->topic])) {
+        return;
+    }
+    if (bad) {
+        in->last_bad = bad;
+        in->last_bad_topic = r->topic;
+    }
+    if (breaker_take(&in->breaker, bad != INTAKE_OK, in->now_ms)) {
+        LOG_ERROR("too many bad events: reading stops for a while, nothing is lost; repair the "
+                  "producer or the mapping, then crossrec dead-letters redrive",
+                  LOG_STR("topic", in->cfg->topics[r->topic].name),
+                  LOG_INT("partition", r->partition), LOG_INT("offset", r->offset),
+                  LOG_STR("reason", intake_reason_code(in->last_bad)),
+                  LOG_INT("percent", (int64_t)(100.0 * breaker_bad_share(&in->breaker))));
+        update_pauses(in);
+    }
+}
+
+/* False if the record's schema is being asked for. */
+static bool admit_record(struct instance *in, struct place *pl, const struct record *r,
+                         int64_t now_ms) {
+    if (r->end) {
+        merge_reached(in->merge, pl->task.p, r->topic, r->offset);
+        return true;
     }
     struct event e;
     const char *detail = "";
     const enum intake_reason bad = intake_event(in->intake, r, now_ms, &e, &detail);
+    if (bad == INTAKE_WAIT) {
+        return false;
+    }
+    metric_add(M_RECORDS, r->topic, 1);
+    if (bad == INTAKE_IGNORED) {
+        push_ignored(in, pl, r);
+        tell_breaker(in, pl, r, INTAKE_OK);
+        return true;
+    }
     if (bad) {
         push_letter(in, pl, r, bad, detail);
     } else if (merge_push(in->merge, pl->task.p, &e, r->timestamp_ms)) {
         instance_fail(in, ST_NOMEM, "out of memory in the merge");
     }
-    pause_when_full(in, pl, r->topic);
+    tell_breaker(in, pl, r, bad);
+    return true;
+}
+
+static void keep_waiting(struct instance *in, struct place *pl, const struct record *r) {
+    struct waiting *w = &pl->waiting[r->topic];
+    if (w->n == 0) {
+        in->n_waiting++;
+        LOG_INFO("waiting for a schema", LOG_STR("topic", in->cfg->topics[r->topic].name),
+                 LOG_INT("partition", r->partition), LOG_INT("offset", r->offset));
+    }
+    if (waiting_push(w, r)) {
+        instance_fail(in, ST_NOMEM, "out of memory for records that wait for their schema");
+    }
+}
+
+static void take_record(struct instance *in, const struct record *r, int64_t now_ms) {
+    struct place *pl = instance_place(in, (uint32_t)r->partition);
+    if (!takes_records(pl)) {
+        return; /* fetched before the assignment ended */
+    }
+    /* in order: behind one that waits, everything waits */
+    if (pl->waiting[r->topic].n > 0 || !admit_record(in, pl, r, now_ms)) {
+        keep_waiting(in, pl, r);
+    }
+    update_pause(in, pl, r->topic);
+}
+
+static int64_t latest_ms(const struct instance *in) {
+    return in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
 }
 
 size_t instance_poll(struct instance *in, int timeout_ms) {
     struct record records[POLL_MAX];
     const size_t n = in->ports.source.poll(in->ports.source.ctx, records, POLL_MAX, timeout_ms);
-    const int64_t now_ms = in->cfg->clock == CLOCK_STREAM ? INT64_MAX : instance_wall_ms();
+    const int64_t now_ms = latest_ms(in);
     for (size_t k = 0; k < n && !in->fatal; k++) {
         take_record(in, &records[k], now_ms);
     }
     return n;
+}
+
+static void admit_waiting(struct instance *in, struct place *pl, uint16_t topic, int64_t now_ms) {
+    struct waiting *w = &pl->waiting[topic];
+    struct record r;
+    while (!in->fatal && waiting_first(w, &r) && admit_record(in, pl, &r, now_ms)) {
+        waiting_pop(w);
+    }
+    if (w->n == 0) {
+        waiting_free(w);
+        in->n_waiting--;
+        LOG_INFO("the schema is there: going on", LOG_STR("topic", in->cfg->topics[topic].name),
+                 LOG_INT("partition", pl->task.p));
+    }
+    update_pause(in, pl, topic);
+}
+
+void instance_admit(struct instance *in) {
+    if (in->breaker.state == BREAKER_OPEN && breaker_allows(&in->breaker, in->now_ms)) {
+        LOG_INFO("trying again after too many bad events");
+        update_pauses(in);
+    }
+    if (in->n_waiting == 0 || in->now_ms < in->next_admit_ms) {
+        return;
+    }
+    const int64_t now_ms = latest_ms(in);
+    for (uint32_t p = 0; p < in->n_places && in->n_waiting > 0; p++) {
+        struct place *pl = instance_place(in, p);
+        for (uint32_t t = 0; takes_records(pl) && t < in->cfg->n_topics; t++) {
+            if (pl->waiting[t].n > 0) {
+                admit_waiting(in, pl, (uint16_t)t, now_ms);
+            }
+        }
+    }
+    in->next_admit_ms = in->now_ms + ADMIT_MS;
+}
+
+void instance_drop_waiting(struct instance *in, struct place *pl) {
+    for (uint32_t t = 0; t < in->cfg->n_topics; t++) {
+        in->n_waiting -= pl->waiting[t].n > 0;
+        waiting_free(&pl->waiting[t]);
+    }
 }
 
 /* ---- learning --------------------------------------------------------------------------- */
@@ -100,9 +222,27 @@ static void count_event(const struct merged *m, const struct learner_effect *eff
     }
 }
 
+/* Impressions and conversions are counted; a click is a view. False: there is nothing to learn. */
+static bool take_feedback(struct event *e) {
+    if (e->action < ACTIONS_OF_EVENTS) {
+        return true;
+    }
+    metric_add(M_FEEDBACK, (uint32_t)(e->action - ACTIONS_OF_EVENTS), 1);
+    const bool click = e->action == ACTION_CLICK;
+    e->action = ACTION_VIEW;
+    return click;
+}
+
 static void learn_one(struct instance *in, struct place *pl, const struct merged *m) {
     struct event e = m->event;
     struct learner_effect effect;
+    if (!people_may_learn(in->people, e.user, e.ts_ms)) {
+        metric_add(M_NOT_ALLOWED, m->topic, 1);
+        return;
+    }
+    if (!take_feedback(&e)) {
+        return;
+    }
     enum status st = learner_learn(in->learner, pl->task.p, &e, &effect);
     if (st) {
         LOG_ERROR("event cannot be learned: stopping, nothing of it is committed",
@@ -113,6 +253,10 @@ static void learn_one(struct instance *in, struct place *pl, const struct merged
     }
     if (effect.duplicate) {
         metric_add(M_DUPLICATES, m->topic, 1);
+        return;
+    }
+    if (effect.flooded) {
+        metric_add(M_FLOODED, m->topic, 1);
         return;
     }
     count_event(m, &effect);
@@ -153,7 +297,7 @@ static void take_merged(struct instance *in, const struct merged *m) {
     }
     task_pass(&pl->task, topic, m->offset);
     merge_pop(in->merge);
-    resume_when_low(in, pl, topic);
+    update_pause(in, pl, topic);
 }
 
 size_t instance_learn(struct instance *in) {

@@ -48,9 +48,39 @@ static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kin
     return r;
 }
 
-static void name_user(struct rec *r, const struct user *u, uint32_t slot) {
-    size_t len = 0;
-    const char *id = user_id(u, &len);
+/* Somebody of a partner with ids of its own (`domain/id`) whom no row links. */
+static bool is_unlinked(const struct config *cfg, const char *id, size_t len) {
+    for (uint32_t t = 0; t < cfg->n_raws; t++) {
+        const uint8_t d = cfg->raws[t].domain;
+        const size_t n = d < cfg->n_domains ? strlen(cfg->domains[d].name) : len;
+        if (n < len && id[n] == '/' && memcmp(id, cfg->domains[d].name, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Partners whose topics are all taken as they are know everybody by the one id of the users. */
+static bool has_own_ids(const struct config *cfg, uint8_t domain) {
+    uint32_t t = 0;
+    while (t < cfg->n_raws && cfg->raws[t].domain != domain) {
+        t++;
+    }
+    return t < cfg->n_raws;
+}
+
+/* The user's id at the partner whose domain `target` is; NULL: he has none there. */
+static const char *id_at(const struct instance *in, const struct user *u, uint8_t target,
+                         size_t *len) {
+    const char *id = user_id(u, len);
+    const char *there = in->identity ? identity_at(in->identity, id, *len, target, len) : id;
+    if (!there && !has_own_ids(in->cfg, target) && !is_unlinked(in->cfg, id, *len)) {
+        return id;
+    }
+    return there;
+}
+
+static void name_user(struct rec *r, uint32_t slot, const char *id, size_t len) {
     r->user_slot = slot;
     r->user_id_len = (uint16_t)len;
     memcpy(r->user_id, id, len);
@@ -61,19 +91,24 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
                         int64_t record_ms) {
     const uint8_t target = in->targets[k];
     struct list *list = &in->list;
+    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
+    size_t id_len = 0;
+    const char *id = u ? id_at(in, u, target, &id_len) : NULL;
+    if (!id) {
+        return; /* taken back meanwhile; or nobody there knows him */
+    }
     if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
                      (uint32_t)in->cfg->list_n, list) != ST_OK) {
-        return; /* taken back meanwhile */
+        return;
     }
     metric_add(M_RANKED, target, 1);
     struct publish_written *w = publish_written(pl->publish, slot, k);
     const uint64_t digest = learner_list_digest(in->learner, list) | 1; /* 0: none */
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
-    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
     if (digest != w->digest || expired) {
         struct rec *r = start_rec(in, pl, REC_LIST, target);
-        name_user(r, u, slot);
+        name_user(r, slot, id, id_len);
         r->record_ms = record_ms;
         r->personalised = list->personalised;
         r->segment = list->segment;
@@ -81,7 +116,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
         publisher_push(in->publisher);
     } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
         struct rec *r = start_rec(in, pl, REC_TOUCH, target);
-        name_user(r, u, slot);
+        name_user(r, slot, id, id_len);
         publisher_push(in->publisher);
     } else {
         metric_add(M_UNCHANGED, target, 1);
@@ -250,6 +285,38 @@ void instance_round(struct instance *in) {
     }
 }
 
+/* ---- users who are not to be shown ------------------------------------------------------------
+ */
+
+bool instance_can_hide(const struct instance *in, size_t n) {
+    return publisher_room(in->publisher) > n * (in->n_targets + 1);
+}
+
+static void write_empty(struct instance *in, struct place *pl, uint32_t slot) {
+    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
+    for (uint32_t k = 0; k < in->n_targets; k++) {
+        size_t len = 0;
+        const char *id = id_at(in, u, in->targets[k], &len);
+        if (id && slot < publish_slots(pl->publish)) {
+            struct rec *r = start_rec(in, pl, REC_LIST, in->targets[k]);
+            name_user(r, slot, id, len);
+            publisher_push(in->publisher);
+            *publish_written(pl->publish, slot, k) = (struct publish_written){0};
+        }
+    }
+}
+
+void instance_hide(struct instance *in, uint64_t user) {
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        const uint32_t slot = pl ? users_find(learner_users(in->learner, p), user) : USER_NONE;
+        if (slot != USER_NONE && pl->task.state == TASK_RUNNING && claim(in, pl)) {
+            write_empty(in, pl, slot);
+        }
+    }
+    (void)learner_forget(in->learner, user); /* known or not */
+}
+
 /* ---- sweeps ---------------------------------------------------------------------------------- */
 
 static void start_sweep(struct instance *in, bool all) {
@@ -300,6 +367,9 @@ static void begin_when_due(struct instance *in) {
         }
     } else if (atomic_exchange(&in->refresh, false) ||
                (!in->sweeping && in->now_ms >= in->next_refresh_ms)) {
+        start_sweep(in, true);
+    } else if (!in->sweeping && in->catalogue_changed) {
+        in->catalogue_changed = false; /* one that changes during a sweep: another one follows */
         start_sweep(in, true);
     } else if (!in->sweeping && somebody_is_owed(in)) {
         start_sweep(in, false);

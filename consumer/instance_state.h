@@ -5,6 +5,7 @@
  *     instance.c           life cycle, the loop, readiness, gauges
  *     instance_tasks.c     assignment, takeover, sealing, undo
  *     instance_input.c     records to merged events to the learner
+ *     instance_globals.c   what global topics say
  *     instance_publish.c   publish rounds, sweeps, fallback, info
  */
 #ifndef INSTANCE_STATE_H
@@ -13,13 +14,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "breaker.h"
 #include "committer.h"
+#include "identity.h"
 #include "instance.h"
 #include "intake.h"
 #include "merge.h"
+#include "people.h"
 #include "publish.h"
 #include "publisher.h"
 #include "task.h"
+#include "waiting.h"
 
 enum {
     POLL_MAX = 512,
@@ -32,8 +37,9 @@ enum {
 struct place {
     struct task task;
     struct publish *publish;
-    int64_t announced[CONFIG_TOPICS_MAX];   /* positions of the last REC_PUBLISHED */
-    size_t letter_bytes[CONFIG_TOPICS_MAX]; /* of bad records in the merge */
+    int64_t announced[CONFIG_TOPICS_MAX];      /* positions of the last REC_PUBLISHED */
+    size_t letter_bytes[CONFIG_TOPICS_MAX];    /* of bad records in the merge */
+    struct waiting waiting[CONFIG_TOPICS_MAX]; /* for their schema */
     uint64_t former_epoch;  /* before this assignment: what stands in Redis if nobody else wrote */
     uint64_t claimed_epoch; /* the epoch that `published` was made to name */
     bool epoch_asked;       /* REC_TAKEOVER is in the publisher's queue, or answered */
@@ -47,7 +53,19 @@ struct instance {
     struct learner *learner;
     struct learner **retired; /* (n_retired,): recs on their way still name their items */
     size_t n_retired;
+    const struct lookup *lookup; /* NULL: no registry */
     struct intake *intake;
+    struct intake *rows; /* of global topics; NULL if there are none */
+    struct people *people;
+    struct identity *identity; /* NULL: users have one id everywhere */
+    struct waiting rows_waiting;
+    bool globals_complete;  /* read to the end that stood at the start */
+    bool catalogue_changed; /* an item was switched: everyone is to be ranked again */
+    struct breaker breaker;
+    uint32_t n_waiting; /* topic partitions with records that wait for their schema */
+    int64_t next_admit_ms;
+    enum intake_reason last_bad; /* for people: why the breaker opened */
+    uint16_t last_bad_topic;
     struct merge *merge;
     struct publisher *publisher;
     struct committer *committer;
@@ -113,7 +131,25 @@ size_t instance_poll(struct instance *in, int timeout_ms);
 /** Learns merged events until the slice is over or none is ready. Returns events taken. */
 size_t instance_learn(struct instance *in);
 
+/** Takes up what was waiting for its schema, and tries again after the breaker opened. */
+void instance_admit(struct instance *in);
+/** Forgets the records of a task that wait for their schema. */
+void instance_drop_waiting(struct instance *in, struct place *pl);
+
+/* ---- instance_globals.c ---- */
+/** @return ST_OK, ST_INVALID, ST_IO, ST_NOMEM */
+enum status instance_globals_new(struct instance *in, char *err);
+void instance_globals_free(struct instance *in);
+/** Takes rows of the global topics. Returns how many. */
+size_t instance_globals(struct instance *in);
+/** The learner is a new one: everything is read again. */
+void instance_globals_restart(struct instance *in);
+
 /* ---- instance_publish.c ---- */
+/** Writes empty lists over those of a user who must not be shown, and forgets him. */
+void instance_hide(struct instance *in, uint64_t user);
+/** Can instance_hide() be called n times now? */
+bool instance_can_hide(const struct instance *in, size_t n);
 /** One publish round. */
 void instance_round(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */

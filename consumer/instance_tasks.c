@@ -107,6 +107,7 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     t->record_ms = -1;
     memset(t->paused, 0, sizeof t->paused);
     memset(pl->letter_bytes, 0, sizeof pl->letter_bytes);
+    instance_drop_waiting(in, pl);
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         pl->announced[k] = -2;
     }
@@ -148,6 +149,7 @@ static enum status begin_anew(struct instance *in) {
             continue;
         }
         merge_remove_task(in->merge, p);
+        instance_drop_waiting(in, pl);
         publish_free(pl->publish);
         letters_free(&pl->task.letters);
         const uint64_t epoch = pl->task.epoch;
@@ -156,6 +158,7 @@ static enum status begin_anew(struct instance *in) {
     }
     in->sweeping = false;
     in->round_left = 0;
+    instance_globals_restart(in);
     LOG_INFO("tasks were added: everything is read again from the earliest retained offset");
     return ST_OK;
 }
@@ -216,7 +219,7 @@ static void find_floors(struct instance *in) {
 }
 
 static bool all_restored(struct instance *in, bool *any) {
-    bool ready = true;
+    bool ready = in->globals_complete;
     *any = false;
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
@@ -275,6 +278,7 @@ static void lose(struct instance *in, struct place *pl) {
     undo(in, pl);
     if (pl->task.state == TASK_RUNNING) {
         merge_remove_task(in->merge, pl->task.p);
+        instance_drop_waiting(in, pl);
         task_move(&pl->task, TASK_PARKED);
     }
 }
@@ -386,6 +390,7 @@ static void park(struct instance *in, struct place *pl) {
         undo(in, pl);
     }
     merge_remove_task(in->merge, t->p);
+    instance_drop_waiting(in, pl);
     task_move(t, TASK_PARKED);
 }
 

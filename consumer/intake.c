@@ -2,9 +2,14 @@
  * intake.c -- see intake.h. */
 #include "intake.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hash.h"
+#include "mapping.h"
+#include "schemas.h"
 #include "wire.h"
 
 static const struct {
@@ -12,14 +17,20 @@ static const struct {
 } reasons[INTAKE_REASONS] = {
     [INTAKE_OK] = {"ok", "fine"},
     [INTAKE_EMPTY] = {"empty", "the record has no value"},
+    [INTAKE_OVERSIZED] = {"oversized", "the record is over 1 MiB, or has more lines than 512"},
+    [INTAKE_WRONG_PARTITION] = {"wrong-partition", "the key does not hash to this partition"},
     [INTAKE_WIRE] = {"wire-header", "the value does not begin with 0 and a schema id"},
     [INTAKE_SCHEMA_UNKNOWN] = {"schema-unknown", "no schema is known by this id"},
     [INTAKE_SCHEMA_READER] = {"schema-mismatch", "the schema cannot be read as the topic's"},
     [INTAKE_DECODE] = {"decode", "the bytes do not follow their schema"},
+    [INTAKE_MISSING] = {"missing", "null in a field that is needed"},
     [INTAKE_USER] = {"user-id", "the user id is missing or longer than 255 bytes"},
     [INTAKE_EVENT_ID] = {"event-id", "the event id is missing or longer than 255 bytes"},
     [INTAKE_ITEM] = {"item-id", "an item id is missing or longer than 255 bytes"},
     [INTAKE_LINES] = {"no-lines", "the event has no lines"},
+    [INTAKE_ACTION] = {"action", "the action is none that is known or mapped"},
+    [INTAKE_DOMAIN] = {"domain", "the domain is none of the configured ones"},
+    [INTAKE_TIME] = {"time-text", "the event time is no time"},
     [INTAKE_TIME_PAST] = {"time-past", "the event time is before the year 2000"},
     [INTAKE_TIME_FUTURE] = {"time-future", "the event time is over ten minutes ahead"},
     [INTAKE_NUMBER] = {"number", "a quantity or amount is negative, not a number, or above 10^12"},
@@ -35,34 +46,54 @@ const char *intake_reason_text(enum intake_reason r) {
 
 struct intake {
     const struct config *cfg;
-    const struct schemas *schemas;
-    enum reader readers[CONFIG_TOPICS_MAX];
+    const struct config_topic *topics;
+    uint32_t n_topics;
+    struct mapping *mappings[CONFIG_TOPICS_MAX];
+    struct schemas *schemas;
+    struct tape tape;
     struct decoded_line decoded[EVENT_LINES_MAX];
+    struct decoded event;
     struct event_line lines[EVENT_LINES_MAX];
+    struct decoded_item item;
+    uint64_t attributes[CONTENT_ATTRIBUTES];
 };
 
-enum status intake_new(const struct config *cfg, const struct schemas *schemas,
-                       struct intake **out) {
+enum status intake_new(const struct intake_spec *spec, struct intake **out, char *err) {
     struct intake *in = calloc(1, sizeof *in);
     if (!in) {
         return ST_NOMEM;
     }
-    in->cfg = cfg;
-    in->schemas = schemas;
-    for (uint32_t t = 0; t < cfg->n_topics; t++) {
-        enum status st = reader_of(cfg->topics[t].schema, &in->readers[t]);
-        if (st) {
-            intake_free(in);
-            return st;
-        }
+    in->cfg = spec->cfg;
+    in->topics = spec->topics;
+    enum status st = ST_OK;
+    for (uint32_t t = 0; !st && t < spec->n_topics; t++) {
+        st = mapping_new(spec->cfg, &spec->topics[t], &in->mappings[t], err);
+        in->n_topics = st ? t : t + 1;
+    }
+    if (!st) {
+        st = schemas_new(spec->cfg->schemas_dir, (const struct mapping *const *)in->mappings,
+                         in->n_topics, spec->lookup, &in->schemas, err, CONFIG_ERROR_MAX);
+    }
+    if (st) {
+        intake_free(in);
+        return st;
     }
     *out = in;
     return ST_OK;
 }
 
 void intake_free(struct intake *in) {
+    if (!in) {
+        return;
+    }
+    schemas_free(in->schemas);
+    for (uint32_t t = 0; t < in->n_topics; t++) {
+        mapping_free(in->mappings[t]);
+    }
     free(in);
 }
+
+/* ---- checks ---------------------------------------------------------------------------- */
 
 static bool id_ok(size_t len) {
     return len >= 1 && len <= ID_LEN_MAX;
@@ -73,23 +104,18 @@ static bool number_ok(double x) {
     return x >= 0.0 && x <= 1e12;
 }
 
-static enum intake_reason check(const struct decoded *d, int64_t now_ms) {
-    if (!id_ok(d->user_id_len)) {
-        return INTAKE_USER;
-    }
-    if (!id_ok(d->event_id_len)) {
-        return INTAKE_EVENT_ID;
-    }
-    if (d->n_lines == 0) {
-        return INTAKE_LINES;
-    }
-    if (d->ts_ms < INTAKE_EPOCH_2000_MS) {
+static enum intake_reason check_time(int64_t ts_ms, int64_t now_ms) {
+    if (ts_ms < INTAKE_EPOCH_2000_MS) {
         return INTAKE_TIME_PAST;
     }
     /* whatever the clock: one event of the far future would move the landmarks for good */
-    if (d->ts_ms - INTAKE_FUTURE_MS > now_ms || d->ts_ms >= INTAKE_EPOCH_2100_MS) {
+    if (ts_ms - INTAKE_FUTURE_MS > now_ms || ts_ms >= INTAKE_EPOCH_2100_MS) {
         return INTAKE_TIME_FUTURE;
     }
+    return INTAKE_OK;
+}
+
+static enum intake_reason check_lines(const struct decoded *d) {
     for (uint32_t k = 0; k < d->n_lines; k++) {
         if (!id_ok(d->lines[k].item_len)) {
             return INTAKE_ITEM;
@@ -98,30 +124,98 @@ static enum intake_reason check(const struct decoded *d, int64_t now_ms) {
             return INTAKE_NUMBER;
         }
     }
-    return INTAKE_OK;
+    return d->n_lines > 0 ? INTAKE_OK : INTAKE_LINES;
 }
 
-static void fill_event(struct intake *in, const struct record *r, const struct decoded *d,
-                       struct event *out) {
-    const uint8_t domain = in->cfg->topics[r->topic].domain;
+static enum intake_reason check_event(const struct decoded *d, bool named, int64_t now_ms) {
+    if (!id_ok(d->user_id_len)) {
+        return INTAKE_USER;
+    }
+    if (named && !id_ok(d->event_id_len)) {
+        return INTAKE_EVENT_ID;
+    }
+    const enum intake_reason bad = check_time(d->ts_ms, now_ms);
+    return bad ? bad : check_lines(d);
+}
+
+/* ---- records to tapes ------------------------------------------------------------------- */
+
+static enum intake_reason of_decode(enum decode_error e) {
+    return e == DECODE_VALUES ? INTAKE_OVERSIZED : e ? INTAKE_DECODE : INTAKE_OK;
+}
+
+static enum intake_reason of_mapping(enum mapping_error e) {
+    switch (e) {
+    case MAPPING_OK: return INTAKE_OK;
+    case MAPPING_ACTION: return INTAKE_ACTION;
+    case MAPPING_TIME: return INTAKE_TIME;
+    case MAPPING_LINES: return INTAKE_OVERSIZED;
+    case MAPPING_NUMBER: return INTAKE_NUMBER;
+    case MAPPING_DOMAIN: return INTAKE_DOMAIN;
+    case MAPPING_IGNORED: return INTAKE_IGNORED;
+    case MAPPING_NULL:
+    case MAPPING_ERRORS: break;
+    }
+    return INTAKE_MISSING;
+}
+
+/* The values of a record that has one onto the tape. */
+static enum intake_reason read_tape(struct intake *in, const struct record *r,
+                                    const char **detail) {
+    struct wire_msg msg;
+    if (r->misplaced) {
+        return INTAKE_WRONG_PARTITION;
+    }
+    if (r->value_len > INTAKE_BYTES_MAX) {
+        return INTAKE_OVERSIZED;
+    }
+    if (wire_parse(r->value, r->value_len, &msg)) {
+        return INTAKE_WIRE;
+    }
+    const struct decoder *decoder = NULL;
+    switch (schemas_decoder(in->schemas, msg.schema_id, r->topic, &decoder, detail)) {
+    case SCHEMAS_WAITING: return INTAKE_WAIT;
+    case SCHEMAS_UNKNOWN: return INTAKE_SCHEMA_UNKNOWN;
+    case SCHEMAS_MISMATCH: return INTAKE_SCHEMA_READER;
+    case SCHEMAS_READY: break;
+    }
+    const enum decode_error e = decode(decoder, msg.body, msg.body_len, &in->tape);
+    *detail = e ? decode_error_str(e) : "";
+    return of_decode(e);
+}
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+/* A source without event ids: the place of the record names the event. */
+static uint64_t place_id(const struct intake *in, const struct record *r) {
+    char text[CONFIG_NAME_MAX + 48];
+    const int len = snprintf(text, sizeof text, "%s/%d/%lld", in->topics[r->topic].name,
+                             (int)r->partition, (long long)r->offset);
+    return hash_id(text, (size_t)len);
+}
+
+static void fill_event(struct intake *in, const struct record *r, bool named, struct event *out) {
+    const struct decoded *d = &in->event;
+    const struct config_topic *topic = &in->topics[r->topic];
     for (uint32_t k = 0; k < d->n_lines; k++) {
         const struct decoded_line *from = &d->lines[k];
         in->lines[k] = (struct event_line){
-            .item = hash_item(in->cfg->domains[domain].name, from->item, from->item_len),
+            .item = hash_item(in->cfg->domains[d->domain].name, from->item, from->item_len),
             .id = from->item,
             .id_len = (uint16_t)from->item_len,
             .quantity = (float)from->quantity,
             .amount = (float)from->amount};
     }
-    *out = (struct event){.id = hash_id(d->event_id, d->event_id_len),
+    *out = (struct event){.id = named ? hash_id(d->event_id, d->event_id_len) : place_id(in, r),
                           .user = hash_id(d->user_id, d->user_id_len),
                           .ts_ms = d->ts_ms,
                           .offset = r->offset,
                           .user_id = d->user_id,
                           .user_id_len = (uint16_t)d->user_id_len,
-                          .domain = domain,
+                          .domain = d->domain,
                           .topic = (uint8_t)r->topic,
                           .action = (uint8_t)d->action,
+                          .weight = (float)topic->weight[d->action],
                           .n_lines = (uint16_t)d->n_lines,
                           .lines = in->lines};
 }
@@ -132,25 +226,170 @@ enum intake_reason intake_event(struct intake *in, const struct record *r, int64
     if (!r->value) {
         return INTAKE_EMPTY;
     }
-    struct wire_msg msg;
-    if (wire_parse(r->value, r->value_len, &msg)) {
-        return INTAKE_WIRE;
+    enum intake_reason bad = read_tape(in, r, detail);
+    if (bad) {
+        return bad;
     }
-    int known = 0;
-    const struct decoder *decoder =
-        schemas_decoder(in->schemas, msg.schema_id, in->readers[r->topic], &known);
-    if (!decoder) {
-        return known ? INTAKE_SCHEMA_READER : INTAKE_SCHEMA_UNKNOWN;
-    }
-    struct decoded d = {.lines = in->decoded};
-    enum decode_error e = decode(decoder, msg.body, msg.body_len, &d);
+    const struct mapping *m = in->mappings[r->topic];
+    in->event.lines = in->decoded;
+    const enum mapping_error e = mapping_read_event(m, &in->tape, &in->event);
     if (e) {
-        *detail = decode_error_str(e);
-        return INTAKE_DECODE;
+        *detail = mapping_error_str(e);
+        return of_mapping(e);
     }
-    enum intake_reason bad = check(&d, now_ms);
+    const bool named = mapping_has(m, FIELD_EVENT_ID);
+    bad = check_event(&in->event, named, now_ms);
     if (!bad) {
-        fill_event(in, r, &d, out);
+        fill_event(in, r, named, out);
     }
     return bad;
+}
+
+const struct decoded *intake_decoded(const struct intake *in) {
+    return &in->event;
+}
+
+/* ---- rows of global topics ---------------------------------------------------------------- */
+
+static void name_user(struct intake_row *row, const char *id, size_t len) {
+    row->user_id = id;
+    row->user_id_len = len;
+    row->user = hash_id(id, len);
+}
+
+/* Hash of domain \0 a \0 b; texts are cut to ID_LEN_MAX. */
+static uint64_t hash_of(const char *domain, const char *a, size_t a_len, const char *b,
+                        size_t b_len) {
+    char text[CONFIG_NAME_MAX + 2 * ID_LEN_MAX + 2];
+    const size_t domain_len = strlen(domain);
+    const size_t first = a_len < ID_LEN_MAX ? a_len : ID_LEN_MAX;
+    const size_t second = b_len < ID_LEN_MAX ? b_len : ID_LEN_MAX;
+    memcpy(text, domain, domain_len + 1);
+    memcpy(text + domain_len + 1, a, first);
+    text[domain_len + 1 + first] = '\0';
+    memcpy(text + domain_len + 2 + first, b, second);
+    return hash_id(text, domain_len + 2 + first + second);
+}
+
+static enum intake_reason read_item(struct intake *in, const struct record *r,
+                                    struct intake_row *out) {
+    struct decoded_item *d = &in->item;
+    const char *domain = in->cfg->domains[in->topics[r->topic].domain].name;
+    if (!id_ok(d->item_len)) {
+        return INTAKE_ITEM;
+    }
+    if (!isnan(d->price) && !number_ok(d->price)) {
+        return INTAKE_NUMBER;
+    }
+    if (d->ts_ms != 0 && check_time(d->ts_ms, INT64_MAX)) {
+        return check_time(d->ts_ms, INT64_MAX);
+    }
+    uint32_t n = 0;
+    for (; n < d->n_attributes && n < CONTENT_ATTRIBUTES; n++) {
+        const struct decoded_attribute *a = &d->attributes[n];
+        in->attributes[n] = hash_of(domain, a->key, a->key_len, a->value, a->value_len);
+    }
+    out->item = (struct content_row){
+        .item = hash_item(domain, d->item, d->item_len),
+        .id = d->item,
+        .id_len = (uint16_t)d->item_len,
+        .domain = in->topics[r->topic].domain,
+        .available = d->available,
+        .ts_ms = d->ts_ms,
+        .price = (float)d->price,
+        .category = d->category_len ? hash_of(domain, "", 0, d->category, d->category_len) : 0,
+        .attributes = in->attributes,
+        .n_attributes = n};
+    return INTAKE_OK;
+}
+
+static enum intake_reason check_user(const struct intake_row *row) {
+    return id_ok(row->user_id_len) ? INTAKE_OK : INTAKE_USER;
+}
+
+static enum intake_reason read_row(struct intake *in, const struct record *r,
+                                   struct intake_row *out, const char **detail) {
+    const struct mapping *m = in->mappings[r->topic];
+    enum mapping_error e = MAPPING_NULL;
+    switch (out->kind) {
+    case KIND_ITEM: e = mapping_read_item(m, &in->tape, &in->item); break;
+    case KIND_PROFILE: e = mapping_read_profile(m, &in->tape, &out->profile); break;
+    case KIND_PRIVACY: e = mapping_read_privacy(m, &in->tape, &out->privacy); break;
+    case KIND_IDENTITY: e = mapping_read_identity(m, &in->tape, &out->identity); break;
+    case KIND_EVENT:
+    case KIND_FEEDBACK:
+    case KINDS: break;
+    }
+    *detail = e ? mapping_error_str(e) : "";
+    return of_mapping(e);
+}
+
+static enum intake_reason finish_row(struct intake *in, const struct record *r,
+                                     struct intake_row *out) {
+    switch (out->kind) {
+    case KIND_ITEM: return read_item(in, r, out);
+    case KIND_PROFILE:
+        name_user(out, out->profile.user_id, out->profile.user_id_len);
+        return check_user(out);
+    case KIND_PRIVACY:
+        name_user(out, out->privacy.user_id, out->privacy.user_id_len);
+        if (out->privacy.ts_ms == 0) {
+            out->privacy.ts_ms = r->timestamp_ms; /* a schema without a time */
+        }
+        return out->privacy.ts_ms < INTAKE_EPOCH_2000_MS ? INTAKE_TIME_PAST : check_user(out);
+    default: break;
+    }
+    name_user(out, out->identity.user_id, out->identity.user_id_len);
+    if (!id_ok(out->identity.partner_id_len)) {
+        return INTAKE_MISSING;
+    }
+    return out->user_id_len <= ID_LEN_MAX ? INTAKE_OK : INTAKE_USER;
+}
+
+/* The index of a domain by its name, n_domains if there is none. */
+static uint32_t domain_named(const struct config *cfg, const char *name, size_t len) {
+    uint32_t d = 0;
+    while (d < cfg->n_domains &&
+           (strlen(cfg->domains[d].name) != len || memcmp(cfg->domains[d].name, name, len) != 0)) {
+        d++;
+    }
+    return d;
+}
+
+/* What a tombstone takes away. */
+static enum intake_reason read_tombstone(struct intake *in, const struct record *r,
+                                         struct intake_row *out) {
+    if (!r->key || r->key_len == 0 || out->kind == KIND_PRIVACY) {
+        return INTAKE_EMPTY;
+    }
+    const char *key = r->key;
+    if (out->kind == KIND_ITEM) {
+        in->item = (struct decoded_item){.item = key, .item_len = r->key_len, .price = (double)NAN};
+    } else if (out->kind == KIND_PROFILE) {
+        out->profile = (struct decoded_profile){.user_id = key, .user_id_len = r->key_len};
+    } else {
+        const char *slash = memchr(key, '/', r->key_len);
+        const size_t len = slash ? (size_t)(slash - key) : r->key_len;
+        const uint32_t domain = domain_named(in->cfg, key, len);
+        if (!slash || domain == in->cfg->n_domains) {
+            return INTAKE_DOMAIN;
+        }
+        out->identity = (struct decoded_identity){.user_id = "",
+                                                  .partner_id = slash + 1,
+                                                  .partner_id_len = r->key_len - len - 1,
+                                                  .domain = (uint8_t)domain};
+    }
+    return finish_row(in, r, out);
+}
+
+enum intake_reason intake_row(struct intake *in, const struct record *r, struct intake_row *out,
+                              const char **detail) {
+    *detail = "";
+    out->kind = mapping_kind(in->mappings[r->topic]);
+    if (!r->value) {
+        return read_tombstone(in, r, out);
+    }
+    enum intake_reason bad = read_tape(in, r, detail);
+    bad = bad ? bad : read_row(in, r, out, detail);
+    return bad ? bad : finish_row(in, r, out);
 }

@@ -2,8 +2,8 @@
  *
  * kafka.c -- see kafka.h. The only file that knows librdkafka (2.0.2 and newer).
  *
- * In order: what went wrong and what to type; handles; consumer; producer; topics;
- * embedded broker.
+ * In order: what went wrong and what to type; handles; what a consumer and a reader share;
+ * consumer; whole topics; producer; transactions; topics; embedded broker.
  */
 #include "kafka.h"
 
@@ -32,7 +32,14 @@ enum {
     PROBE_WAIT_MS = 200,        /* ... for at most so long                                 */
     NEW_TOPIC_WAIT_MS = 1000,   /* a producer asks once where a topic lives                */
     ADMIN_WAIT_MS = 30000,      /* creation of a topic                                     */
-    PARTITIONER_SAMPLE = 64,    /* one record in so many: does its key hash to its partition? */
+    RECOUNT_MS = 1000,          /* partitions are counted again at most so often           */
+    READER_WAIT_MS = 10000,     /* kafka.h says so                                         */
+    READER_NAP_MS = 20,         /* between two questions for what is not there yet         */
+    TX_INIT_WAIT_MS = 10000,    /* as above; whoever waits longer asks again              */
+    TX_ABORT_MIN_MS = 2000,     /* an abort has so long, when all other time is used up     */
+    TX_STUCK_MS = 200,          /* a call this late is not waited for any longer           */
+    TX_NAP_MS = 20,             /* before the same call again                              */
+    TX_SERVE_MS = 100,          /* room in a full queue is waited for so long              */
     VISIBLE_WAIT_MS = 10000,    /* until created topics show in the metadata               */
     PRODUCER_TOPICS_MAX = 64,   /* topics one producer writes to                           */
     PRODUCER_SERVE_EVERY = 256, /* records between two looks at delivery reports           */
@@ -47,6 +54,8 @@ static int64_t now_ms(void) {
 }
 
 /* ---- what went wrong and what to type ---------------------------------------------- */
+
+#define FENCED_FIX "another instance has the same instance id: give each its own and restart"
 
 static const struct {
     rd_kafka_resp_err_t err;
@@ -77,6 +86,14 @@ static const struct {
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
      "grant this user the right: kafka-acls.sh --add --allow-principal User:NAME --operation "
      "IdempotentWrite --cluster"},
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+     "grant this user the right: kafka-acls.sh --add --allow-principal User:NAME --operation "
+     "Write --transactional-id ID"},
+    {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
+     "set kafka.transaction.timeout.ms to at most transaction.max.timeout.ms of the brokers"},
+    {RD_KAFKA_RESP_ERR__FENCED, FENCED_FIX},
+    {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, FENCED_FIX},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, FENCED_FIX},
     {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET,
      "the position is not in the topic any more (retention passed, or the topic was created "
      "anew): stop crossrec, type kafka-consumer-groups.sh --group GROUP --topic TOPIC "
@@ -84,8 +101,7 @@ static const struct {
     {RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED,
      "the learner stood still for longer than kafka.max.poll.interval.ms; the tasks went to "
      "others and come back with the next poll"},
-    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
-     "another instance has the same instance id: give each its own and restart"},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, FENCED_FIX},
     {RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
      "the group has members that are not crossrec or not `range`: choose another group"},
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
@@ -238,6 +254,17 @@ static const struct setting PRODUCER_DEFAULTS[] = {
     {NULL, NULL},
 };
 
+/* The coordinator gives up a transaction that is open for longer, and its id is fenced: above what
+ * one request may take. */
+static const struct setting TX_DEFAULTS[] = {
+    {"linger.ms", "5"},
+    {"queue.buffering.max.messages", "1000000"},
+    {"queue.buffering.max.kbytes", "262144"},
+    {"transaction.timeout.ms", "12000"},
+    {"request.timeout.ms", "10000"},
+    {NULL, NULL},
+};
+
 static const struct setting PRODUCER_FIXED[] = {
     {"acks", "all"},
     {"enable.idempotence", "true"},
@@ -355,55 +382,39 @@ static enum status handle_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_ka
     return ST_OK;
 }
 
-/* ---- consumer -------------------------------------------------------------------------- */
+/* ---- what a consumer and a reader share ------------------------------------------------ */
 
 struct part {
     int64_t end;   /* known end since the assignment, -1 unknown */
+    int64_t next;  /* of a reader: the position */
     uint64_t seen; /* poll at which the cached watermark was last looked at */
     bool assigned, paused;
 };
 
 struct input {
-    char name[CONFIG_NAME_MAX];
+    const char *name;      /* rkt's */
     rd_kafka_topic_t *rkt; /* kept, so that records are told apart by its address */
     struct part *parts;    /* (n_parts,) */
     int32_t n_parts;
-    int32_t n_of_topic; /* partitions that the topic has, 0 unknown; as of this assignment */
+    int32_t n_of_topic; /* partitions that the topic has, 0 unknown; as last asked */
 };
 
-struct kafka_consumer {
+/* A handle that reads, the topics it reads, and the records lent out until the next poll. The
+ * first member of its owner, so that librdkafka's opaque is a pointer to either. */
+struct fetcher {
     rd_kafka_t *rk;
-    struct rebalance_ops ops;
-    char partitioner[CONFIG_NAME_MAX];
     struct input inputs[CONFIG_TOPICS_MAX];
     uint32_t n_inputs;
-
-    /* the learner's */
-    rd_kafka_message_t *held[POLL_MAX]; /* lent out until the next poll */
+    rd_kafka_message_t *held[POLL_MAX];
     size_t n_held;
-    size_t n_out; /* records of the poll that is running */
-    uint64_t polls;
-    int assignments;  /* counts them: the generations */
-    bool rebalancing; /* inside the callback */
-    bool ends_asked;  /* of this assignment, and so are the partition counts below */
-    bool counts_asked;
+    bool ends_asked; /* of this assignment */
     int64_t ask_ends_ms;
-
-    /* Held by a commit while it runs and by the end of an assignment: a commit that is
-     * under way reaches the broker before this member can join again, hence with the
-     * generation it was meant for. */
-    pthread_mutex_t commit_lock;
-    rd_kafka_queue_t *answers; /* to commits; under the lock */
-    bool unanswered;           /* one commit is still out */
-    void *member;              /* (member_len,) the group metadata captured at the assignment */
-    size_t member_len;
-    _Atomic int generation; /* current, 0 none */
     struct problems problems;
 };
 
-static int input_named(const struct kafka_consumer *c, const char *name) {
-    for (uint32_t i = 0; i < c->n_inputs; i++) {
-        if (strcmp(c->inputs[i].name, name) == 0) {
+static int input_named(const struct fetcher *f, const char *name) {
+    for (uint32_t i = 0; i < f->n_inputs; i++) {
+        if (strcmp(f->inputs[i].name, name) == 0) {
             return (int)i;
         }
     }
@@ -411,20 +422,32 @@ static int input_named(const struct kafka_consumer *c, const char *name) {
 }
 
 /* The address almost always tells it; the name is for a library that makes handles anew. */
-static int input_of(const struct kafka_consumer *c, const rd_kafka_topic_t *rkt) {
-    for (uint32_t i = 0; i < c->n_inputs; i++) {
-        if (c->inputs[i].rkt == rkt) {
+static int input_of(const struct fetcher *f, const rd_kafka_topic_t *rkt) {
+    for (uint32_t i = 0; i < f->n_inputs; i++) {
+        if (f->inputs[i].rkt == rkt) {
             return (int)i;
         }
     }
-    return rkt ? input_named(c, rd_kafka_topic_name(rkt)) : TOPIC_NONE;
+    return rkt ? input_named(f, rd_kafka_topic_name(rkt)) : TOPIC_NONE;
 }
 
-static struct part *part_of(struct kafka_consumer *c, uint16_t topic, int32_t partition) {
-    if (topic >= c->n_inputs || partition < 0 || partition >= c->inputs[topic].n_parts) {
+/* Makes a topic known to the handle: one that librdkafka meets later waits for its tick of
+ * one second. */
+static enum status input_add(struct fetcher *f, const char *name, char *err) {
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(f->rk, name, NULL);
+    if (!rkt) {
+        snprintf(err, CONFIG_ERROR_MAX, "%.500s: no name of a topic", name);
+        return ST_INVALID;
+    }
+    f->inputs[f->n_inputs++] = (struct input){.name = rd_kafka_topic_name(rkt), .rkt = rkt};
+    return ST_OK;
+}
+
+static struct part *part_of(struct fetcher *f, uint16_t topic, int32_t partition) {
+    if (topic >= f->n_inputs || partition < 0 || partition >= f->inputs[topic].n_parts) {
         return NULL;
     }
-    return &c->inputs[topic].parts[partition];
+    return &f->inputs[topic].parts[partition];
 }
 
 /* Room for a partition; false if out of memory. */
@@ -445,12 +468,267 @@ static bool part_grow(struct input *in, int32_t partition) {
     return true;
 }
 
+/* The assigned partitions, each at `offset`. */
+static rd_kafka_topic_partition_list_t *assigned_list(const struct fetcher *f, int64_t offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    for (uint32_t t = 0; t < f->n_inputs; t++) {
+        for (int32_t p = 0; p < f->inputs[t].n_parts; p++) {
+            if (f->inputs[t].parts[p].assigned) {
+                rd_kafka_topic_partition_list_add(list, f->inputs[t].name, p)->offset = offset;
+            }
+        }
+    }
+    return list;
+}
+
+/* The first error of a list, or none. */
+static rd_kafka_resp_err_t list_err(const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; list && i < list->cnt; i++) {
+        if (list->elems[i].err) {
+            return list->elems[i].err;
+        }
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void on_fetcher_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    struct fetcher *f = opaque;
+    rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
+    char text[512];
+    bool fatal = err == RD_KAFKA_RESP_ERR__FATAL;
+    snprintf(text, sizeof text, "%s", reason);
+    if (fatal) {
+        err = rd_kafka_fatal_error(rk, text, sizeof text);
+    }
+    if (problem_set(&f->problems, TOPIC_NONE, err, fatal, text)) {
+        LOG_WARN("kafka problem; trying again", LOG_STR("error", text),
+                 LOG_STR("fix", fix_of(err)));
+    }
+}
+
+/* An error that came in place of a record. */
+static void fetch_error(struct fetcher *f, const rd_kafka_message_t *m) {
+    int topic = input_of(f, m->rkt);
+    const char *name = topic == TOPIC_NONE ? "" : f->inputs[topic].name;
+    char text[512];
+    snprintf(text, sizeof text, "%s%s%s", name, name[0] ? ": " : "", rd_kafka_message_errstr(m));
+    if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+        LOG_WARN("tasks lost", LOG_STR("error", text), LOG_STR("cause", fix_of(m->err)));
+        return; /* the next poll joins again: nothing for an operator to resolve */
+    }
+    if (problem_set(&f->problems, topic, m->err, false, text)) {
+        LOG_ERROR("kafka problem", LOG_STR("topic", name), LOG_INT("partition", m->partition),
+                  LOG_INT("offset", m->offset), LOG_STR("error", rd_kafka_message_errstr(m)),
+                  LOG_STR("fix", fix_of(m->err)));
+    }
+}
+
+static void release_held(struct fetcher *f) {
+    for (size_t i = 0; i < f->n_held; i++) {
+        rd_kafka_message_destroy(f->held[i]);
+    }
+    f->n_held = 0;
+}
+
+/* Takes m until the next poll. */
+static void lend(struct fetcher *f, rd_kafka_message_t *m, int topic, struct record *out) {
+    *out = (struct record){.offset = m->offset,
+                           .timestamp_ms = rd_kafka_message_timestamp(m, NULL),
+                           .key = m->key,
+                           .value = m->payload,
+                           .key_len = m->key_len,
+                           .value_len = m->len,
+                           .partition = m->partition,
+                           .topic = (uint16_t)topic};
+    f->held[f->n_held++] = m;
+}
+
+/* What a message is about; NULL, and m is destroyed, if it is an error or not ours. */
+static struct part *sort_out(struct fetcher *f, rd_kafka_message_t *m, int *topic) {
+    struct part *p = NULL;
+    if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        fetch_error(f, m);
+    } else {
+        *topic = input_of(f, m->rkt);
+        p = *topic == TOPIC_NONE ? NULL : part_of(f, (uint16_t)*topic, m->partition);
+    }
+    if (!p || !p->assigned) {
+        rd_kafka_message_destroy(m);
+        return NULL;
+    }
+    problem_end(&f->problems, TOPIC_NONE, BY_RECORD);
+    problem_end(&f->problems, *topic, BY_RECORD);
+    return p;
+}
+
+/* One request a broker, through `rk`, for the ends of all assigned partitions; not again before
+ * it may help. librdkafka's cached watermarks know nothing before the first fetch, and old things
+ * after a rebalance. */
+static void ask_ends(struct fetcher *f, rd_kafka_t *rk) {
+    const int64_t start = now_ms();
+    /* As a timestamp: the protocol's "latest". */
+    rd_kafka_topic_partition_list_t *list = assigned_list(f, RD_KAFKA_OFFSET_END);
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (list->cnt > 0) {
+        err = rd_kafka_offsets_for_times(rk, list, ENDS_WAIT_MS);
+    }
+    f->ends_asked = !err;
+    for (int i = 0; !err && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *e = &list->elems[i];
+        struct part *p = part_of(f, (uint16_t)input_named(f, e->topic), e->partition);
+        if (e->err || e->offset < 0) {
+            f->ends_asked = false;
+        } else if (p && e->offset > p->end) {
+            p->end = e->offset;
+        }
+    }
+    /* A leader that just moved is asked again at once, one that does not answer later. */
+    int64_t now = now_ms();
+    f->ask_ends_ms = now + (now - start > ENDS_WAIT_MS / 2 ? ENDS_RETRY_MS : ENDS_MOVED_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static const rd_kafka_metadata_topic_t *topic_in(const struct rd_kafka_metadata *md,
+                                                 const char *name) {
+    for (int i = 0; i < md->topic_cnt; i++) {
+        if (strcmp(md->topics[i].topic, name) == 0) {
+            return &md->topics[i];
+        }
+    }
+    return NULL;
+}
+
+/* How many partitions each topic has, by one question for all. */
+static bool ask_counts(struct fetcher *f, int timeout_ms) {
+    const struct rd_kafka_metadata *md = NULL;
+    if (rd_kafka_metadata(f->rk, 0, NULL, &md, timeout_ms)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < f->n_inputs; i++) {
+        const rd_kafka_metadata_topic_t *t = topic_in(md, f->inputs[i].name);
+        if (t && !t->err) {
+            f->inputs[i].n_of_topic = t->partition_cnt;
+        }
+    }
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
+
+static rd_kafka_resp_err_t problem_of(struct problems *ps, int topic) {
+    pthread_mutex_lock(&ps->lock);
+    rd_kafka_resp_err_t err = ps->of[1 + topic].err;
+    pthread_mutex_unlock(&ps->lock);
+    return err;
+}
+
+/* librdkafka says when a broker goes, not when it comes back: ask. An idle topic sends
+ * nothing that would show it. */
+static void probe(struct fetcher *f) {
+    const struct rd_kafka_metadata *md = NULL;
+    if (rd_kafka_metadata(f->rk, 0, NULL, &md, PROBE_WAIT_MS)) {
+        return;
+    }
+    problem_end(&f->problems, TOPIC_NONE, BY_ANSWER);
+    for (int i = 0; i < (int)f->n_inputs; i++) {
+        const rd_kafka_metadata_topic_t *t = topic_in(md, f->inputs[i].name);
+        if (t && !t->err &&
+            problem_of(&f->problems, i) == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+            problem_end(&f->problems, i, BY_RECORD);
+        }
+    }
+    rd_kafka_metadata_destroy(md);
+}
+
+static bool fetcher_problem(struct fetcher *f, char *buf, size_t len) {
+    struct problems *ps = &f->problems;
+    if (atomic_load(&ps->stand) == 0) {
+        return false;
+    }
+    pthread_mutex_lock(&ps->lock);
+    bool due = now_ms() >= ps->probed_ms + PROBE_EVERY_MS;
+    if (due) {
+        ps->probed_ms = now_ms();
+    }
+    pthread_mutex_unlock(&ps->lock);
+    if (due) {
+        probe(f);
+    }
+    return problem_first(ps, buf, len);
+}
+
+/* What to do where a position is not in the topic: `reset`, as auto.offset.reset has it. */
+static enum status fetcher_open(struct fetcher *f, const struct config *cfg, const char *group,
+                                const char *reset,
+                                void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t,
+                                                  rd_kafka_topic_partition_list_t *, void *),
+                                char *err) {
+    rd_kafka_conf_t *conf = NULL;
+    enum status st = conf_new(cfg, CONSUMER_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_conf_set_opaque(conf, f);
+    rd_kafka_conf_set_error_cb(conf, on_fetcher_error);
+    if (rebalance) {
+        rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    }
+    st = conf_set(conf, "group.id", group, err);
+    if (!st) {
+        st = conf_set(conf, "auto.offset.reset", reset, err);
+    }
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        return st;
+    }
+    return handle_new(RD_KAFKA_CONSUMER, conf, &f->rk, err);
+}
+
+/* Takes also what was never opened. */
+static void fetcher_close(struct fetcher *f) {
+    release_held(f);
+    for (uint32_t i = 0; i < f->n_inputs; i++) {
+        rd_kafka_topic_destroy(f->inputs[i].rkt);
+        free(f->inputs[i].parts);
+    }
+    if (f->rk) {
+        rd_kafka_destroy_flags(f->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
+    pthread_mutex_destroy(&f->problems.lock);
+}
+
+/* ---- consumer -------------------------------------------------------------------------- */
+
+struct kafka_consumer {
+    struct fetcher f; /* first: librdkafka's opaque */
+    struct rebalance_ops ops;
+    char partitioner[CONFIG_NAME_MAX]; /* of the keys; "": they may lie anywhere */
+
+    /* the learner's */
+    size_t n_out; /* records of the poll that is running */
+    uint64_t polls;
+    int assignments;   /* counts them: the generations */
+    bool goes_on;      /* -1 stands for where the group stands, not for the earliest */
+    bool rebalancing;  /* inside the callback */
+    bool counts_asked; /* of this assignment */
+    int64_t recount_ms;
+
+    /* Held by a commit while it runs and by the end of an assignment: a commit that is
+     * under way reaches the broker before this member can join again, hence with the
+     * generation it was meant for. */
+    pthread_mutex_t commit_lock;
+    rd_kafka_queue_t *answers; /* to commits; under the lock */
+    bool unanswered;           /* one commit is still out */
+    void *member;              /* (member_len,) the group metadata captured at the assignment */
+    size_t member_len;
+    _Atomic int generation; /* current, 0 none */
+};
+
 static rd_kafka_topic_partition_list_t *list_of(const struct kafka_consumer *c,
                                                 const struct position *parts, size_t n) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (size_t i = 0; i < n; i++) {
-        if (parts[i].topic < c->n_inputs) {
-            rd_kafka_topic_partition_list_add(list, c->inputs[parts[i].topic].name,
+        if (parts[i].topic < c->f.n_inputs) {
+            rd_kafka_topic_partition_list_add(list, c->f.inputs[parts[i].topic].name,
                                               parts[i].partition)
                 ->offset = parts[i].offset;
         }
@@ -467,11 +745,11 @@ static struct position *positions_of(struct kafka_consumer *c,
     }
     size_t k = 0;
     for (int i = 0; i < list->cnt; i++) {
-        int topic = input_named(c, list->elems[i].topic);
+        int topic = input_named(&c->f, list->elems[i].topic);
         if (topic == TOPIC_NONE) {
             continue;
         }
-        if (!part_grow(&c->inputs[topic], list->elems[i].partition)) {
+        if (!part_grow(&c->f.inputs[topic], list->elems[i].partition)) {
             free(parts);
             return NULL;
         }
@@ -482,10 +760,14 @@ static struct position *positions_of(struct kafka_consumer *c,
     return parts;
 }
 
-/* Member id and generation as the broker knows them, serialised; NULL if there are none. */
+/* Member id and generation as the broker knows them, serialised; NULL if there are none: a
+ * group that is empty would take a commit of nobody. */
 static void *member_now(struct kafka_consumer *c, size_t *len) {
-    rd_kafka_consumer_group_metadata_t *md = rd_kafka_consumer_group_metadata(c->rk);
+    char *id = rd_kafka_memberid(c->f.rk);
+    rd_kafka_consumer_group_metadata_t *md =
+        id && id[0] ? rd_kafka_consumer_group_metadata(c->f.rk) : NULL;
     void *bytes = NULL;
+    rd_kafka_mem_free(c->f.rk, id);
     if (md) {
         rd_kafka_error_destroy(rd_kafka_consumer_group_metadata_write(md, &bytes, len));
         rd_kafka_consumer_group_metadata_destroy(md);
@@ -496,7 +778,7 @@ static void *member_now(struct kafka_consumer *c, size_t *len) {
 /* What a commit of this assignment must find unchanged. */
 static void capture_member(struct kafka_consumer *c) {
     pthread_mutex_lock(&c->commit_lock);
-    rd_kafka_mem_free(c->rk, c->member);
+    rd_kafka_mem_free(c->f.rk, c->member);
     c->member = member_now(c, &c->member_len);
     pthread_mutex_unlock(&c->commit_lock);
 }
@@ -506,15 +788,15 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
     struct position *parts = positions_of(c, list, &n);
     if (!parts) {
         LOG_ERROR("out of memory at an assignment: taking no tasks", LOG_INT("parts", list->cnt));
-        rd_kafka_assign(c->rk, NULL);
+        rd_kafka_assign(c->f.rk, NULL);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        *part_of(c, parts[i].topic, parts[i].partition) =
+        *part_of(&c->f, parts[i].topic, parts[i].partition) =
             (struct part){.end = -1, .assigned = true};
     }
-    c->ends_asked = c->counts_asked = false;
-    c->ask_ends_ms = 0;
+    c->f.ends_asked = c->counts_asked = false;
+    c->f.ask_ends_ms = 0;
     capture_member(c);
     atomic_store(&c->generation, ++c->assignments);
     c->ops.assigned(c->ops.ctx, parts, n, c->assignments);
@@ -522,10 +804,10 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
     rd_kafka_topic_partition_list_t *from = list_of(c, parts, n);
     for (int i = 0; i < from->cnt; i++) {
         if (from->elems[i].offset < 0) {
-            from->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+            from->elems[i].offset = c->goes_on ? RD_KAFKA_OFFSET_STORED : RD_KAFKA_OFFSET_BEGINNING;
         }
     }
-    rd_kafka_resp_err_t err = rd_kafka_assign(c->rk, from);
+    rd_kafka_resp_err_t err = rd_kafka_assign(c->f.rk, from);
     if (err) {
         LOG_ERROR("assignment refused", LOG_STR("error", rd_kafka_err2str(err)));
     }
@@ -536,17 +818,17 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
 /* librdkafka forgets its own pauses at a rebalance, not the application's. */
 static void forget_parts(struct kafka_consumer *c) {
     rd_kafka_topic_partition_list_t *paused = rd_kafka_topic_partition_list_new(1);
-    for (uint32_t t = 0; t < c->n_inputs; t++) {
-        for (int32_t p = 0; p < c->inputs[t].n_parts; p++) {
-            if (c->inputs[t].parts[p].paused) {
-                rd_kafka_topic_partition_list_add(paused, c->inputs[t].name, p);
+    for (uint32_t t = 0; t < c->f.n_inputs; t++) {
+        for (int32_t p = 0; p < c->f.inputs[t].n_parts; p++) {
+            if (c->f.inputs[t].parts[p].paused) {
+                rd_kafka_topic_partition_list_add(paused, c->f.inputs[t].name, p);
             }
-            c->inputs[t].parts[p] = (struct part){.end = -1};
+            c->f.inputs[t].parts[p] = (struct part){.end = -1};
         }
-        problem_end(&c->problems, (int)t, BY_REVOCATION);
+        problem_end(&c->f.problems, (int)t, BY_REVOCATION);
     }
     if (paused->cnt > 0) {
-        rd_kafka_resume_partitions(c->rk, paused);
+        rd_kafka_resume_partitions(c->f.rk, paused);
     }
     rd_kafka_topic_partition_list_destroy(paused);
 }
@@ -570,7 +852,7 @@ static void on_revoked(struct kafka_consumer *c, const rd_kafka_topic_partition_
         pthread_mutex_unlock(&c->commit_lock);
     }
     forget_parts(c);
-    rd_kafka_assign(c->rk, NULL);
+    rd_kafka_assign(c->f.rk, NULL);
 }
 
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
@@ -591,96 +873,56 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     rd_kafka_yield(rk); /* back to the learner, who has things to do now */
 }
 
-static void on_consumer_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
-    struct kafka_consumer *c = opaque;
-    rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
-    char text[512];
-    bool fatal = err == RD_KAFKA_RESP_ERR__FATAL;
-    snprintf(text, sizeof text, "%s", reason);
-    if (fatal) {
-        err = rd_kafka_fatal_error(rk, text, sizeof text);
-    }
-    if (problem_set(&c->problems, TOPIC_NONE, err, fatal, text)) {
-        LOG_WARN("kafka problem; trying again", LOG_STR("error", text),
-                 LOG_STR("fix", fix_of(err)));
-    }
-}
-
-/* An error that came in place of a record. */
-static void consume_error(struct kafka_consumer *c, const rd_kafka_message_t *m) {
-    int topic = input_of(c, m->rkt);
-    const char *name = topic == TOPIC_NONE ? "" : c->inputs[topic].name;
-    char text[512];
-    snprintf(text, sizeof text, "%s%s%s", name, name[0] ? ": " : "", rd_kafka_message_errstr(m));
-    if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
-        LOG_WARN("tasks lost", LOG_STR("error", text), LOG_STR("cause", fix_of(m->err)));
-        return; /* the next poll joins again: nothing for an operator to resolve */
-    }
-    if (problem_set(&c->problems, topic, m->err, false, text)) {
-        LOG_ERROR("kafka problem", LOG_STR("topic", name), LOG_INT("partition", m->partition),
-                  LOG_INT("offset", m->offset), LOG_STR("error", rd_kafka_message_errstr(m)),
-                  LOG_STR("fix", fix_of(m->err)));
-    }
-}
-
-static void release_held(struct kafka_consumer *c) {
-    for (size_t i = 0; i < c->n_held; i++) {
-        rd_kafka_message_destroy(c->held[i]);
-    }
-    c->n_held = 0;
-}
-
-/* One record in PARTITIONER_SAMPLE is looked at: producers with another partitioner would tear
- * a user's events apart. */
-static bool is_misplaced(const struct kafka_consumer *c, const struct input *in,
+/* Producers with another partitioner tear a user's events apart. Before that is said of them the
+ * partitions are counted again, at most once a second: whoever gave the topic more tells them
+ * first. */
+static bool is_misplaced(struct kafka_consumer *c, const struct input *in,
                          const rd_kafka_message_t *m) {
-    return m->offset % PARTITIONER_SAMPLE == 0 && m->key_len > 0 && in->n_of_topic > 0 &&
-           kafka_partition_of(c->partitioner, m->key, m->key_len, in->n_of_topic) != m->partition;
+    if (!c->partitioner[0] || m->key_len == 0) {
+        return false;
+    }
+    for (bool again = false;; again = true) {
+        if (in->n_of_topic > 0 && kafka_partition_of(c->partitioner, m->key, m->key_len,
+                                                     in->n_of_topic) == m->partition) {
+            return false;
+        }
+        if (again || now_ms() < c->recount_ms) {
+            return in->n_of_topic > 0;
+        }
+        c->recount_ms = now_ms() + RECOUNT_MS;
+        (void)ask_counts(&c->f, PROBE_WAIT_MS);
+    }
 }
 
-/* Takes m: a record is kept, anything else destroyed. */
+/* Takes m: a record is lent, anything else destroyed. */
 static void take(struct kafka_consumer *c, rd_kafka_message_t *m, struct record *out) {
-    bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    if (m->err && !end) {
-        consume_error(c, m);
-        rd_kafka_message_destroy(m);
+    int topic = TOPIC_NONE;
+    struct part *p = sort_out(&c->f, m, &topic);
+    if (!p) {
         return;
     }
-    int topic = input_of(c, m->rkt);
-    struct part *p = topic == TOPIC_NONE ? NULL : part_of(c, (uint16_t)topic, m->partition);
-    if (!p || !p->assigned) {
-        rd_kafka_message_destroy(m);
-        return;
-    }
-    problem_end(&c->problems, TOPIC_NONE, BY_RECORD);
-    problem_end(&c->problems, topic, BY_RECORD);
     struct record *r = &out[c->n_out++];
+    if (!m->err) {
+        lend(&c->f, m, topic, r);
+        r->misplaced = is_misplaced(c, &c->f.inputs[topic], m);
+        return;
+    }
     *r = (struct record){.offset = m->offset,
                          .timestamp_ms = -1,
                          .partition = m->partition,
                          .topic = (uint16_t)topic,
-                         .end = end};
-    if (end) {
-        p->end = p->end > m->offset ? p->end : m->offset;
-        rd_kafka_message_destroy(m);
-        return;
-    }
-    r->timestamp_ms = rd_kafka_message_timestamp(m, NULL);
-    r->key = m->key;
-    r->key_len = m->key_len;
-    r->value = m->payload;
-    r->value_len = m->len;
-    r->misplaced = is_misplaced(c, &c->inputs[topic], m);
-    c->held[c->n_held++] = m;
+                         .end = true};
+    p->end = p->end > m->offset ? p->end : m->offset;
+    rd_kafka_message_destroy(m);
 }
 
 static size_t source_poll(void *ctx, struct record *out, size_t max, int timeout_ms) {
     struct kafka_consumer *c = ctx;
-    release_held(c);
+    release_held(&c->f);
     c->n_out = 0;
     c->polls++;
-    while (c->n_out < max && c->n_held < POLL_MAX) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->rk, timeout_ms);
+    while (c->n_out < max && c->f.n_held < POLL_MAX) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(c->f.rk, timeout_ms);
         if (!m) {
             break;
         }
@@ -690,53 +932,21 @@ static size_t source_poll(void *ctx, struct record *out, size_t max, int timeout
     return c->n_out;
 }
 
-/* One request a broker for all assigned partitions. librdkafka's cached watermarks know
- * nothing before the first fetch, and old things after a rebalance. */
-static void ask_ends(struct kafka_consumer *c) {
-    const int64_t start = now_ms();
-    if (c->rebalancing || start < c->ask_ends_ms) {
-        return;
-    }
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-    for (uint32_t t = 0; t < c->n_inputs; t++) {
-        for (int32_t p = 0; p < c->inputs[t].n_parts; p++) {
-            if (c->inputs[t].parts[p].assigned) {
-                rd_kafka_topic_partition_list_add(list, c->inputs[t].name, p)->offset =
-                    RD_KAFKA_OFFSET_END; /* as a timestamp: the protocol's "latest" */
-            }
-        }
-    }
-    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(c->rk, list, ENDS_WAIT_MS);
-    c->ends_asked = !err;
-    for (int i = 0; !err && i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *e = &list->elems[i];
-        struct part *p = part_of(c, (uint16_t)input_named(c, e->topic), e->partition);
-        if (e->err || e->offset < 0) {
-            c->ends_asked = false;
-        } else if (p && e->offset > p->end) {
-            p->end = e->offset;
-        }
-    }
-    /* A leader that just moved is asked again at once, one that does not answer later. */
-    int64_t now = now_ms();
-    c->ask_ends_ms = now + (now - start > ENDS_WAIT_MS / 2 ? ENDS_RETRY_MS : ENDS_MOVED_MS);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
 static int64_t source_end(void *ctx, uint16_t topic, int32_t partition) {
     struct kafka_consumer *c = ctx;
-    struct part *p = part_of(c, topic, partition);
+    struct part *p = part_of(&c->f, topic, partition);
     if (!p || !p->assigned) {
         return -1;
     }
-    if (!c->ends_asked) {
-        ask_ends(c);
+    if (!c->f.ends_asked && !c->rebalancing && now_ms() >= c->f.ask_ends_ms) {
+        ask_ends(&c->f, c->f.rk);
     }
     if (p->seen != c->polls) {
         p->seen = c->polls;
         int64_t low = 0;
         int64_t high = -1;
-        if (!rd_kafka_get_watermark_offsets(c->rk, c->inputs[topic].name, partition, &low, &high) &&
+        if (!rd_kafka_get_watermark_offsets(c->f.rk, c->f.inputs[topic].name, partition, &low,
+                                            &high) &&
             high > p->end) {
             p->end = high;
         }
@@ -746,17 +956,17 @@ static int64_t source_end(void *ctx, uint16_t topic, int32_t partition) {
 
 /* Resuming what is not paused fetches everything again: so only true changes. */
 static void set_paused(struct kafka_consumer *c, uint16_t topic, int32_t partition, bool paused) {
-    struct part *p = part_of(c, topic, partition);
+    struct part *p = part_of(&c->f, topic, partition);
     if (!p || !p->assigned || p->paused == paused) {
         return;
     }
     p->paused = paused;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, c->inputs[topic].name, partition);
-    rd_kafka_resp_err_t err =
-        paused ? rd_kafka_pause_partitions(c->rk, list) : rd_kafka_resume_partitions(c->rk, list);
+    rd_kafka_topic_partition_list_add(list, c->f.inputs[topic].name, partition);
+    rd_kafka_resp_err_t err = paused ? rd_kafka_pause_partitions(c->f.rk, list)
+                                     : rd_kafka_resume_partitions(c->f.rk, list);
     if (err) {
-        LOG_WARN("pause or resume refused", LOG_STR("topic", c->inputs[topic].name),
+        LOG_WARN("pause or resume refused", LOG_STR("topic", c->f.inputs[topic].name),
                  LOG_INT("partition", partition), LOG_STR("error", rd_kafka_err2str(err)));
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -770,22 +980,14 @@ static void source_resume(void *ctx, uint16_t topic, int32_t partition) {
     set_paused(ctx, topic, partition, false);
 }
 
-/* The first error of a list, or none. */
-static rd_kafka_resp_err_t list_err(const rd_kafka_topic_partition_list_t *list) {
-    for (int i = 0; list && i < list->cnt; i++) {
-        if (list->elems[i].err) {
-            return list->elems[i].err;
-        }
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
 /* What an error of the group means for the caller. REBALANCE_IN_PROGRESS while the
  * generation stands is no loss: either the revocation follows, or the next try works. */
 static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t err,
                                 const char *what) {
     switch (err) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR: problem_end(&c->problems, TOPIC_NONE, BY_RECORD); return ST_OK;
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        problem_end(&c->f.problems, TOPIC_NONE, BY_RECORD);
+        return ST_OK;
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
@@ -794,7 +996,7 @@ static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t er
     case RD_KAFKA_RESP_ERR__FATAL: return ST_LOST;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        problem_set(&c->problems, TOPIC_NONE, err, false, rd_kafka_err2str(err));
+        problem_set(&c->f.problems, TOPIC_NONE, err, false, rd_kafka_err2str(err));
         break;
     default: break;
     }
@@ -808,16 +1010,16 @@ static enum status source_committed(void *ctx, struct position *parts, size_t n)
         return ST_OK;
     }
     rd_kafka_topic_partition_list_t *list = list_of(c, parts, n);
-    rd_kafka_resp_err_t err = rd_kafka_committed(c->rk, list, COMMITTED_WAIT_MS);
+    rd_kafka_resp_err_t err = rd_kafka_committed(c->f.rk, list, COMMITTED_WAIT_MS);
     if (!err) {
         err = list_err(list);
     }
     enum status st = group_status(c, err, "committed offsets not known; asking again");
     for (size_t i = 0; !st && i < n; i++) {
         const rd_kafka_topic_partition_t *e =
-            parts[i].topic >= c->n_inputs
+            parts[i].topic >= c->f.n_inputs
                 ? NULL
-                : rd_kafka_topic_partition_list_find(list, c->inputs[parts[i].topic].name,
+                : rd_kafka_topic_partition_list_find(list, c->f.inputs[parts[i].topic].name,
                                                      parts[i].partition);
         parts[i].offset = e && e->offset >= 0 ? e->offset : -1;
     }
@@ -825,37 +1027,13 @@ static enum status source_committed(void *ctx, struct position *parts, size_t n)
     return st;
 }
 
-/* librdkafka says when a broker goes, not when it comes back: ask. An idle topic sends
- * nothing that would show it. */
-static void probe(struct kafka_consumer *c) {
-    const struct rd_kafka_metadata *md = NULL;
-    if (rd_kafka_metadata(c->rk, 0, NULL, &md, PROBE_WAIT_MS)) {
-        return;
-    }
-    problem_end(&c->problems, TOPIC_NONE, BY_ANSWER);
-    for (int i = 0; i < md->topic_cnt; i++) {
-        int topic = md->topics[i].err ? TOPIC_NONE : input_named(c, md->topics[i].topic);
-        pthread_mutex_lock(&c->problems.lock);
-        bool was_missing = topic != TOPIC_NONE &&
-                           c->problems.of[1 + topic].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        pthread_mutex_unlock(&c->problems.lock);
-        if (was_missing) {
-            problem_end(&c->problems, topic, BY_RECORD);
-        }
-    }
-    rd_kafka_metadata_destroy(md);
-}
-
 /* Is no broker known to answer? Asks again before it says so. */
 static bool brokers_away(struct kafka_consumer *c) {
-    if (atomic_load(&c->problems.stand) == 0) {
+    if (atomic_load(&c->f.problems.stand) == 0) {
         return false;
     }
-    probe(c);
-    pthread_mutex_lock(&c->problems.lock);
-    bool away = is_broker_err(c->problems.of[1 + TOPIC_NONE].err);
-    pthread_mutex_unlock(&c->problems.lock);
-    return away;
+    probe(&c->f);
+    return is_broker_err(problem_of(&c->f.problems, TOPIC_NONE));
 }
 
 static rd_kafka_resp_err_t commit_answer(struct kafka_consumer *c) {
@@ -887,7 +1065,7 @@ static rd_kafka_resp_err_t commit_list(struct kafka_consumer *c,
             return before;
         }
     }
-    rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, c->answers, NULL, NULL);
+    rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->f.rk, list, c->answers, NULL, NULL);
     return err ? err : commit_answer(c);
 }
 
@@ -896,13 +1074,13 @@ static rd_kafka_resp_err_t commit_list(struct kafka_consumer *c,
  * they must be those that the partitions were assigned to. Under the commit lock. */
 static bool is_current(struct kafka_consumer *c, int generation) {
     if (generation == 0 || generation != atomic_load(&c->generation) ||
-        rd_kafka_assignment_lost(c->rk)) {
+        rd_kafka_assignment_lost(c->f.rk)) {
         return false;
     }
     size_t len = 0;
     void *member = member_now(c, &len);
     bool same = member && c->member && len == c->member_len && memcmp(member, c->member, len) == 0;
-    rd_kafka_mem_free(c->rk, member);
+    rd_kafka_mem_free(c->f.rk, member);
     return same;
 }
 
@@ -926,31 +1104,15 @@ static enum status source_commit(void *ctx, const struct position *parts, size_t
     return st;
 }
 
-/* How many partitions each topic has, by one question for all. */
-static bool ask_counts(struct kafka_consumer *c, int timeout_ms) {
-    const struct rd_kafka_metadata *md = NULL;
-    if (rd_kafka_metadata(c->rk, 0, NULL, &md, timeout_ms)) {
-        return false;
-    }
-    for (int i = 0; i < md->topic_cnt; i++) {
-        const int topic = input_named(c, md->topics[i].topic);
-        if (topic != TOPIC_NONE && !md->topics[i].err) {
-            c->inputs[topic].n_of_topic = md->topics[i].partition_cnt;
-        }
-    }
-    rd_kafka_metadata_destroy(md);
-    return true;
-}
-
 static int32_t source_partitions(void *ctx, uint16_t topic) {
     struct kafka_consumer *c = ctx;
-    if (topic >= c->n_inputs) {
+    if (topic >= c->f.n_inputs) {
         return 0;
     }
     if (!c->counts_asked && !c->rebalancing) {
-        c->counts_asked = ask_counts(c, PROBE_WAIT_MS);
+        c->counts_asked = ask_counts(&c->f, PROBE_WAIT_MS);
     }
-    return c->inputs[topic].n_of_topic;
+    return c->f.inputs[topic].n_of_topic;
 }
 
 struct source kafka_source(struct kafka_consumer *c) {
@@ -964,55 +1126,55 @@ struct source kafka_source(struct kafka_consumer *c) {
                            .ctx = c};
 }
 
-/* Makes the topics known to the handle and asks for them once: a topic that librdkafka
- * meets later waits for its tick of one second. */
-static void subscribe_topics(struct kafka_consumer *c, const struct config *cfg) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)cfg->n_topics);
-    for (uint32_t i = 0; i < cfg->n_topics; i++) {
-        struct input *in = &c->inputs[c->n_inputs++];
-        snprintf(in->name, sizeof in->name, "%s", cfg->topics[i].name);
-        in->rkt = rd_kafka_topic_new(c->rk, in->name, NULL);
-        rd_kafka_topic_partition_list_add(list, in->name, RD_KAFKA_PARTITION_UA);
+/* Asks for the topics of its role once, before librdkafka does by its tick. */
+static enum status subscribe_topics(struct kafka_consumer *c, const struct config_topic *topics,
+                                    uint32_t n, char *err) {
+    enum status st = ST_OK;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (uint32_t i = 0; !st && i < n; i++) {
+        st = input_add(&c->f, topics[i].name, err);
+        rd_kafka_topic_partition_list_add(list, topics[i].name, RD_KAFKA_PARTITION_UA);
     }
-    (void)ask_counts(c, START_METADATA_MS);
-    rd_kafka_resp_err_t err = rd_kafka_subscribe(c->rk, list);
-    if (err) {
-        LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(err)));
+    if (!st) {
+        (void)ask_counts(&c->f, START_METADATA_MS);
+        rd_kafka_resp_err_t code = rd_kafka_subscribe(c->f.rk, list);
+        if (code) {
+            LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(code)));
+        }
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return st;
 }
 
-enum status kafka_consumer_new(const struct config *cfg, const struct rebalance_ops *rebalance,
-                               struct kafka_consumer **out, char *err) {
+enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
+                               const struct rebalance_ops *rebalance, struct kafka_consumer **out,
+                               char *err) {
+    const bool intake = role == KAFKA_INTAKE;
+    char group[CONFIG_NAME_MAX + 8];
     struct kafka_consumer *c = calloc(1, sizeof *c);
     if (!c) {
         return ST_NOMEM;
     }
     c->ops = *rebalance;
-    snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
+    c->goes_on = intake;
     pthread_mutex_init(&c->commit_lock, NULL);
-    pthread_mutex_init(&c->problems.lock, NULL);
-
-    rd_kafka_conf_t *conf = NULL;
-    enum status st = conf_new(cfg, CONSUMER_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    pthread_mutex_init(&c->f.problems.lock, NULL);
+    snprintf(group, sizeof group, "%s%s", cfg->group, intake ? "-intake" : "");
+    if (!intake) { /* raw topics are keyed as their partners please */
+        snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
+    }
+    enum status st =
+        fetcher_open(&c->f, cfg, group, intake ? "earliest" : "error", on_rebalance, err);
     if (st) {
         goto fail;
     }
-    rd_kafka_conf_set_opaque(conf, c);
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    rd_kafka_conf_set_error_cb(conf, on_consumer_error);
-    st = conf_set(conf, "group.id", cfg->group, err);
-    if (st) {
-        rd_kafka_conf_destroy(conf);
-        goto fail;
-    }
-    st = handle_new(RD_KAFKA_CONSUMER, conf, &c->rk, err);
+    rd_kafka_poll_set_consumer(c->f.rk);
+    c->answers = rd_kafka_queue_new(c->f.rk);
+    st = subscribe_topics(c, intake ? cfg->raws : cfg->topics, intake ? cfg->n_raws : cfg->n_topics,
+                          err);
     if (st) {
         goto fail;
     }
-    rd_kafka_poll_set_consumer(c->rk);
-    c->answers = rd_kafka_queue_new(c->rk);
-    subscribe_topics(c, cfg);
     *out = c;
     return ST_OK;
 
@@ -1024,10 +1186,10 @@ fail:
 /* Leaves the group, with the revocation served. Without brokers librdkafka waits for a commit
  * that is still out, for half a minute and more: after CLOSE_WAIT_MS it is left behind. */
 static void consumer_close(struct kafka_consumer *c) {
-    rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(c->rk);
-    rd_kafka_error_t *err = rd_kafka_consumer_close_queue(c->rk, events);
+    rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(c->f.rk);
+    rd_kafka_error_t *err = rd_kafka_consumer_close_queue(c->f.rk, events);
     const int64_t deadline = now_ms() + CLOSE_WAIT_MS;
-    while (!err && !rd_kafka_consumer_closed(c->rk) && now_ms() < deadline) {
+    while (!err && !rd_kafka_consumer_closed(c->f.rk) && now_ms() < deadline) {
         rd_kafka_message_t *m = rd_kafka_consume_queue(events, CLOSE_LOOK_MS);
         if (m) {
             rd_kafka_message_destroy(m);
@@ -1041,38 +1203,265 @@ void kafka_consumer_free(struct kafka_consumer *c) {
     if (!c) {
         return;
     }
-    release_held(c);
-    if (c->rk) {
+    release_held(&c->f);
+    if (c->f.rk) {
         consumer_close(c);
-        rd_kafka_mem_free(c->rk, c->member);
+        rd_kafka_mem_free(c->f.rk, c->member);
         rd_kafka_queue_destroy(c->answers);
     }
-    for (uint32_t i = 0; i < c->n_inputs; i++) {
-        rd_kafka_topic_destroy(c->inputs[i].rkt);
-        free(c->inputs[i].parts);
-    }
-    if (c->rk) {
-        rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
+    fetcher_close(&c->f);
     pthread_mutex_destroy(&c->commit_lock);
-    pthread_mutex_destroy(&c->problems.lock);
     free(c);
 }
 
 bool kafka_consumer_problem(struct kafka_consumer *c, char *buf, size_t len) {
-    if (atomic_load(&c->problems.stand) == 0) {
+    return fetcher_problem(&c->f, buf, len);
+}
+
+/* ---- whole topics, outside of any group --------------------------------------------------- */
+
+struct kafka_reader {
+    struct fetcher f; /* first: librdkafka's opaque */
+};
+
+/* Ends as they stand, uncommitted transactions included: what was committed behind one that is
+ * still open must be waited for. A handle that reads committed records is told less. */
+static void reader_ask_ends(struct kafka_reader *r) {
+    char err[CONFIG_ERROR_MAX];
+    if (now_ms() < r->f.ask_ends_ms) {
+        return;
+    }
+    rd_kafka_t *rk = NULL;
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(r->f.rk));
+    enum status st = conf_set(conf, "isolation.level", "read_uncommitted", err);
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+    } else {
+        st = handle_new(RD_KAFKA_CONSUMER, conf, &rk, err);
+    }
+    if (st) {
+        LOG_ERROR("ends of topics cannot be asked for", LOG_STR("error", err));
+        r->f.ask_ends_ms = now_ms() + ENDS_RETRY_MS;
+        return;
+    }
+    ask_ends(&r->f, rk);
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+/* From the beginning on; what was fetched for an assignment before is dropped. */
+static rd_kafka_resp_err_t reader_assign(struct kafka_reader *r) {
+    struct fetcher *f = &r->f;
+    for (uint32_t t = 0; t < f->n_inputs; t++) {
+        for (int32_t p = 0; p < f->inputs[t].n_parts; p++) {
+            f->inputs[t].parts[p] = (struct part){.end = -1, .assigned = true};
+        }
+    }
+    f->ends_asked = false;
+    f->ask_ends_ms = 0;
+    rd_kafka_topic_partition_list_t *list = assigned_list(f, RD_KAFKA_OFFSET_BEGINNING);
+    rd_kafka_resp_err_t code = rd_kafka_assign(f->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+/* Room for the partitions of one topic as the metadata has it.
+ * @return ST_OK, ST_AGAIN (its leaders are being chosen), ST_IO, ST_NOMEM */
+static enum status reader_size(struct input *in, const rd_kafka_metadata_topic_t *t, char *err) {
+    rd_kafka_resp_err_t code = t ? t->err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        code = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    }
+    if (code) {
+        const char *fix = fix_of(code);
+        const bool missing = code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+        snprintf(err, CONFIG_ERROR_MAX, "%s: %s%s%s", in->name,
+                 missing ? "the topic does not exist" : rd_kafka_err2str(code), fix[0] ? "; " : "",
+                 fix);
+        return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ? ST_AGAIN : ST_IO;
+    }
+    in->n_of_topic = t->partition_cnt;
+    return part_grow(in, t->partition_cnt - 1) ? ST_OK : ST_NOMEM;
+}
+
+/* What there is to read. The first question also keeps the fetch from waiting for a tick. */
+static enum status reader_look(struct kafka_reader *r, int timeout_ms, char *err) {
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(r->f.rk, 0, NULL, &md, timeout_ms);
+    if (code) {
+        char why[CONFIG_ERROR_MAX - 64];
+        rd_kafka_poll(r->f.rk, 0); /* error_cb knows more than the code does */
+        bool more = problem_first(&r->f.problems, why, sizeof why);
+        snprintf(err, CONFIG_ERROR_MAX, "kafka does not answer: %s",
+                 more ? why : rd_kafka_err2str(code));
+        return ST_IO;
+    }
+    enum status st = ST_OK;
+    for (uint32_t i = 0; !st && i < r->f.n_inputs; i++) {
+        st = reader_size(&r->f.inputs[i], topic_in(md, r->f.inputs[i].name), err);
+    }
+    rd_kafka_metadata_destroy(md);
+    return st;
+}
+
+static enum status reader_begin(struct kafka_reader *r, char *err) {
+    const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
+    const int64_t deadline = now_ms() + READER_WAIT_MS;
+    enum status st = reader_look(r, READER_WAIT_MS, err);
+    for (int64_t left = 1; st == ST_AGAIN && left > 0; left = deadline - now_ms()) {
+        nanosleep(&nap, NULL);
+        st = reader_look(r, (int)left, err);
+    }
+    if (st) {
+        return st == ST_AGAIN ? ST_IO : st;
+    }
+    rd_kafka_resp_err_t code = reader_assign(r);
+    reader_ask_ends(r);
+    while (!code && !r->f.ends_asked && now_ms() < deadline) {
+        nanosleep(&nap, NULL);
+        reader_ask_ends(r);
+    }
+    if (code || !r->f.ends_asked) {
+        snprintf(err, CONFIG_ERROR_MAX, "the ends of the topics are not known: %s",
+                 rd_kafka_err2str(code ? code : RD_KAFKA_RESP_ERR__TIMED_OUT));
+        return ST_IO;
+    }
+    return ST_OK;
+}
+
+enum status kafka_reader_new(const struct config *cfg, const char *const *names, size_t n,
+                             struct kafka_reader **out, char *err) {
+    if (n > CONFIG_TOPICS_MAX) {
+        snprintf(err, CONFIG_ERROR_MAX, "more than %d topics", CONFIG_TOPICS_MAX);
+        return ST_INVALID;
+    }
+    struct kafka_reader *r = calloc(1, sizeof *r);
+    if (!r) {
+        return ST_NOMEM;
+    }
+    pthread_mutex_init(&r->f.problems.lock, NULL);
+    /* What retention took away while it was read is not there to be read. */
+    enum status st = fetcher_open(&r->f, cfg, cfg->group, "earliest", NULL, err);
+    if (st) {
+        goto fail;
+    }
+    for (size_t i = 0; !st && i < n; i++) {
+        st = input_add(&r->f, names[i], err);
+    }
+    if (!st) {
+        st = reader_begin(r, err);
+    }
+    if (st) {
+        goto fail;
+    }
+    rd_kafka_poll_set_consumer(r->f.rk);
+    *out = r;
+    return ST_OK;
+
+fail:
+    kafka_reader_free(r);
+    return st;
+}
+
+void kafka_reader_free(struct kafka_reader *r) {
+    if (r) {
+        fetcher_close(&r->f);
+        free(r);
+    }
+}
+
+/* Takes m; true if it became a record. */
+static bool reader_take(struct kafka_reader *r, rd_kafka_message_t *m, struct record *out) {
+    int topic = TOPIC_NONE;
+    struct part *p = sort_out(&r->f, m, &topic);
+    if (!p) {
         return false;
     }
-    pthread_mutex_lock(&c->problems.lock);
-    bool due = now_ms() >= c->problems.probed_ms + PROBE_EVERY_MS;
-    if (due) {
-        c->problems.probed_ms = now_ms();
+    if (!m->err) {
+        p->next = m->offset + 1;
+        lend(&r->f, m, topic, out);
+        return true;
     }
-    pthread_mutex_unlock(&c->problems.lock);
-    if (due) {
-        probe(c);
+    /* The position after commit markers and aborted records, which nobody sees. */
+    p->next = m->offset > p->next ? m->offset : p->next;
+    if (p->next < p->end) {
+        LOG_WARN("records wait for a transaction that is still open",
+                 LOG_STR("topic", r->f.inputs[topic].name), LOG_INT("partition", m->partition),
+                 LOG_INT("offset", m->offset));
     }
-    return problem_first(&c->problems, buf, len);
+    rd_kafka_message_destroy(m);
+    return false;
+}
+
+size_t kafka_reader_poll(struct kafka_reader *r, struct record *out, size_t max, int timeout_ms) {
+    release_held(&r->f);
+    /* After a restart. Brokers that are known to be away would only be waited for. */
+    if (!r->f.ends_asked && !is_broker_err(problem_of(&r->f.problems, TOPIC_NONE))) {
+        reader_ask_ends(r);
+    }
+    size_t n = 0;
+    while (n < max && n < POLL_MAX) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->f.rk, timeout_ms);
+        if (!m) {
+            break;
+        }
+        n += reader_take(r, m, &out[n]);
+        timeout_ms = 0;
+    }
+    return n;
+}
+
+size_t kafka_reader_headers(struct kafka_reader *r, size_t k, struct header *out, size_t max) {
+    rd_kafka_headers_t *headers = NULL; /* the message's */
+    if (k >= r->f.n_held || rd_kafka_message_headers(r->f.held[k], &headers)) {
+        return 0;
+    }
+    size_t n = 0;
+    while (n < max &&
+           !rd_kafka_header_get_all(headers, n, &out[n].name, &out[n].value, &out[n].len)) {
+        n++;
+    }
+    return n;
+}
+
+bool kafka_reader_complete(const struct kafka_reader *r) {
+    for (uint32_t t = 0; t < r->f.n_inputs; t++) {
+        for (int32_t p = 0; p < r->f.inputs[t].n_parts; p++) {
+            const struct part *part = &r->f.inputs[t].parts[p];
+            if (part->end < 0 || part->next < part->end) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void kafka_reader_restart(struct kafka_reader *r) {
+    release_held(&r->f);
+    rd_kafka_resp_err_t code = reader_assign(r);
+    if (code) {
+        LOG_ERROR("assignment refused", LOG_STR("error", rd_kafka_err2str(code)));
+    }
+}
+
+bool kafka_reader_problem(struct kafka_reader *r, char *buf, size_t len) {
+    return fetcher_problem(&r->f, buf, len);
+}
+
+static size_t globals_poll(void *ctx, struct record *out, size_t max) {
+    return kafka_reader_poll(ctx, out, max, 0);
+}
+
+static bool globals_complete(void *ctx) {
+    return kafka_reader_complete(ctx);
+}
+
+static void globals_restart(void *ctx) {
+    kafka_reader_restart(ctx);
+}
+
+struct globals kafka_globals(struct kafka_reader *r) {
+    return (struct globals){
+        .poll = globals_poll, .complete = globals_complete, .restart = globals_restart, .ctx = r};
 }
 
 /* ---- producer -------------------------------------------------------------------------- */
@@ -1122,37 +1511,44 @@ static void on_producer_error(rd_kafka_t *rk, int code, const char *reason, void
     }
 }
 
-enum status kafka_producer_new(const struct config *cfg, struct kafka_producer **out, char *err) {
-    struct kafka_producer *p = calloc(1, sizeof *p);
-    if (!p) {
-        return ST_NOMEM;
-    }
+/* transactional_id NULL: none. */
+static enum status producer_open(struct kafka_producer *p, const struct config *cfg,
+                                 const struct setting *defaults, const char *transactional_id,
+                                 char *err) {
     pthread_mutex_init(&p->problems.lock, NULL);
     const char *partitioner =
         strcmp(cfg->partitioner, "consistent") == 0 ? "consistent_random" : "murmur2_random";
     rd_kafka_conf_t *conf = NULL;
-    enum status st = conf_new(cfg, PRODUCER_DEFAULTS, PRODUCER_FIXED, &conf, err);
+    enum status st = conf_new(cfg, defaults, PRODUCER_FIXED, &conf, err);
     if (st) {
-        goto fail;
+        return st;
     }
     rd_kafka_conf_set_opaque(conf, p);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_producer_error);
     st = conf_set(conf, "partitioner", partitioner, err);
+    if (!st && transactional_id) {
+        st = conf_set(conf, "transactional.id", transactional_id, err);
+    }
     if (st) {
         rd_kafka_conf_destroy(conf);
-        goto fail;
+        return st;
     }
-    st = handle_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
+    return handle_new(RD_KAFKA_PRODUCER, conf, &p->rk, err);
+}
+
+enum status kafka_producer_new(const struct config *cfg, struct kafka_producer **out, char *err) {
+    struct kafka_producer *p = calloc(1, sizeof *p);
+    if (!p) {
+        return ST_NOMEM;
+    }
+    enum status st = producer_open(p, cfg, PRODUCER_DEFAULTS, NULL, err);
     if (st) {
-        goto fail;
+        kafka_producer_free(p);
+        return st;
     }
     *out = p;
     return ST_OK;
-
-fail:
-    kafka_producer_free(p);
-    return st;
 }
 
 /* Fails what is still queued and closes the handle. */
@@ -1253,39 +1649,60 @@ static enum status produce_status(struct kafka_producer *p, const char *topic,
     return st;
 }
 
-enum status kafka_produce_to(struct kafka_producer *p, const char *topic, int32_t partition,
-                             const void *key, size_t key_len, const void *value, size_t value_len,
-                             int64_t timestamp_ms, const struct header *headers, size_t n_headers) {
-    rd_kafka_topic_t *rkt = output_of(p, topic);
+struct outgoing {
+    const char *topic;
+    int32_t partition; /* -1: by key */
+    const void *key, *value;
+    size_t key_len, value_len;
+    int64_t timestamp_ms;
+    const struct header *headers;
+    size_t n_headers;
+};
+
+/* Queues one record. @return NULL, or why not, for the caller to destroy */
+static rd_kafka_error_t *put(struct kafka_producer *p, const struct outgoing *o) {
+    rd_kafka_topic_t *rkt = output_of(p, o->topic);
     if (!rkt) {
-        LOG_ERROR("no such topic can be written to", LOG_STR("topic", topic));
-        return ST_IO;
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "no topic to be written to");
     }
     rd_kafka_vu_t v[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt},
         {.vtype = RD_KAFKA_VTYPE_PARTITION,
-         .u.i32 = partition < 0 ? RD_KAFKA_PARTITION_UA : partition},
+         .u.i32 = o->partition < 0 ? RD_KAFKA_PARTITION_UA : o->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = unconst(key), .size = key_len}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = unconst(value), .size = value_len}},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = unconst(o->key), .size = o->key_len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = unconst(o->value), .size = o->value_len}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = o->timestamp_ms},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = NULL},
     };
     size_t n = sizeof v / sizeof v[0] - 1;
-    if (n_headers > 0) {
-        v[n++].u.headers = headers_of(headers, n_headers);
+    if (o->n_headers > 0) {
+        v[n++].u.headers = headers_of(o->headers, o->n_headers);
     }
     rd_kafka_error_t *err = rd_kafka_produceva(p->rk, v, n);
-    if (err) {
-        if (n_headers > 0) {
-            rd_kafka_headers_destroy(v[n - 1].u.headers); /* taken only on success */
-        }
-        return produce_status(p, topic, err);
+    if (err && o->n_headers > 0) {
+        rd_kafka_headers_destroy(v[n - 1].u.headers); /* taken only on success */
     }
-    if (++p->produced % PRODUCER_SERVE_EVERY == 0) {
+    if (!err && ++p->produced % PRODUCER_SERVE_EVERY == 0) {
         rd_kafka_poll(p->rk, 0);
     }
-    return ST_OK;
+    return err;
+}
+
+enum status kafka_produce_to(struct kafka_producer *p, const char *topic, int32_t partition,
+                             const void *key, size_t key_len, const void *value, size_t value_len,
+                             int64_t timestamp_ms, const struct header *headers, size_t n_headers) {
+    const struct outgoing o = {.topic = topic,
+                               .partition = partition,
+                               .key = key,
+                               .key_len = key_len,
+                               .value = value,
+                               .value_len = value_len,
+                               .timestamp_ms = timestamp_ms,
+                               .headers = headers,
+                               .n_headers = n_headers};
+    rd_kafka_error_t *err = put(p, &o);
+    return err ? produce_status(p, topic, err) : ST_OK;
 }
 
 enum status kafka_produce(struct kafka_producer *p, const char *topic, const void *key,
@@ -1339,6 +1756,357 @@ static enum status letterbox_flush(void *ctx, int timeout_ms) {
 
 struct letterbox kafka_letterbox(struct kafka_producer *p) {
     return (struct letterbox){.send = letterbox_send, .flush = letterbox_flush, .ctx = p};
+}
+
+/* ---- transactions: consume, transform, produce exactly once -------------------------------- */
+
+struct kafka_tx {
+    struct kafka_producer p;
+    bool open;          /* a transaction is, as far as is known */
+    int64_t begun_ms;   /* it, by tx_clock_ms() */
+    int64_t timeout_ms; /* kafka.transaction.timeout.ms */
+
+    /* The call for offsets, in a thread of its own: call_offsets() says why. */
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_consumer_group_metadata_t *member;
+    int call_ms;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t returned;                                        /* monotonic */
+    enum { CALL_NONE, CALL_RUNS, CALL_RETURNED, CALL_ORPHAN } call; /* under the lock */
+    rd_kafka_error_t *answer;
+    bool stuck; /* it did not return in time: nothing else can be done with the handle */
+};
+
+/* Goes on while the machine sleeps, as the coordinator does elsewhere. */
+static int64_t tx_clock_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What became of one call. */
+enum verdict {
+    TX_DONE,
+    TX_AGAIN,   /* not yet: the same call again                               */
+    TX_ABORT,   /* nothing of this transaction can be committed any more      */
+    TX_UNKNOWN, /* this handle is of no use; what it did is for the broker to say */
+    TX_FENCED,  /* the id has another owner                                    */
+};
+
+/* The coordinator fences whose transaction was open for too long just as it fences whose id has
+ * another owner: then it is not for us to say which. */
+static bool is_fenced(const struct kafka_tx *tx, rd_kafka_resp_err_t err) {
+    const bool overdue = tx->open && tx_clock_ms() - tx->begun_ms > tx->timeout_ms;
+    return !overdue &&
+           (err == RD_KAFKA_RESP_ERR__FENCED || err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+            err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
+}
+
+/* Takes err; NULL is done. *code and `text` (CONFIG_ERROR_MAX bytes) tell why not. */
+static enum verdict verdict_of(struct kafka_tx *tx, rd_kafka_error_t *err, char *text,
+                               rd_kafka_resp_err_t *code) {
+    *code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!err) {
+        return TX_DONE;
+    }
+    *code = rd_kafka_error_code(err);
+    snprintf(text, CONFIG_ERROR_MAX, "%s", rd_kafka_error_string(err));
+    const bool again = rd_kafka_error_is_retriable(err);
+    const bool fatal = rd_kafka_error_is_fatal(err) || *code == RD_KAFKA_RESP_ERR__FATAL;
+    rd_kafka_error_destroy(err);
+    if (fatal) {
+        const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(tx->p.rk, text, CONFIG_ERROR_MAX);
+        *code = cause ? cause : *code;
+    }
+    if (is_fenced(tx, *code)) {
+        return TX_FENCED;
+    }
+    return fatal || tx->stuck ? TX_UNKNOWN : again ? TX_AGAIN : TX_ABORT;
+}
+
+/* One of librdkafka's calls. They resume what they began when they are called again. */
+typedef rd_kafka_error_t *tx_call(struct kafka_tx *tx, int timeout_ms);
+
+static rd_kafka_error_t *call_init(struct kafka_tx *tx, int timeout_ms) {
+    return rd_kafka_init_transactions(tx->p.rk, timeout_ms);
+}
+
+static void offsets_free(struct kafka_tx *tx) {
+    if (tx->list) {
+        rd_kafka_topic_partition_list_destroy(tx->list);
+        tx->list = NULL;
+    }
+    if (tx->member) {
+        rd_kafka_consumer_group_metadata_destroy(tx->member);
+        tx->member = NULL;
+    }
+}
+
+/* Nobody else has it any more. */
+static void tx_destroy(struct kafka_tx *tx) {
+    offsets_free(tx);
+    rd_kafka_error_destroy(tx->answer);
+    producer_close(&tx->p);
+    pthread_mutex_destroy(&tx->p.problems.lock);
+    pthread_mutex_destroy(&tx->lock);
+    pthread_cond_destroy(&tx->returned);
+    free(tx);
+}
+
+static void *run_offsets(void *arg) {
+    struct kafka_tx *tx = arg;
+    rd_kafka_error_t *answer =
+        rd_kafka_send_offsets_to_transaction(tx->p.rk, tx->list, tx->member, tx->call_ms);
+    pthread_mutex_lock(&tx->lock);
+    const bool orphan = tx->call == CALL_ORPHAN;
+    tx->answer = answer;
+    tx->call = CALL_RETURNED;
+    pthread_cond_signal(&tx->returned);
+    pthread_mutex_unlock(&tx->lock);
+    if (orphan) {
+        tx_destroy(tx);
+    }
+    return NULL;
+}
+
+static struct timespec in_ms(int ms) {
+    const int64_t at = now_ms() + ms;
+    return (struct timespec){.tv_sec = (time_t)(at / 1000),
+                             .tv_nsec = (long)(at % 1000) * 1000000L};
+}
+
+/* librdkafka waits without end for a group coordinator that is away, whatever timeout it was
+ * given (its issue 5456; 2.0 to 2.14 at least). So a thread makes the call; one that does not come
+ * back is left behind with the handle, and frees it when the coordinator is back. */
+static rd_kafka_error_t *call_offsets(struct kafka_tx *tx, int timeout_ms) {
+    tx->call_ms = timeout_ms;
+    tx->call = CALL_RUNS;
+    if (pthread_create(&tx->thread, NULL, run_offsets, tx)) {
+        tx->call = CALL_NONE;
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__FAIL, "no thread to send offsets");
+    }
+    const struct timespec until = in_ms(timeout_ms + TX_STUCK_MS);
+    int late = 0;
+    pthread_mutex_lock(&tx->lock);
+    while (tx->call == CALL_RUNS && !late) {
+        late = pthread_cond_timedwait(&tx->returned, &tx->lock, &until);
+    }
+    tx->stuck = tx->call == CALL_RUNS;
+    pthread_mutex_unlock(&tx->lock);
+    if (tx->stuck) {
+        return rd_kafka_error_new(RD_KAFKA_RESP_ERR__TIMED_OUT, "the group does not answer");
+    }
+    pthread_join(tx->thread, NULL);
+    tx->call = CALL_NONE;
+    rd_kafka_error_t *answer = tx->answer;
+    tx->answer = NULL;
+    return answer;
+}
+
+static rd_kafka_error_t *call_commit(struct kafka_tx *tx, int timeout_ms) {
+    return rd_kafka_commit_transaction(tx->p.rk, timeout_ms);
+}
+
+static rd_kafka_error_t *call_abort(struct kafka_tx *tx, int timeout_ms) {
+    return rd_kafka_abort_transaction(tx->p.rk, timeout_ms);
+}
+
+/* Calls at least once, and again until there is a verdict or the time is up. `text` and *code tell
+ * what the last error was. */
+static enum verdict tx_try(struct kafka_tx *tx, tx_call *call, int64_t deadline, char *text,
+                           rd_kafka_resp_err_t *code) {
+    const struct timespec nap = {.tv_nsec = TX_NAP_MS * 1000000L};
+    for (;;) {
+        const int64_t left = deadline - now_ms();
+        enum verdict v = verdict_of(tx, call(tx, left > 1 ? (int)left : 1), text, code);
+        if (v != TX_AGAIN || now_ms() >= deadline) {
+            return v;
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
+static void tx_log(const char *what, const char *text, rd_kafka_resp_err_t code) {
+    LOG_WARN(what, LOG_STR("error", text), LOG_STR("fix", fix_of(code)));
+}
+
+enum status kafka_tx_new(const struct config *cfg, const char *transactional_id,
+                         struct kafka_tx **out, char *err) {
+    struct kafka_tx *tx = calloc(1, sizeof *tx);
+    if (!tx) {
+        return ST_NOMEM;
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&tx->returned, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&tx->lock, NULL);
+    enum status st = producer_open(&tx->p, cfg, TX_DEFAULTS, transactional_id, err);
+    if (st) {
+        kafka_tx_free(tx);
+        return st;
+    }
+    char value[32] = "";
+    size_t len = sizeof value;
+    (void)rd_kafka_conf_get(rd_kafka_conf(tx->p.rk), "transaction.timeout.ms", value, &len);
+    tx->timeout_ms = strtol(value, NULL, 10);
+    const int64_t deadline = now_ms() + TX_INIT_WAIT_MS;
+    const struct rd_kafka_metadata *md = NULL; /* or the coordinator is looked for by a tick */
+    if (!rd_kafka_metadata(tx->p.rk, 0, NULL, &md, TX_INIT_WAIT_MS / 2)) {
+        rd_kafka_metadata_destroy(md);
+    }
+    char text[CONFIG_ERROR_MAX];
+    rd_kafka_resp_err_t code;
+    enum verdict v = tx_try(tx, call_init, deadline, text, &code);
+    if (v == TX_DONE) {
+        *out = tx;
+        return ST_OK;
+    }
+    rd_kafka_poll(tx->p.rk, 0); /* error_cb knows more than the code does */
+    char why[CONFIG_ERROR_MAX - 512];
+    bool more = is_broker_err(code) && problem_first(&tx->p.problems, why, sizeof why);
+    const char *fix = more ? "" : fix_of(code);
+    snprintf(err, CONFIG_ERROR_MAX, "transactional id %.120s: %.500s%s%.300s", transactional_id,
+             more ? why : text, fix[0] ? "; " : "", fix);
+    kafka_tx_free(tx);
+    return v == TX_AGAIN ? ST_AGAIN : ST_INVALID;
+}
+
+void kafka_tx_free(struct kafka_tx *tx) {
+    if (!tx) {
+        return;
+    }
+    if (tx->open && kafka_tx_abort(tx, TX_ABORT_MIN_MS)) {
+        LOG_WARN("a transaction was left open: others wait until it times out");
+    }
+    if (tx->stuck) {
+        pthread_mutex_lock(&tx->lock);
+        const bool runs = tx->call == CALL_RUNS;
+        if (runs) {
+            pthread_detach(tx->thread);
+            tx->call = CALL_ORPHAN; /* the thread's from here on */
+        }
+        pthread_mutex_unlock(&tx->lock);
+        if (runs) {
+            return;
+        }
+        pthread_join(tx->thread, NULL);
+    }
+    tx_destroy(tx);
+}
+
+enum status kafka_tx_begin(struct kafka_tx *tx) {
+    char text[CONFIG_ERROR_MAX];
+    rd_kafka_resp_err_t code;
+    enum verdict v = verdict_of(tx, rd_kafka_begin_transaction(tx->p.rk), text, &code);
+    if (v == TX_DONE) {
+        tx->open = true;
+        tx->begun_ms = tx_clock_ms();
+        return ST_OK;
+    }
+    tx_log("no transaction can begin", text, code);
+    return v == TX_FENCED ? ST_INVALID : ST_AGAIN;
+}
+
+enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, const void *key, size_t key_len,
+                          const void *value, size_t value_len, int64_t timestamp_ms,
+                          const struct header *headers, size_t n_headers) {
+    const struct outgoing o = {.topic = topic,
+                               .partition = -1,
+                               .key = key,
+                               .key_len = key_len,
+                               .value = value,
+                               .value_len = value_len,
+                               .timestamp_ms = timestamp_ms,
+                               .headers = headers,
+                               .n_headers = n_headers};
+    rd_kafka_error_t *err = put(&tx->p, &o);
+    if (!err) {
+        return ST_OK;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_error_code(err);
+    enum status st = ST_IO;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        rd_kafka_poll(tx->p.rk, TX_SERVE_MS);
+        st = ST_AGAIN;
+    } else {
+        LOG_ERROR("record refused: its transaction is given up", LOG_STR("topic", topic),
+                  LOG_STR("error", rd_kafka_error_string(err)), LOG_STR("fix", fix_of(code)));
+    }
+    rd_kafka_error_destroy(err);
+    return st;
+}
+
+enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms) {
+    char text[CONFIG_ERROR_MAX];
+    rd_kafka_resp_err_t code;
+    if (!tx->open) {
+        return ST_OK;
+    }
+    enum verdict v = tx_try(tx, call_abort, now_ms() + timeout_ms, text, &code);
+    tx->open = false;
+    if (v != TX_DONE) {
+        tx_log("a transaction cannot be given up", text, code);
+    }
+    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_INVALID : ST_AGAIN;
+}
+
+/* The metadata that an assignment was captured with, NULL if it is over. The broker compares
+ * them too: with what it knows by then. */
+static rd_kafka_consumer_group_metadata_t *member_of(struct kafka_consumer *c, int generation) {
+    rd_kafka_consumer_group_metadata_t *member = NULL;
+    pthread_mutex_lock(&c->commit_lock);
+    if (is_current(c, generation)) {
+        rd_kafka_error_destroy(
+            rd_kafka_consumer_group_metadata_read(&member, c->member, c->member_len));
+    }
+    pthread_mutex_unlock(&c->commit_lock);
+    return member;
+}
+
+/* Offsets, then everything. Offsets are the fence: librdkafka drops those that are none, and a
+ * transaction without any would be committed by whoever lost the partitions. */
+static enum verdict tx_finish(struct kafka_tx *tx, int64_t deadline) {
+    char text[CONFIG_ERROR_MAX] = "the assignment is over";
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool sound = tx->member && tx->list->cnt > 0;
+    for (int i = 0; i < tx->list->cnt; i++) {
+        sound = sound && tx->list->elems[i].offset >= 0;
+    }
+    enum verdict v = sound ? tx_try(tx, call_offsets, deadline, text, &code) : TX_ABORT;
+    if (v == TX_AGAIN) {
+        v = TX_ABORT; /* time is up, and no commit was asked for */
+    } else if (v == TX_DONE) {
+        v = tx_try(tx, call_commit, deadline, text, &code);
+    }
+    if (v != TX_DONE) {
+        tx_log("transaction not committed", text, code);
+    }
+    return v;
+}
+
+enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
+                            const struct position *parts, size_t n, int generation,
+                            int timeout_ms) {
+    const int64_t deadline = now_ms() + timeout_ms;
+    if (!tx->open) {
+        return ST_LOST;
+    }
+    tx->member = member_of(c, generation);
+    tx->list = list_of(c, parts, n);
+    enum verdict v = tx_finish(tx, deadline);
+    if (!tx->stuck) {
+        offsets_free(tx);
+    }
+    if (v == TX_ABORT) {
+        const int64_t left = deadline - now_ms();
+        enum status st = kafka_tx_abort(tx, left > TX_ABORT_MIN_MS ? (int)left : TX_ABORT_MIN_MS);
+        return st ? st : ST_LOST;
+    }
+    tx->open = false;
+    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_INVALID : ST_AGAIN;
 }
 
 /* ---- topics ---------------------------------------------------------------------------- */
@@ -1398,21 +2166,14 @@ static void describe_one(const char *name, const struct rd_kafka_metadata *md,
                          struct kafka_topic_info *out) {
     *out = (struct kafka_topic_info){.partitions = 0};
     snprintf(out->name, sizeof out->name, "%s", name);
-    for (int i = 0; i < md->topic_cnt; i++) {
-        const struct rd_kafka_metadata_topic *t = &md->topics[i];
-        if (strcmp(t->topic, name) != 0) {
-            continue;
-        }
-        if (!t->err) {
-            out->partitions = t->partition_cnt;
-            return;
-        }
-        snprintf(out->error, sizeof out->error, "%s",
-                 t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? "does not exist"
-                                                                   : rd_kafka_err2str(t->err));
+    const rd_kafka_metadata_topic_t *t = topic_in(md, name);
+    if (t && !t->err) {
+        out->partitions = t->partition_cnt;
         return;
     }
-    snprintf(out->error, sizeof out->error, "does not exist");
+    const bool missing = !t || t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    snprintf(out->error, sizeof out->error, "%s",
+             missing ? "does not exist" : rd_kafka_err2str(t->err));
 }
 
 enum status kafka_topics_describe(const struct config *cfg, const char *const *names, size_t n,

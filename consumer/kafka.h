@@ -29,13 +29,22 @@
 
 struct kafka_consumer; /* opaque */
 
+/** Which topics for which group: the tasks' topics for cfg->group, the raw ones for
+ *  <group>-intake. record.topic is an index into the array. Raw topics may have any partition
+ *  counts and be keyed as their partners please: record.misplaced is never set. */
+enum kafka_role {
+    KAFKA_TASKS,
+    KAFKA_INTAKE, /* a position of -1 is where the group stands; without one, or where retention
+                     has passed it, the earliest retained */
+};
+
 /**
- * Creates the consumer and subscribes to the configured topics.
+ * Creates the consumer and subscribes to the topics of its role.
  * @param rebalance  called inside poll; see ports.h
  * @param err        out, CONFIG_ERROR_MAX bytes
  * @return ST_OK, ST_INVALID (a kafka.* option librdkafka refuses, named in err), ST_NOMEM
  */
-MUST_CHECK enum status kafka_consumer_new(const struct config *cfg,
+MUST_CHECK enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
                                           const struct rebalance_ops *rebalance,
                                           struct kafka_consumer **out, char *err);
 /** Leaves the group (revocation is served) and frees. NULL is allowed. */
@@ -44,6 +53,73 @@ void kafka_consumer_free(struct kafka_consumer *c);
 struct source kafka_source(struct kafka_consumer *c);
 /** The last unresolved problem (brokers down, authentication), false if none. */
 bool kafka_consumer_problem(struct kafka_consumer *c, char *buf, size_t len);
+
+/* ---- whole topics, outside of any group -------------------------------------------- */
+
+/* Reads all partitions of some topics from the earliest retained offset by assign(): global
+ * topics, dead letters. Partitions that a topic gets later are not read. Commits nothing. */
+struct kafka_reader; /* opaque */
+
+/** @param names  (n,) topics; record.topic is the index into it
+ *  @return ST_OK, ST_INVALID (an option), ST_IO (a topic does not exist, or no broker answers
+ * within 10 s; err says which and what to type), ST_NOMEM */
+MUST_CHECK enum status kafka_reader_new(const struct config *cfg, const char *const *names,
+                                        size_t n, struct kafka_reader **out, char *err);
+void kafka_reader_free(struct kafka_reader *r);
+/** Up to `max` records, waiting at most timeout_ms for the first; bytes are borrowed until the
+ *  next poll. Aborted transactions are not seen. */
+size_t kafka_reader_poll(struct kafka_reader *r, struct record *out, size_t max, int timeout_ms);
+/** Headers of the k-th record of the last poll, at most `max`; returns how many. Borrowed alike. */
+size_t kafka_reader_headers(struct kafka_reader *r, size_t k, struct header *out, size_t max);
+/** True once every partition was read to the end that stood when reading began. Judged by
+ *  position and EOF, never by the last record: commit markers occupy offsets. What is committed
+ *  behind a transaction that is still open is waited for, until its transaction.timeout.ms at
+ *  most. */
+bool kafka_reader_complete(const struct kafka_reader *r);
+/** Begins again at the earliest offsets; the ends are asked for with the next poll, which that
+ *  may keep for 1 s, and as long as no broker answers it is not complete. */
+void kafka_reader_restart(struct kafka_reader *r);
+/** What keeps it from reading on, false if nothing (readiness). Any thread. */
+bool kafka_reader_problem(struct kafka_reader *r, char *buf, size_t len);
+/** The reader as the pipeline sees it. */
+struct globals kafka_globals(struct kafka_reader *r);
+
+/* ---- transactions: consume, transform, produce exactly once ------------------------- */
+
+/* A transactional producer. One thread. Its id fences: whoever initialises the same id later wins.
+ * The coordinator gives a transaction up after kafka.transaction.timeout.ms (12 s): begin it when
+ * its records are at hand. */
+struct kafka_tx; /* opaque */
+
+/** Initialises transactions; ends what a former owner of the id left open.
+ *  @return ST_OK, ST_INVALID (an option; no right), ST_AGAIN (no broker answered within 10 s),
+ * ST_NOMEM */
+MUST_CHECK enum status kafka_tx_new(const struct config *cfg, const char *transactional_id,
+                                    struct kafka_tx **out, char *err);
+/** Gives an open transaction up, within 2 s. NULL is allowed. */
+void kafka_tx_free(struct kafka_tx *tx);
+/** @return ST_OK, ST_AGAIN, ST_INVALID as kafka_tx_commit() */
+MUST_CHECK enum status kafka_tx_begin(struct kafka_tx *tx);
+/** As kafka_produce_to(), inside the transaction. @return ST_OK, ST_AGAIN (queue full: it was
+ * served; try again), ST_IO (the transaction must be aborted) */
+MUST_CHECK enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, const void *key,
+                                     size_t key_len, const void *value, size_t value_len,
+                                     int64_t timestamp_ms, const struct header *headers,
+                                     size_t n_headers);
+/** Offsets of a consumer's assignment as of `generation` (ports.h), then the commit. No offsets, or
+ *  none of that assignment, is ST_LOST: they are the fence. Returns 2 s after timeout_ms at the
+ *  latest, though librdkafka would wait for the group; timeout_ms belongs below
+ *  kafka.transaction.timeout.ms.
+ *  @return ST_OK; ST_LOST (aborted: the assignment is over, or an error that an abort ends; of a
+ *          record that a broker refused, the next transaction may be lost too);
+ *          ST_AGAIN (outcome unknown, or open for longer than kafka.transaction.timeout.ms: free
+ *          this one, make a new one of the same id, read committed offsets and compare);
+ *          ST_INVALID (fenced: another has the id; stop) */
+MUST_CHECK enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
+                                       const struct position *parts, size_t n, int generation,
+                                       int timeout_ms);
+/** Gives the open transaction up. @return ST_OK, ST_AGAIN, ST_INVALID as above */
+MUST_CHECK enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms);
 
 /* ---- producer ----------------------------------------------------------------- */
 

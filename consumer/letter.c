@@ -14,11 +14,11 @@ enum { FLUSH_MS = 10000, NUMBER_MAX = 24, HEADERS = 8 };
 struct head { /* of a block; key and value follow */
     size_t size;
     int64_t offset, timestamp_ms;
-    const char *detail; /* static */
+    const char *topic;  /* its name          */
+    const char *detail; /* outlives the block */
     size_t key_len, value_len;
     int32_t partition;
     uint32_t schema_id;
-    uint16_t topic;
     uint16_t reason;
     uint8_t has_key, has_value, has_schema;
 };
@@ -27,7 +27,7 @@ size_t letter_size(const struct record *r) {
     return (sizeof(struct head) + r->key_len + r->value_len + 15) / 16 * 16;
 }
 
-void letter_write(char *buf, const struct record *r, enum intake_reason reason,
+void letter_write(char *buf, const char *topic, const struct record *r, enum intake_reason reason,
                   const char *detail) {
     struct head h = {.size = letter_size(r),
                      .offset = r->offset,
@@ -36,7 +36,7 @@ void letter_write(char *buf, const struct record *r, enum intake_reason reason,
                      .key_len = r->key_len,
                      .value_len = r->value_len,
                      .partition = r->partition,
-                     .topic = r->topic,
+                     .topic = topic,
                      .reason = (uint16_t)reason,
                      .has_key = r->key != NULL,
                      .has_value = r->value != NULL};
@@ -93,7 +93,7 @@ static struct header text_header(const char *name, const char *value) {
     return (struct header){.name = name, .value = value, .len = strlen(value)};
 }
 
-static enum status send_one(const struct head *h, const char *behind, const struct config *cfg,
+static enum status send_one(const struct head *h, const char *behind, const char *dead_letters,
                             const struct letterbox *box) {
     char partition[NUMBER_MAX];
     char offset[NUMBER_MAX];
@@ -105,7 +105,7 @@ static enum status send_one(const struct head *h, const char *behind, const stru
     snprintf(schema, sizeof schema, "%u", (unsigned)h->schema_id);
     struct header headers[HEADERS];
     size_t n = 0;
-    headers[n++] = text_header("topic", cfg->topics[h->topic].name);
+    headers[n++] = text_header("topic", h->topic);
     headers[n++] = text_header("partition", partition);
     headers[n++] = text_header("offset", offset);
     headers[n++] = text_header("timestamp", timestamp);
@@ -122,8 +122,14 @@ static enum status send_one(const struct head *h, const char *behind, const stru
         headers[n++] = text_header("truncated-from", whole);
         value_len = h->key_len < LETTER_BYTES_MAX ? LETTER_BYTES_MAX - h->key_len : 0;
     }
-    return box->send(box->ctx, cfg->dead_letters, h->has_key ? behind : NULL, h->key_len,
+    return box->send(box->ctx, dead_letters, h->has_key ? behind : NULL, h->key_len,
                      h->has_value ? behind + h->key_len : NULL, value_len, 0, headers, n);
+}
+
+enum status letter_send(const void *block, const char *dead_letters, const struct letterbox *box) {
+    struct head h;
+    memcpy(&h, block, sizeof h);
+    return send_one(&h, (const char *)block + sizeof h, dead_letters, box);
 }
 
 /* Records that were refused may be any of those sent: all go again. */
@@ -140,7 +146,7 @@ enum status letters_send(struct letters *l, const struct config *cfg, const stru
     while (l->queued < l->len) {
         struct head h;
         memcpy(&h, l->bytes + l->queued, sizeof h);
-        enum status st = send_one(&h, l->bytes + l->queued + sizeof h, cfg, box);
+        enum status st = send_one(&h, l->bytes + l->queued + sizeof h, cfg->dead_letters, box);
         if (st == ST_AGAIN && !drained) { /* the local queue is full: let it drain, once */
             st = flush(l, box);
             drained = true;

@@ -32,9 +32,15 @@ struct letters { /* appended blocks; zero-initialised is empty */
 
 /** Bytes that the letter of a record takes, and writing it into buf of that size. */
 size_t letter_size(const struct record *r);
-void letter_write(char *buf, const struct record *r, enum intake_reason reason, const char *detail);
-/** What a written block says: why, and the static detail that it was given. */
+/** `topic` is its name; it and `detail` are borrowed until the letter was sent. */
+void letter_write(char *buf, const char *topic, const struct record *r, enum intake_reason reason,
+                  const char *detail);
+/** What a written block says: why, and the detail that it was given. */
 enum intake_reason letter_why(const void *block, const char **detail);
+
+/** Sends one block, without waiting. @return what box->send() returned */
+MUST_CHECK enum status letter_send(const void *block, const char *dead_letters,
+                                   const struct letterbox *box);
 
 /** Appends a block as written by letter_write(). @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status letters_append(struct letters *l, const void *block, size_t len);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * option.c -- see option.h.
+ * option.c -- see option.h: the table, and what its strings must look like. How values are read
+ * and written is option_value.c and, of the options with a name in their name, option_member.c.
  */
 #include "option.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mapping_field.h"
+#include "shipped.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -21,17 +22,18 @@
 static const char LOWER[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 static const char NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-static bool made_of(const char *text, const char *allowed) {
+bool option_is_made_of(const char *text, const char *allowed) {
     return *text && text[strspn(text, allowed)] == '\0';
 }
 
 const char *option_bad_domain(const char *name) {
-    return made_of(name, LOWER) ? NULL : "must be made of a-z, 0-9, _ and -";
+    return option_is_made_of(name, LOWER) ? NULL : "must be made of a-z, 0-9, _ and -";
 }
 
 const char *option_bad_topic(const char *name) {
     bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-    return made_of(name, NAME) && !dots ? NULL : "must be made of letters, digits, '.', _ and -";
+    return option_is_made_of(name, NAME) && !dots ? NULL
+                                                  : "must be made of letters, digits, '.', _ and -";
 }
 
 static const char *bad_group(const char *text) {
@@ -50,12 +52,13 @@ static const char *bad_instance(const char *text) {
 /* ':' separates the parts of a key, braces are hash tags of a cluster, and *?[ would widen
  * the patterns of an ACL. */
 static const char *bad_prefix(const char *text) {
-    return made_of(text, NAME) ? NULL
-                               : "must be made of letters, digits, '.', _ and -, without ':'";
+    return option_is_made_of(text, NAME)
+               ? NULL
+               : "must be made of letters, digits, '.', _ and -, without ':'";
 }
 
 static bool is_port(const char *text, long min) {
-    if (!made_of(text, "0123456789") || strlen(text) > 5) {
+    if (!option_is_made_of(text, "0123456789") || strlen(text) > 5) {
         return false;
     }
     long port = strtol(text, NULL, 10);
@@ -85,6 +88,72 @@ static const char *bad_http_address(const char *text) {
     return off || is_host_port(text, 0) ? NULL : "must be host:port, [v6]:port or off";
 }
 
+/* One or several, by commas. */
+static const char *bad_registry_url(const char *text) {
+    for (const char *p = text; *p;) {
+        const size_t n = strcspn(p, ",");
+        const size_t scheme = strncmp(p, "https://", 8) == 0  ? 8
+                              : strncmp(p, "http://", 7) == 0 ? 7
+                                                              : 0;
+        const size_t plain = strcspn(p, "@ \t\"<>");
+        if (!scheme || n == scheme || plain < n) {
+            return "must be http://host:port or https://..., several by commas, without user and "
+                   "password: those are registry.user and registry.password";
+        }
+        p += n;
+        if (*p == ',' && !*++p) {
+            return "must not end with a comma";
+        }
+    }
+    return NULL;
+}
+
+static const char *bad_schema(const char *text) {
+    enum reader reader;
+    const size_t n = strlen(text);
+    const bool file = n > 5 && strcmp(text + n - 5, ".avsc") == 0;
+    return !n || file || !reader_of(text, &reader)
+               ? NULL
+               : "must be CourseView, FoodOrder, SocialInteraction, Feedback, Item, UserProfile, "
+                 "PrivacyRequest, Identity, Event or a file NAME.avsc";
+}
+
+/* A path in a schema, or a constant. Which names there are, only the schema knows. */
+static const char *bad_path(const char *text) {
+    static const char bad[] = "must be a path such as user_id, lines[].dish_id or attributes{}, or "
+                              "a constant in double quotes";
+    if (*text == '"') {
+        const char *end = strchr(text + 1, '"');
+        return end && end > text + 1 && !end[1] ? NULL : bad;
+    }
+    for (const char *p = text; *p;) {
+        const size_t name = strcspn(p, ".[]{}\" \t");
+        p += name;
+        const bool several = strncmp(p, "[]", 2) == 0 || strncmp(p, "{}", 2) == 0;
+        p += several ? 2 : 0;
+        if (!name || (*p && *p != '.') || (*p == '.' && !p[1])) {
+            return bad;
+        }
+        p += *p == '.';
+    }
+    return NULL;
+}
+
+/* "18,25,35": the ages at which bands begin. */
+static const char *bad_bands(const char *text) {
+    long before = 0;
+    for (const char *p = text; *p;) {
+        const size_t n = strspn(p, "0123456789");
+        const long age = n && n < 4 ? strtol(p, NULL, 10) : 0;
+        p += n;
+        if (age <= before || age > 150 || (*p && (*p != ',' || !*++p))) {
+            return "must be ascending ages by commas, such as 18,25,35,50,65";
+        }
+        before = age;
+    }
+    return NULL;
+}
+
 /* ---- the table ------------------------------------------------------------------ */
 
 #define FIELD(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
@@ -107,10 +176,25 @@ static const char *bad_http_address(const char *text) {
         SCOPE_DOMAIN, "domain.NAME", key, OPTION_BOOL, FIELD(config_domain, field), def, 0, 0, "", \
             help, NULL                                                                             \
     }
-#define OF_TOPIC(key, type, field, words, help)                                                    \
+#define OF_TOPIC(key, type, field, def, words, help, check)                                        \
     {                                                                                              \
-        SCOPE_TOPIC, "topic.NAME", key, type, FIELD(config_topic, field), "", 0, 0, words, help,   \
-            NULL                                                                                   \
+        SCOPE_TOPIC, "topic.NAME", key, type, FIELD(config_topic, field), def, 0, 0, words, help,  \
+            check                                                                                  \
+    }
+#define PATH(key, field, help)                                                                     \
+    {                                                                                              \
+        SCOPE_TOPIC, "topic.NAME", key, OPTION_STRING, offsetof(struct config_topic, path[field]), \
+            CONFIG_NAME_MAX, "", 0, 0, "", help, bad_path                                          \
+    }
+#define OF_TOPIC_NUMBER(key, type, field, def, min, max, unit, help)                               \
+    {                                                                                              \
+        SCOPE_TOPIC, "topic.NAME", key, type, FIELD(config_topic, field), def, min, max, unit,     \
+            help, NULL                                                                             \
+    }
+#define SYMBOL(key, field, help)                                                                   \
+    {                                                                                              \
+        SCOPE_TOPIC, "topic.NAME", key, OPTION_SYMBOL, FIELD(config_topic, symbols), "", field,    \
+            field, "", help, NULL                                                                  \
     }
 
 /* clang-format off */
@@ -126,9 +210,11 @@ static const struct option OPTIONS[] = {
     WORD("crossrec", "log.level", OPTION_ENUM, log_level, "info", "debug|info|warn|error",
          "Lines below this level are not logged."),
     TEXT("crossrec", "schemas.dir", schemas_dir, "", NULL,
-         "Folder with a writer schema per id; empty: the shipped ones, ids 1 and 2."),
+         "Folder with a writer schema per id; empty: the shipped ones, ids 1 to 8."),
     TEXT("crossrec", "dead.letters", dead_letters, "crossrec-dead-letters", option_bad_topic,
          "Topic for events that cannot be used, as they came, with the reason."),
+    TEXT("crossrec", "events", events, "crossrec-events", option_bad_topic,
+         "Topic that intake = repartition writes to, keyed by user."),
     WORD("crossrec", "partitioner", OPTION_CHOICE, partitioner, "murmur2", "murmur2|consistent",
          "How producers choose the partition of a key: murmur2 (Java), consistent (librdkafka)."),
     TIME("crossrec", "late.max", late_max_ms, "1d", 0, 3650 * DAY,
@@ -143,6 +229,8 @@ static const struct option OPTIONS[] = {
            "Events of a task that move the shared model together."),
     NUMBER("learn", "seed", seed, "1", 0, INT64_MAX, "",
            "Of everything drawn: the same seed and events give the same model."),
+    NUMBER("learn", "user.rate", user_rate, "600", 0, 1000000000, "events a minute",
+           "More of one user than this are counted and not learned; 0: any number."),
     NUMBER("segments", "k", segments_k, "8", 2, 16, "clusters",
            "Segments that users are divided into."),
     NUMBER("segments", "seed.users", segments_seed_users, "1000", 2, 10000000, "users",
@@ -165,6 +253,24 @@ static const struct option OPTIONS[] = {
            "Limit while everything is published again."),
     TIME("commit", "interval", commit_interval_ms, "1s", 10, MINUTE,
          "Offsets are committed this often."),
+    REAL("breaker", "share", breaker_share, "0.5", 0, 1, "of the records",
+         "Intake stops when more than this share of the last records was bad; 1: never."),
+    NUMBER("breaker", "window", breaker_window, "1000", 10, 65536, "records",
+           "Records looked back at."),
+    TIME("breaker", "retry", breaker_retry_ms, "30s", 100, DAY,
+         "Intake is tried again after this."),
+    TEXT("registry", "url", registry_url, "", bad_registry_url,
+         "Schema registry (Confluent's API), several by commas, tried in order; empty: none."),
+    TEXT("registry", "user", registry_user, "", NULL, "For basic authentication; empty: none."),
+    SECRET("registry", "password", registry_password,
+           "Better in the environment: CROSSREC_REGISTRY_PASSWORD."),
+    TEXT("registry", "ca", registry_ca, "", NULL,
+         "File with the certificates of its authority; empty: the system's."),
+    TEXT("registry", "cache", registry_cache, "", NULL,
+         "Folder where schemas are kept, for a start without the registry; empty: none."),
+    TIME("registry", "timeout", registry_timeout_ms, "2s", 10, MINUTE, "Of one request."),
+    TIME("registry", "grace", registry_grace_ms, "30s", 0, DAY,
+         "A record whose schema id the registry does not know waits so long."),
     TEXT("redis", "address", redis_address, "127.0.0.1:6379", bad_redis_address,
          "host:port, [v6]:port or unix:/path."),
     TEXT("redis", "user", redis_user, "", NULL, "ACL user; empty: the default user."),
@@ -179,8 +285,47 @@ static const struct option OPTIONS[] = {
     OF_DOMAIN("repeats", repeats, "no",
               "An item may be recommended again after it was taken."),
     OF_DOMAIN("target", target, "yes", "Users get lists of this domain."),
-    OF_TOPIC("domain", OPTION_DOMAIN, domain, "", "The domain of its events."),
-    OF_TOPIC("schema", OPTION_CHOICE, schema, "CourseView|FoodOrder", "Reader schema."),
+    OF_TOPIC("domain", OPTION_DOMAIN, domain, "", "",
+             "The domain of its records; profiles, requests and identities need none.", NULL),
+    OF_TOPIC("schema", OPTION_STRING, schema, "", "",
+             "Reader schema: a shipped one by name, or a file of yours, NAME.avsc.", bad_schema),
+    OF_TOPIC("kind", OPTION_ENUM, kind, "", "event|feedback|item|profile|privacy|identity",
+             "What its records are; known of a shipped schema, else event.", NULL),
+    OF_TOPIC("intake", OPTION_ENUM, intake, "direct", "direct|repartition",
+             "direct: keyed and partitioned alike; repartition: written anew to events.", NULL),
+    PATH("user", FIELD_USER, "Path of the user's id."),
+    PATH("event.id", FIELD_EVENT_ID,
+         "Path of the event's id; empty: its topic, partition and offset are."),
+    PATH("ts", FIELD_TS, "Path of the time."),
+    PATH("item", FIELD_ITEM, "Path of the item's id, lines[].sku where a record has several."),
+    PATH("action", FIELD_ACTION, "Path of the action, or the action, e.g. \"purchase\"."),
+    PATH("quantity", FIELD_QUANTITY, "Path of the number taken, or the number; empty: 1."),
+    PATH("amount", FIELD_AMOUNT, "Path of the money of a line; empty: none."),
+    PATH("rec", FIELD_REC, "Path of the rec that a feedback is about."),
+    PATH("available", FIELD_AVAILABLE, "Path of a boolean, or a number that is not 0."),
+    PATH("category", FIELD_CATEGORY, "Path of an item's category."),
+    PATH("price", FIELD_PRICE, "Path of an item's price."),
+    PATH("name", FIELD_NAME, "Path of an item's name."),
+    PATH("attributes", FIELD_ATTRIBUTES,
+         "Path of a map, attributes{}, or of a list of words, tags[]."),
+    PATH("consent", FIELD_CONSENT, "Path of a boolean, or of a word for map.consent.SYMBOL."),
+    PATH("age", FIELD_AGE, "Path of the age, or of the year or the date of birth."),
+    PATH("country", FIELD_COUNTRY, "Path of a country, two letters."),
+    PATH("partner.domain", FIELD_PARTNER_DOMAIN,
+         "Path of the domain's name, or the name; empty: the domain of the topic."),
+    PATH("partner.id", FIELD_PARTNER_ID, "Path of the user's id at the partner."),
+    OF_TOPIC("ts.unit", OPTION_ENUM, ts_unit, "auto", "auto|s|ms|us|ns|day",
+             "Of a time that is a number; auto: as the schema says, else ms.", NULL),
+    OF_TOPIC_NUMBER("amount.scale", OPTION_REAL, amount_scale, "1", 0, 1000000000, "",
+                    "Amounts and prices are multiplied by it: 0.01 if they are in cents."),
+    OF_TOPIC("age.bands", OPTION_STRING, age_bands, "18,25,35,50,65", "",
+             "Ages at which a band begins; no finer age is kept.", bad_bands),
+    SYMBOL("map.action.SYMBOL", FIELD_ACTION,
+           "The action, or the request (erase, stop, resume), that a word of theirs means."),
+    SYMBOL("map.consent.SYMBOL", FIELD_CONSENT,
+           "yes, no or unknown: what a word of theirs says of the consent."),
+    OF_TOPIC_NUMBER("weight.ACTION", OPTION_WEIGHT, weight, "1", 0, 100, "",
+                    "How much such an event teaches; 0: it only counts as taken."),
 };
 /* clang-format on */
 
@@ -214,259 +359,11 @@ const struct option *option_find(enum option_scope scope, const char *name) {
         char full[CONFIG_NAME_MAX];
         option_name(&OPTIONS[i], full, sizeof full);
         const char *known = scope == SCOPE_CONFIG ? full : OPTIONS[i].key;
-        if (OPTIONS[i].scope == scope && strcmp(name, known) == 0) {
+        const bool it = option_has_members(&OPTIONS[i]) ? option_member(&OPTIONS[i], name) != NULL
+                                                        : strcmp(name, known) == 0;
+        if (OPTIONS[i].scope == scope && it) {
             return &OPTIONS[i];
         }
     }
     return NULL;
-}
-
-/* ---- words ---------------------------------------------------------------------- */
-
-/* Position of `word` among "a|b|c", or -1. */
-static int word_index(const char *words, const char *word) {
-    size_t n = strlen(word);
-    int i = 0;
-    for (const char *p = words; *p; i++) {
-        size_t len = strcspn(p, "|");
-        if (len == n && strncmp(p, word, n) == 0) {
-            return i;
-        }
-        p += len + (p[len] == '|');
-    }
-    return -1;
-}
-
-/* "a|b|c" for people: "a, b or c". */
-static void word_list(const char *words, char *buf, size_t len) {
-    size_t n = 0;
-    for (const char *p = words; *p && n + 1 < len;) {
-        size_t word = strcspn(p, "|");
-        const char *rest = p + word + (p[word] == '|');
-        const char *glue = !*rest ? "" : strchr(rest, '|') ? ", " : " or ";
-        int wrote = snprintf(buf + n, len - n, "%.*s%s", (int)word, p, glue);
-        n += wrote > 0 ? (size_t)wrote : 0;
-        p = rest;
-    }
-}
-
-/* ---- numbers -------------------------------------------------------------------- */
-
-static bool parse_int(const char *text, int64_t *out) {
-    const char *digits = text + (text[0] == '-');
-    if (!made_of(digits, "0123456789")) {
-        return false; /* strtoll would take spaces and + */
-    }
-    errno = 0;
-    *out = strtoll(text, NULL, 10);
-    if (errno == ERANGE) {
-        *out = text[0] == '-' ? INT64_MIN : INT64_MAX;
-    }
-    return true;
-}
-
-static bool parse_real(const char *text, double *out) {
-    if (!made_of(text, "0123456789+-.eE")) {
-        return false; /* neither hex nor nan nor inf */
-    }
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*out);
-}
-
-static const struct {
-    const char *suffix;
-    int64_t ms;
-} UNITS[] = {{"d", DAY}, {"h", HOUR}, {"m", MINUTE}, {"s", SECOND}, {"ms", 1}, {"", 1}};
-
-static bool parse_duration(const char *text, int64_t *out) {
-    size_t n = strspn(text, "0123456789");
-    if (n == 0) {
-        return false;
-    }
-    errno = 0;
-    int64_t count = strtoll(text, NULL, 10);
-    if (errno == ERANGE) {
-        count = INT64_MAX;
-    }
-    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
-        if (strcmp(text + n, UNITS[i].suffix) == 0) {
-            *out = count > INT64_MAX / UNITS[i].ms ? INT64_MAX : count * UNITS[i].ms;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* In the largest unit that divides it: the text that was written, mostly. */
-static void format_duration(int64_t ms, char *buf, size_t len) {
-    size_t i = 0;
-    if (ms == OPTION_IS_AUTO) {
-        snprintf(buf, len, "auto");
-        return;
-    }
-    while (UNITS[i].ms > 1 && (ms == 0 || ms % UNITS[i].ms != 0)) {
-        i++;
-    }
-    snprintf(buf, len, "%" PRId64 "%s", ms / UNITS[i].ms, ms == 0 ? "" : UNITS[i].suffix);
-}
-
-/* ---- values --------------------------------------------------------------------- */
-
-void option_range(const struct option *o, char *buf, size_t len) {
-    char low[32];
-    char high[32];
-    snprintf(buf, len, "%s", "");
-    switch (o->type) {
-    case OPTION_INT:
-    case OPTION_REAL: snprintf(buf, len, "%" PRId64 "..%" PRId64, o->min, o->max); break;
-    case OPTION_DURATION:
-    case OPTION_AUTO:
-        format_duration(o->min, low, sizeof low);
-        format_duration(o->max, high, sizeof high);
-        snprintf(buf, len, "%s..%s%s", low, high, o->type == OPTION_AUTO ? " or auto" : "");
-        break;
-    case OPTION_BOOL: snprintf(buf, len, "yes or no"); break;
-    case OPTION_ENUM:
-    case OPTION_CHOICE: word_list(o->unit, buf, len); break;
-    case OPTION_STRING:
-    case OPTION_SECRET:
-    case OPTION_DOMAIN: break;
-    }
-}
-
-/* "must be 1..100 (items a list)" */
-static enum status out_of_range(const struct option *o, char *why, size_t why_len) {
-    char range[256];
-    option_range(o, range, sizeof range);
-    bool unit = (o->type == OPTION_INT || o->type == OPTION_REAL) && *o->unit;
-    snprintf(why, why_len, "must be %s%s%s%s", range, unit ? " (" : "", unit ? o->unit : "",
-             unit ? ")" : "");
-    return ST_INVALID;
-}
-
-static enum status set_string(const struct option *o, const char *text, char *at, char *why,
-                              size_t why_len) {
-    if (strlen(text) >= o->size) {
-        snprintf(why, why_len, "longer than %zu bytes", o->size - 1);
-        return ST_INVALID;
-    }
-    const char *bad = o->check ? o->check(text) : NULL;
-    if (bad) {
-        snprintf(why, why_len, "%s", bad);
-        return ST_INVALID;
-    }
-    memset(at, 0, o->size);
-    memcpy(at, text, strlen(text) + 1);
-    return ST_OK;
-}
-
-static enum status set_integer(const struct option *o, const char *text, void *at, char *why,
-                               size_t why_len) {
-    bool time = o->type != OPTION_INT;
-    int64_t v = OPTION_IS_AUTO;
-    bool automatic = o->type == OPTION_AUTO && strcmp(text, "auto") == 0;
-    if (!automatic && !(time ? parse_duration(text, &v) : parse_int(text, &v))) {
-        snprintf(why, why_len, "%s",
-                 time ? "not a duration; write 250ms, 2s, 5m, 6h or 7d" : "not a whole number");
-        return ST_INVALID;
-    }
-    if (!automatic && (v < o->min || v > o->max)) {
-        return out_of_range(o, why, why_len);
-    }
-    memcpy(at, &v, sizeof v);
-    return ST_OK;
-}
-
-static enum status set_real(const struct option *o, const char *text, void *at, char *why,
-                            size_t why_len) {
-    double v;
-    if (!parse_real(text, &v)) {
-        snprintf(why, why_len, "not a number");
-        return ST_INVALID;
-    }
-    if (!(v >= (double)o->min && v <= (double)o->max)) {
-        return out_of_range(o, why, why_len);
-    }
-    memcpy(at, &v, sizeof v);
-    return ST_OK;
-}
-
-static enum status set_word(const struct option *o, const char *text, void *at, char *why,
-                            size_t why_len) {
-    bool is_bool = o->type == OPTION_BOOL;
-    int i = word_index(is_bool ? "no|yes|false|true|off|on" : o->unit, text);
-    if (i < 0) {
-        return out_of_range(o, why, why_len);
-    }
-    if (o->type == OPTION_CHOICE) {
-        return set_string(o, text, at, why, why_len);
-    }
-    if (is_bool) {
-        *(bool *)at = i % 2 == 1;
-    } else {
-        memcpy(at, &i, sizeof i);
-    }
-    return ST_OK;
-}
-
-enum status option_parse(const struct option *o, const char *text, void *base, char *why,
-                         size_t why_len) {
-    void *at = (char *)base + o->offset;
-    switch (o->type) {
-    case OPTION_STRING:
-    case OPTION_SECRET: return set_string(o, text, at, why, why_len);
-    case OPTION_INT:
-    case OPTION_DURATION:
-    case OPTION_AUTO: return set_integer(o, text, at, why, why_len);
-    case OPTION_REAL: return set_real(o, text, at, why, why_len);
-    case OPTION_BOOL:
-    case OPTION_ENUM:
-    case OPTION_CHOICE: return set_word(o, text, at, why, why_len);
-    case OPTION_DOMAIN: break; /* config.c resolves it when all domains are known */
-    }
-    snprintf(why, why_len, "cannot be set here");
-    return ST_INVALID;
-}
-
-static void format_word(const char *words, int index, char *buf, size_t len) {
-    const char *p = words;
-    for (; index > 0; index--) {
-        p += strcspn(p, "|");
-        p += *p == '|';
-    }
-    snprintf(buf, len, "%.*s", (int)strcspn(p, "|"), p);
-}
-
-void option_format(const struct option *o, const void *base, char *buf, size_t len) {
-    const char *at = (const char *)base + o->offset;
-    int64_t number = 0;
-    double real = 0;
-    int word = 0;
-    switch (o->type) {
-    case OPTION_STRING:
-    case OPTION_CHOICE: snprintf(buf, len, "%s", at); break;
-    case OPTION_SECRET: snprintf(buf, len, "%s", *at ? "***" : ""); break;
-    case OPTION_INT:
-        memcpy(&number, at, sizeof number);
-        snprintf(buf, len, "%" PRId64, number);
-        break;
-    case OPTION_DURATION:
-    case OPTION_AUTO:
-        memcpy(&number, at, sizeof number);
-        format_duration(number, buf, len);
-        break;
-    case OPTION_REAL:
-        memcpy(&real, at, sizeof real);
-        snprintf(buf, len, "%.15g", real);
-        break;
-    case OPTION_BOOL:
-        snprintf(buf, len, "%s", *(const bool *)(const void *)at ? "yes" : "no");
-        break;
-    case OPTION_ENUM:
-        memcpy(&word, at, sizeof word);
-        format_word(o->unit, word, buf, len);
-        break;
-    case OPTION_DOMAIN: snprintf(buf, len, "%u", (unsigned)*(const uint8_t *)at); break;
-    }
 }

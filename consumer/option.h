@@ -5,7 +5,8 @@
  * Private to the configuration (config.c, config_print.c). A row says everything about
  * one option; lookup, checking, `crossrec help options`, deploy/crossrec.ini and the
  * environment's names all come from it. To add an option: a field in struct config, a
- * row in option.c, and `crossrec.ini` printed again.
+ * row in option.c, and `crossrec.ini` printed again. The table and its checks of strings are
+ * option.c, values from and to text option_value.c, options with members option_member.c.
  */
 #ifndef OPTION_H
 #define OPTION_H
@@ -34,6 +35,9 @@ enum option_type {
     OPTION_REAL,     /* double                                                      */
     OPTION_BOOL,     /* bool: yes, no, true, false, on, off                         */
     OPTION_DOMAIN,   /* uint8_t, index of a domain: config.c knows which names exist */
+    /* Options with members: the last part of their name is chosen by the operator. */
+    OPTION_SYMBOL, /* struct config_symbol[]: map.action.PAID                               */
+    OPTION_WEIGHT, /* double[ACTIONS]: weight.view                                          */
 };
 
 #define OPTION_IS_AUTO INT64_C(-1)
@@ -76,6 +80,22 @@ void option_format(const struct option *o, const void *base, char *buf, size_t l
 
 /** What is allowed: "1..100", "10ms..1m", "wall or stream"; "" for strings. */
 void option_range(const struct option *o, char *buf, size_t len);
+
+/** Is it map.action.SYMBOL or weight.ACTION? */
+bool option_has_members(const struct option *o);
+/** The member that `name` names: "PAID" of map.action.PAID; NULL if it is no name of `o`. */
+const char *option_member(const struct option *o, const char *name);
+/** option_parse() of one member. A symbol that is there already, in whatever case, is replaced. */
+MUST_CHECK enum status option_member_parse(const struct option *o, const char *member,
+                                           const char *text, struct config_topic *t, char *why,
+                                           size_t why_len);
+/** option_format() of one member. @return ST_OK, ST_NOT_FOUND (a topic without this symbol, no such
+ *  action) */
+MUST_CHECK enum status option_member_format(const struct option *o, const char *member,
+                                            const struct config_topic *t, char *buf, size_t len);
+
+/** Has `text` bytes, and only bytes of `allowed`? */
+bool option_is_made_of(const char *text, const char *allowed);
 
 /** What is wrong with a name of a domain, or of a Kafka topic; NULL: nothing. */
 const char *option_bad_domain(const char *name);

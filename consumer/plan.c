@@ -7,13 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NESTING_MAX = 128 };
+enum { NESTING_MAX = 256 };
 
 /* An empty branch, until plan_end_union() knows the end. */
 #define NO_PLACE UINT32_MAX
 
-/* ---- instructions and failures -------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------- */
 
 void plan_fail(struct plan *p, enum status st, const char *format, ...) {
     if (p->status) {
@@ -22,12 +23,48 @@ void plan_fail(struct plan *p, enum status st, const char *format, ...) {
     p->status = st;
     va_list args;
     va_start(args, format);
-    vsnprintf(p->err, p->err_len, format, args);
+    vsnprintf(p->err, sizeof p->err, format, args);
     va_end(args);
 }
 
-void *plan_grow(struct plan *p, void *array, uint32_t used, uint32_t *cap, uint32_t n,
-                size_t size) {
+static void fail_for_good(struct plan *p, enum status st, const char *why) {
+    p->hopeless = true;
+    plan_fail(p, st, "%s", why);
+}
+
+void plan_work(struct plan *p, uint32_t steps) {
+    p->work += steps < PLAN_WORK_MAX ? steps : PLAN_WORK_MAX;
+    if (p->work > PLAN_WORK_MAX) {
+        p->work = PLAN_WORK_MAX;
+        fail_for_good(p, ST_INVALID, "these two schemas together are too large");
+    }
+}
+
+struct plan_mark plan_mark(const struct plan *p) {
+    return (struct plan_mark){p->n_ops, p->n_jumps, p->n_constants};
+}
+
+bool plan_undo(struct plan *p, struct plan_mark mark) {
+    if (p->hopeless) {
+        return false;
+    }
+    p->n_ops = mark.n_ops;
+    p->n_jumps = mark.n_jumps;
+    p->n_constants = mark.n_constants;
+    p->status = ST_OK;
+    return true;
+}
+
+/* ---- arrays that grow ------------------------------------------------------------------ */
+
+/* Room for n more elements: the array, perhaps moved, or NULL with the failure noted (or one
+ * noted before). */
+static void *grow(struct plan *p, void *array, uint32_t used, uint32_t *cap, uint32_t n,
+                  size_t size) {
+    plan_work(p, n);
+    if (n > PLAN_SIZE_MAX || used > PLAN_SIZE_MAX - n) {
+        fail_for_good(p, ST_INVALID, "these two schemas together are too large");
+    }
     if (p->status) {
         return NULL;
     }
@@ -35,9 +72,9 @@ void *plan_grow(struct plan *p, void *array, uint32_t used, uint32_t *cap, uint3
         return array;
     }
     const size_t want = ((size_t)used + n) * 2;
-    void *larger = want < NO_PLACE ? realloc(array, want * size) : NULL;
+    void *larger = realloc(array, want * size);
     if (!larger) {
-        plan_fail(p, ST_NOMEM, "out of memory");
+        fail_for_good(p, ST_NOMEM, "out of memory");
         return NULL;
     }
     *cap = (uint32_t)want;
@@ -45,7 +82,7 @@ void *plan_grow(struct plan *p, void *array, uint32_t used, uint32_t *cap, uint3
 }
 
 uint32_t plan_emit(struct plan *p, struct op op) {
-    struct op *ops = plan_grow(p, p->d->ops, p->n_ops, &p->ops_cap, 1, sizeof *ops);
+    struct op *ops = grow(p, p->d->ops, p->n_ops, &p->ops_cap, 1, sizeof *ops);
     if (!ops) {
         return 0;
     }
@@ -54,8 +91,45 @@ uint32_t plan_emit(struct plan *p, struct op op) {
     return p->n_ops++;
 }
 
+uint32_t plan_constant(struct plan *p, struct value v) {
+    struct value *constants =
+        grow(p, p->d->constants, p->n_constants, &p->constants_cap, 1, sizeof *constants);
+    if (!constants) {
+        return 0;
+    }
+    p->d->constants = constants;
+    constants[p->n_constants] = v;
+    return p->n_constants++;
+}
+
+char *plan_text(struct plan *p, const char *bytes, size_t len) {
+    char **texts = grow(p, p->d->texts, p->d->n_texts, &p->texts_cap, 1, sizeof *texts);
+    if (!texts) {
+        return NULL;
+    }
+    p->d->texts = texts;
+    char *copy = malloc(len ? len : 1);
+    if (!copy) {
+        fail_for_good(p, ST_NOMEM, "out of memory");
+        return NULL;
+    }
+    memcpy(copy, bytes, len);
+    texts[p->d->n_texts++] = copy;
+    return copy;
+}
+
+uint32_t plan_jumps(struct plan *p, uint32_t n) {
+    uint32_t *jumps = grow(p, p->d->jumps, p->n_jumps, &p->jumps_cap, n, sizeof *jumps);
+    if (!jumps) {
+        return 0;
+    }
+    p->d->jumps = jumps;
+    p->n_jumps += n;
+    return p->n_jumps - n;
+}
+
 const struct schema_node *plan_node(const struct plan *p, uint32_t node) {
-    return &p->schema->nodes[node];
+    return &p->writer->nodes[node];
 }
 
 bool plan_enter(struct plan *p) {
@@ -91,7 +165,7 @@ void plan_find_empty(struct plan *p) {
     bool changed = true;
     while (changed) {
         changed = false;
-        for (uint32_t i = p->schema->n_nodes; i-- > 0;) { /* children mostly come later */
+        for (uint32_t i = p->writer->n_nodes; i-- > 0;) { /* children mostly come later */
             if (!p->empty[i] && looks_empty(p, plan_node(p, i))) {
                 p->empty[i] = true;
                 changed = true;
@@ -102,15 +176,9 @@ void plan_find_empty(struct plan *p) {
 
 /* ---- unions, for skipping and for reading --------------------------------------------- */
 
-struct branches plan_begin_union(struct plan *p, const struct schema_node *n) {
-    uint32_t *jumps = plan_grow(p, p->d->jumps, p->n_jumps, &p->jumps_cap, n->n + 1, sizeof *jumps);
-    if (!jumps) {
-        return (struct branches){0};
-    }
-    p->d->jumps = jumps;
-    const struct branches branches = {.first = p->n_jumps, .n = n->n};
-    p->n_jumps += n->n + 1;
-    plan_emit(p, (struct op){.code = OP_UNION, .n = n->n, .arg = branches.first});
+struct branches plan_begin_union(struct plan *p, uint32_t n) {
+    const struct branches branches = {.first = plan_jumps(p, n + 1), .n = n};
+    plan_emit(p, (struct op){.code = OP_UNION, .n = n, .arg = branches.first});
     return branches;
 }
 
@@ -139,7 +207,7 @@ void plan_end_union(struct plan *p, struct branches branches) {
 /* ---- skipping ------------------------------------------------------------------------ */
 
 static void skip_union(struct plan *p, const struct schema_node *n) {
-    const struct branches branches = plan_begin_union(p, n);
+    const struct branches branches = plan_begin_union(p, n->n);
     for (uint32_t i = 0; i < n->n && !p->status; i++) {
         plan_begin_branch(p, branches, i);
         plan_skip(p, n->fields[i].node);
@@ -212,16 +280,18 @@ static void compile_subroutines(struct plan *p) {
     }
 }
 
-static void link_calls(struct plan *p) {
+static void link_places(struct plan *p) {
     for (uint32_t i = 0; i < p->n_ops && !p->status; i++) {
         struct op *op = &p->d->ops[i];
         if (op->code == OP_CALL) {
             op->arg = p->subroutine[op->arg];
+        } else if (op->code == OP_JUMP) {
+            op->arg = p->d->jumps[op->arg];
         }
     }
 }
 
 void plan_finish(struct plan *p) {
     compile_subroutines(p);
-    link_calls(p);
+    link_places(p);
 }

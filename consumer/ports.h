@@ -26,7 +26,7 @@ struct record {
     int32_t partition;
     uint16_t topic; /* index into the configured topics */
     bool end;       /* no record: the position reached the end; offset is the position */
-    bool misplaced; /* sampled: the key does not hash to this partition                */
+    bool misplaced; /* the key does not hash to this partition                         */
 };
 
 struct position {   /* of one topic partition */
@@ -64,6 +64,35 @@ struct source {
     void *ctx;
 };
 
+/* ---- globals: topics that every instance reads whole (the learner's thread) ------- */
+
+struct globals {
+    /** Up to `max` records without waiting; topic = index into config.globals. Records with
+     *  `end` set never come. */
+    size_t (*poll)(void *ctx, struct record *out, size_t max);
+    /** True once every partition has been read to the end that stood when reading began. */
+    bool (*complete)(void *ctx);
+    /** Reads everything again from the start. */
+    void (*restart)(void *ctx);
+    void *ctx;
+};
+
+/* ---- writer schemas by id: where they come from (the learner's thread) -------------- */
+
+enum lookup_state {
+    LOOKUP_READY,   /* *json is the schema                                             */
+    LOOKUP_WAITING, /* being asked for, or nobody answers: ask again later             */
+    LOOKUP_UNKNOWN, /* whoever knows does not know it, and the grace is over           */
+};
+
+struct lookup {
+    /** Never blocks. *json is borrowed until the adapter is freed. */
+    enum lookup_state (*get)(void *ctx, uint32_t id, const char **json, size_t *len);
+    /** What keeps it from answering, false if nothing. Any thread. */
+    bool (*problem)(void *ctx, char *buf, size_t len);
+    void *ctx;
+};
+
 /* ---- letterbox: where dead letters go (the committer's thread) ------------------- */
 
 struct header {
@@ -79,6 +108,26 @@ struct letterbox {
                         const struct header *headers, size_t n_headers);
     /** Waits until all that was sent is acknowledged. @return ST_OK, ST_AGAIN, ST_IO */
     enum status (*flush)(void *ctx, int timeout_ms);
+    void *ctx;
+};
+
+/* ---- transactions: consume, transform, produce exactly once (one thread) ----------- */
+
+struct transactions {
+    enum status (*begin)(void *ctx);
+    /** Inside a transaction; `headers` as in struct letterbox. @return ST_OK, ST_AGAIN (full: it
+     * was served, try again), ST_IO (abort) */
+    enum status (*send)(void *ctx, const char *topic, const void *key, size_t key_len,
+                        const void *value, size_t value_len, int64_t timestamp_ms,
+                        const struct header *headers, size_t n_headers);
+    /** With the offsets of an assignment. @return ST_OK; ST_LOST (aborted); ST_AGAIN (nobody knows:
+     *  renew, then compare the committed offsets); ST_INVALID (fenced: another has our name) */
+    enum status (*commit)(void *ctx, const struct position *parts, size_t n, int generation);
+    /** @return ST_OK, ST_AGAIN (renew), ST_INVALID */
+    enum status (*abort)(void *ctx);
+    /** Begins anew with the same name; what was open is aborted or was committed.
+     *  @return ST_OK, ST_AGAIN (brokers away), ST_INVALID */
+    enum status (*renew)(void *ctx);
     void *ctx;
 };
 

@@ -14,9 +14,11 @@
 #include "log.h"
 #include "pace.h"
 #include "progress.h"
+#include "registry.h"
 #include "replay_files.h"
 #include "replay_topics.h"
 #include "schemas.h"
+#include "shipped.h"
 
 enum {
     PARTITIONS_MAX = 10000,
@@ -40,6 +42,7 @@ struct job {
     const struct config *cfg;
     struct replay_files files;
     struct kafka_producer *producer;
+    uint32_t ids[READERS]; /* of the schemas that records are written in */
     struct feed *feed;
     struct pace pace;
     struct progress progress;
@@ -184,28 +187,70 @@ static void summarise(const struct job *j, int64_t elapsed_ms) {
     }
 }
 
-/* Records carry the ids of the shipped schemas: crossrec run must know them by these. */
-static bool check_schemas(const struct job *j) {
-    char err[CONFIG_ERROR_MAX];
-    struct schemas *schemas = NULL;
-    if (schemas_load(j->cfg->schemas_dir, &schemas, err, sizeof err)) {
-        fprintf(stderr, "crossrec: schemas.dir: %s\n", err);
-        return false;
+/* The id under which records of a topic are written: the registry's, where there is one. */
+static bool find_id(struct job *j, uint32_t topic, enum reader reader) {
+    char subject[CONFIG_NAME_MAX + 8];
+    struct registry_answer answer = {0};
+    j->ids[reader] = shipped_id(reader);
+    if (!j->cfg->registry_url[0]) {
+        return true;
     }
+    snprintf(subject, sizeof subject, "%s-value", j->cfg->topics[topic].name);
+    const enum status st = registry_register(j->cfg, subject, shipped_json(reader), &answer);
+    j->ids[reader] = answer.id;
+    if (st) {
+        fprintf(stderr, "crossrec: %s: %s\n", subject, answer.why);
+    }
+    registry_answer_free(&answer);
+    return st == ST_OK;
+}
+
+/* crossrec run, with schemas.dir, must know the ids that the records carry. */
+static bool check_id(const struct job *j, struct schemas *schemas, uint32_t topic,
+                     enum reader reader) {
+    const struct decoder *decoder = NULL;
+    if (j->cfg->registry_url[0] ||
+        schemas_decoder(schemas, j->ids[reader], topic, &decoder, NULL) == SCHEMAS_READY) {
+        return true;
+    }
+    fprintf(stderr,
+            "crossrec: replay writes %s as schema id %" PRIu32 ", which schemas.dir does "
+            "not have; copy schemas/%s.avsc there as %" PRIu32 ".avsc\n",
+            reader_name(reader), j->ids[reader], reader_name(reader), j->ids[reader]);
+    return false;
+}
+
+static bool check_domains(struct job *j, struct schemas *schemas) {
     bool good = true;
-    for (int r = 0; r < READERS; r++) {
-        const enum reader reader = (enum reader)r;
-        const uint32_t id = schemas_shipped_id(reader);
-        int known = 0;
-        if (!schemas_decoder(schemas, id, reader, &known)) {
-            fprintf(stderr,
-                    "crossrec: replay writes %s as schema id %" PRIu32 ", which schemas.dir does "
-                    "not have; copy schemas/%s.avsc there as %" PRIu32 ".avsc\n",
-                    reader_name(reader), id, reader_name(reader), id);
-            good = false;
+    for (uint32_t d = 0; d < j->cfg->n_domains; d++) {
+        enum reader reader;
+        const uint32_t topic = feed_topic_of(j->cfg, d, &reader);
+        if (topic < j->cfg->n_topics && replay_files_has(&j->files, d)) {
+            good = find_id(j, topic, reader) && check_id(j, schemas, topic, reader) && good;
         }
     }
+    return good;
+}
+
+static bool check_schemas(struct job *j) {
+    char err[CONFIG_ERROR_MAX] = "";
+    struct mapping *mappings[CONFIG_TOPICS_MAX] = {NULL};
+    struct schemas *schemas = NULL;
+    enum status st = ST_OK;
+    for (uint32_t t = 0; !st && t < j->cfg->n_topics; t++) {
+        st = mapping_new(j->cfg, &j->cfg->topics[t], &mappings[t], err);
+    }
+    st = st ? st
+            : schemas_new(j->cfg->schemas_dir, (const struct mapping *const *)mappings,
+                          j->cfg->n_topics, NULL, &schemas, err, sizeof err);
+    if (st) {
+        fprintf(stderr, "crossrec: schemas: %s\n", err[0] ? err : status_str(st));
+    }
+    const bool good = !st && check_domains(j, schemas);
     schemas_free(schemas);
+    for (uint32_t t = 0; t < j->cfg->n_topics; t++) {
+        mapping_free(mappings[t]);
+    }
     return good;
 }
 
@@ -217,7 +262,7 @@ static int run_job(struct job *j) {
         fprintf(stderr, "crossrec: %s\n", st == ST_NOMEM ? status_str(st) : err);
         return CLI_FAILED;
     }
-    st = feed_new(j->cfg, j->producer, &j->feed);
+    st = feed_new(j->cfg, j->producer, j->ids, &j->feed);
     if (st) {
         fprintf(stderr, "crossrec: cannot encode: %s\n", status_str(st));
         return CLI_FAILED;

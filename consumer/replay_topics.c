@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "feed.h"
 #include "kafka.h"
 
 enum { ASK_MS = 10000, REPLICAS = 3 };
@@ -39,12 +40,9 @@ static bool is_input(const struct config *cfg, size_t i) {
 
 /* Is it the topic that events of its domain go to, and will there be any? */
 static bool is_needed(const struct config *cfg, const struct replay_files *files, size_t i) {
-    for (size_t k = 0; is_input(cfg, i) && k < i; k++) {
-        if (cfg->topics[k].domain == cfg->topics[i].domain) {
-            return false; /* the first one gets them */
-        }
-    }
-    return is_input(cfg, i) && replay_files_has(files, cfg->topics[i].domain);
+    enum reader reader;
+    return is_input(cfg, i) && replay_files_has(files, cfg->topics[i].domain) &&
+           feed_topic_of(cfg, cfg->topics[i].domain, &reader) == i;
 }
 
 static enum status check_needed(const struct config *cfg, const struct replay_files *files,

@@ -2,7 +2,8 @@
  *
  * schemas.c -- see schemas.h.
  *
- * A table sorted by id; an id is looked up once an event, by bisection.
+ * A table sorted by id, with a slot a topic; looked at once an event, so the last one found is
+ * tried first.
  */
 #include "schemas.h"
 
@@ -13,82 +14,120 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schemas_builtin.h"
+#include "schema.h"
+#include "shipped.h"
+
+enum { WHY_LEN = 512, ID_FILE_PATH_MAX = 4096 };
+
+struct slot { /* of a topic */
+    struct decoder *decoder;
+    char *why; /* it cannot be read so; both NULL: not tried yet */
+};
 
 struct entry {
     uint32_t id;
-    struct schema *schema;
-    struct decoder *decoders[READERS]; /* NULL: cannot be read so */
+    struct schema *schema; /* NULL: what has this id is no schema */
+    char *why;             /* ... because */
+    struct slot *slots;    /* (n_mappings,) */
 };
 
 struct schemas {
-    struct entry *entries; /* (n,) by id once loaded */
-    size_t n;
-    size_t cap;
+    const struct mapping *const *mappings;
+    size_t n_mappings;
+    struct lookup lookup;
+    bool has_lookup;
+    struct entry *entries; /* (cap,), n of them, sorted by id */
+    size_t n, cap, last;   /* last: found last */
 };
 
-static const struct {
-    uint32_t id;
-    const char *json;
-} shipped[READERS] = {
-    [READER_COURSE_VIEW] = {1, builtin_course_view},
-    [READER_FOOD_ORDER] = {2, builtin_food_order},
-};
+/* ---- the table ----------------------------------------------------------------------------- */
 
-/* ---- the table ----------------------------------------------------------------------- */
-
-static void entry_free(struct entry *e) {
-    for (size_t r = 0; r < READERS; r++) {
-        decoder_free(e->decoders[r]);
+static void entry_free(const struct schemas *s, struct entry *e) {
+    for (size_t t = 0; e->slots && t < s->n_mappings; t++) {
+        decoder_free(e->slots[t].decoder);
+        free(e->slots[t].why);
     }
+    free(e->slots);
+    free(e->why);
     schema_free(e->schema);
 }
 
-static enum status compile(struct entry *e) {
-    char why[128]; /* not asked for: a schema that only one reader can read is the rule */
-    for (size_t r = 0; r < READERS; r++) {
-        enum status st = decoder_new(e->schema, (enum reader)r, &e->decoders[r], why, sizeof why);
-        if (st == ST_NOMEM) {
-            return st;
+/* Index of the first entry with at least this id. */
+static size_t place_of(const struct schemas *s, uint32_t id) {
+    size_t lo = 0;
+    size_t hi = s->n;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (s->entries[mid].id < id) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
         }
     }
-    return ST_OK;
+    return lo;
 }
 
-static enum status add(struct schemas *s, uint32_t id, const char *json, size_t len, char *err,
-                       size_t err_len) {
-    if (s->n == s->cap) {
-        const size_t cap = s->cap ? 2 * s->cap : 8;
-        struct entry *entries = realloc(s->entries, cap * sizeof *entries);
-        if (!entries) {
-            snprintf(err, err_len, "out of memory");
-            return ST_NOMEM;
-        }
-        s->entries = entries;
-        s->cap = cap;
+static struct entry *find(struct schemas *s, uint32_t id) {
+    if (s->last < s->n && s->entries[s->last].id == id) {
+        return &s->entries[s->last];
     }
+    const size_t i = place_of(s, id);
+    if (i == s->n || s->entries[i].id != id) {
+        return NULL;
+    }
+    s->last = i;
+    return &s->entries[i];
+}
+
+static bool grow(struct schemas *s) {
+    const size_t cap = s->cap ? 2 * s->cap : 8;
+    struct entry *entries = realloc(s->entries, cap * sizeof *entries);
+    if (!entries) {
+        return false;
+    }
+    s->entries = entries;
+    s->cap = cap;
+    return true;
+}
+
+/* Adds an id that is not there yet; what is no schema too, with the reason. ST_NOMEM */
+static enum status add(struct schemas *s, uint32_t id, const char *json, size_t len) {
+    char why[WHY_LEN] = "";
     struct entry e = {.id = id};
-    enum status st = schema_parse(json, len, &e.schema, err, err_len);
-    if (st) {
-        return st;
+    if (s->n == s->cap && !grow(s)) {
+        return ST_NOMEM;
     }
-    st = compile(&e);
-    if (st) {
-        snprintf(err, err_len, "out of memory");
-        entry_free(&e);
-        return st;
+    enum status st = schema_parse_writer(json, len, &e.schema, why, sizeof why);
+    e.slots = st == ST_NOMEM ? NULL : calloc(s->n_mappings ? s->n_mappings : 1, sizeof *e.slots);
+    e.why = st == ST_INVALID ? strdup(why) : NULL;
+    if (!e.slots || (st && !e.why)) {
+        entry_free(s, &e);
+        return ST_NOMEM;
     }
-    s->entries[s->n++] = e;
+    const size_t i = place_of(s, id);
+    memmove(&s->entries[i + 1], &s->entries[i], (s->n - i) * sizeof e);
+    s->entries[i] = e;
+    s->n++;
     return ST_OK;
 }
 
-static int by_id(const void *a, const void *b) {
-    const uint32_t x = ((const struct entry *)a)->id;
-    const uint32_t y = ((const struct entry *)b)->id;
-    return (x > y) - (x < y);
+/* The same, where what is no schema is an error. */
+static enum status add_strictly(struct schemas *s, uint32_t id, const char *json, size_t len,
+                                char *err, size_t err_len) {
+    enum status st = add(s, id, json, len);
+    if (st) {
+        snprintf(err, err_len, "%s", status_str(st));
+        return st;
+    }
+    const struct entry *e = &s->entries[place_of(s, id)];
+    if (e->why) {
+        snprintf(err, err_len, "%s", e->why);
+        return ST_INVALID;
+    }
+    return ST_OK;
 }
 
-/* ---- the directory ------------------------------------------------------------------- */
+/* ---- the folder ---------------------------------------------------------------------------- */
 
 /* "17.avsc" -> 17. One spelling an id: no sign, no leading zero. */
 static bool id_of(const char *name, uint32_t *id) {
@@ -141,7 +180,7 @@ static enum status add_file(struct schemas *s, const char *dir, const char *name
         snprintf(err, err_len, "%s/%s: the name is not <schema id>.avsc, as in 17.avsc", dir, name);
         return ST_INVALID;
     }
-    char path[4096];
+    char path[ID_FILE_PATH_MAX];
     const int path_len = snprintf(path, sizeof path, "%s/%s", dir, name);
     if (path_len < 0 || (size_t)path_len >= sizeof path) {
         snprintf(err, err_len, "%s: the path is too long", name);
@@ -154,8 +193,8 @@ static enum status add_file(struct schemas *s, const char *dir, const char *name
         snprintf(err, err_len, "%s: %s", path, st == ST_IO ? strerror(errno) : status_str(st));
         return st;
     }
-    char why[256] = "";
-    st = add(s, id, text, len, why, sizeof why);
+    char why[WHY_LEN] = "";
+    st = add_strictly(s, id, text, len, why, sizeof why);
     free(text);
     if (st) {
         snprintf(err, err_len, "%s: %s", path, why);
@@ -163,7 +202,7 @@ static enum status add_file(struct schemas *s, const char *dir, const char *name
     return st;
 }
 
-static enum status add_directory(struct schemas *s, const char *dir, char *err, size_t err_len) {
+static enum status add_folder(struct schemas *s, const char *dir, char *err, size_t err_len) {
     DIR *d = opendir(dir);
     if (!d) {
         snprintf(err, err_len, "%s: %s", dir, strerror(errno));
@@ -194,26 +233,42 @@ static enum status add_directory(struct schemas *s, const char *dir, char *err, 
 
 static enum status add_shipped(struct schemas *s, char *err, size_t err_len) {
     enum status st = ST_OK;
-    for (size_t r = 0; r < READERS && !st; r++) {
-        st = add(s, shipped[r].id, shipped[r].json, strlen(shipped[r].json), err, err_len);
+    for (int r = 0; r < READERS && !st; r++) {
+        const char *json = shipped_json((enum reader)r);
+        st = add_strictly(s, shipped_id((enum reader)r), json, strlen(json), err, err_len);
     }
     return st;
 }
 
-/* ---- schemas.h ----------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
-enum status schemas_load(const char *dir, struct schemas **out, char *err, size_t err_len) {
+enum status schemas_new(const char *dir, const struct mapping *const *mappings, size_t n_mappings,
+                        const struct lookup *lookup, struct schemas **out, char *err,
+                        size_t err_len) {
     struct schemas *s = calloc(1, sizeof *s);
     if (!s) {
-        snprintf(err, err_len, "out of memory");
+        snprintf(err, err_len, "%s", status_str(ST_NOMEM));
         return ST_NOMEM;
     }
-    enum status st = dir[0] ? add_directory(s, dir, err, err_len) : add_shipped(s, err, err_len);
+    s->mappings = mappings;
+    s->n_mappings = n_mappings;
+    enum status st = ST_OK;
+    if (lookup) {
+        s->lookup = *lookup;
+        s->has_lookup = true;
+    } else if (dir[0]) {
+        st = add_folder(s, dir, err, err_len);
+    } else {
+        st = add_shipped(s, err, err_len);
+    }
+    if (!st && !find(s, SHIPPED_EVENT_ID)) { /* our own, also beside a registry or a folder */
+        const char *json = shipped_json(READER_EVENT);
+        st = add_strictly(s, SHIPPED_EVENT_ID, json, strlen(json), err, err_len);
+    }
     if (st) {
         schemas_free(s);
         return st;
     }
-    qsort(s->entries, s->n, sizeof *s->entries, by_id);
     *out = s;
     return ST_OK;
 }
@@ -223,24 +278,68 @@ void schemas_free(struct schemas *s) {
         return;
     }
     for (size_t i = 0; i < s->n; i++) {
-        entry_free(&s->entries[i]);
+        entry_free(s, &s->entries[i]);
     }
     free(s->entries);
     free(s);
 }
 
-const struct decoder *schemas_decoder(const struct schemas *s, uint32_t id, enum reader reader,
-                                      int *known) {
-    const struct entry key = {.id = id};
-    const struct entry *e = bsearch(&key, s->entries, s->n, sizeof *s->entries, by_id);
-    *known = e != NULL;
-    return e && reader < READERS ? e->decoders[reader] : NULL;
+/* ---- asking -------------------------------------------------------------------------------- */
+
+/* Asks the registry for an id that is not in the table. */
+static enum schemas_state look_up(struct schemas *s, uint32_t id) {
+    const char *json = NULL;
+    size_t len = 0;
+    if (!s->has_lookup) {
+        return SCHEMAS_UNKNOWN;
+    }
+    const enum lookup_state state = s->lookup.get(s->lookup.ctx, id, &json, &len);
+    if (state == LOOKUP_READY && add(s, id, json, len) == ST_OK) {
+        return SCHEMAS_READY;
+    }
+    return state == LOOKUP_UNKNOWN ? SCHEMAS_UNKNOWN : SCHEMAS_WAITING;
 }
 
-uint32_t schemas_shipped_id(enum reader reader) {
-    return reader < READERS ? shipped[reader].id : 0;
+/* False: no memory, try again. */
+static bool compile(const struct schemas *s, const struct entry *e, size_t topic) {
+    struct slot *slot = &e->slots[topic];
+    char why[WHY_LEN] = "";
+    if (slot->decoder || slot->why) {
+        return true;
+    }
+    const enum status st =
+        mapping_decoder(s->mappings[topic], e->schema, &slot->decoder, why, sizeof why);
+    if (st == ST_INVALID) {
+        slot->why = strdup(why);
+    }
+    return slot->decoder || slot->why;
 }
 
-const char *schemas_shipped_json(enum reader reader) {
-    return reader < READERS ? shipped[reader].json : NULL;
+enum schemas_state schemas_decoder(struct schemas *s, uint32_t id, size_t topic,
+                                   const struct decoder **decoder, const char **why) {
+    const char *unasked;
+    const char **reason = why ? why : &unasked;
+    *reason = "";
+    const struct entry *e = find(s, id);
+    if (!e) {
+        const enum schemas_state state = look_up(s, id);
+        e = state == SCHEMAS_READY ? find(s, id) : NULL;
+        if (!e) {
+            return state;
+        }
+    }
+    if (e->why || topic >= s->n_mappings) {
+        *reason = e->why ? e->why : "no such topic";
+        return SCHEMAS_MISMATCH;
+    }
+    if (!compile(s, e, topic)) {
+        return SCHEMAS_WAITING;
+    }
+    const struct slot *slot = &e->slots[topic];
+    if (slot->why) {
+        *reason = slot->why;
+        return SCHEMAS_MISMATCH;
+    }
+    *decoder = slot->decoder;
+    return SCHEMAS_READY;
 }

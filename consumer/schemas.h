@@ -1,39 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schemas.h -- which schema id is which: the shipped schemas, or a directory of id files.
+ * schemas.h -- the decoder for a record: by its schema id and its topic.
  *
- * Without a directory: id 1 is CourseView.avsc, id 2 is FoodOrder.avsc, as shipped (they
- * are compiled into the program from schemas/). With one: a file `<id>.avsc` an id.
- * For each (id, reader) pair the decoder is compiled once, at load; which ids can be read
- * as which reader is known from then on.
+ * Writer schemas come from a folder (`<id>.avsc` a file), from the shipped ones (ids 1..), or, when
+ * registry.url is set, from the registry through struct lookup; Event (SHIPPED_EVENT_ID) is always
+ * there. Parsing and compiling happen once an id and topic, at first sight, on the caller's thread.
  *
- * Ownership: owns schemas and decoders. Threads: immutable after loading.
+ * Ownership: owns writer schemas and decoders; mappings and the lookup are borrowed.
+ * Threads: one (the learner), or one each.
  */
 #ifndef SCHEMAS_H
 #define SCHEMAS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "decode.h"
-#include "schema.h"
+#include "mapping.h"
+#include "ports.h"
 #include "status.h"
 
 struct schemas; /* opaque */
 
-/** @param dir  directory, or "" for the shipped ones
- *  @return ST_OK; ST_IO, ST_INVALID (a file that is no schema, no schema at all; err says
- *          which file and why), ST_NOMEM */
-MUST_CHECK enum status schemas_load(const char *dir, struct schemas **out, char *err,
-                                    size_t err_len);
+enum schemas_state {
+    SCHEMAS_READY,    /* *decoder                                                          */
+    SCHEMAS_WAITING,  /* not known yet, or nobody answers: keep the record and ask again   */
+    SCHEMAS_UNKNOWN,  /* no schema has this id                                             */
+    SCHEMAS_MISMATCH, /* it is known, and cannot be read as this topic's: *why             */
+};
+
+/**
+ * @param dir       folder, or "" for the shipped ones; not looked at if lookup is given
+ * @param mappings  (n_mappings,) of the topics, borrowed; a topic is its index here
+ * @param lookup    NULL: no registry
+ * @return ST_OK; ST_IO, ST_INVALID (a file that is no schema, no schema at all; err says which file
+ *         and why), ST_NOMEM
+ */
+MUST_CHECK enum status schemas_new(const char *dir, const struct mapping *const *mappings,
+                                   size_t n_mappings, const struct lookup *lookup,
+                                   struct schemas **out, char *err, size_t err_len);
+/** NULL is allowed. */
 void schemas_free(struct schemas *s);
 
-/** The decoder for an id read as `reader`. NULL if there is no such id, or if it cannot be
- *  read so; *known says which. */
-const struct decoder *schemas_decoder(const struct schemas *s, uint32_t id, enum reader reader,
-                                      int *known);
-
-/** The shipped schema of a reader and its id, for producers (replay, demo, tests). */
-uint32_t schemas_shipped_id(enum reader reader);
-const char *schemas_shipped_json(enum reader reader);
+/** @param why  out, may be NULL: static or borrowed text for SCHEMAS_MISMATCH, "" otherwise */
+enum schemas_state schemas_decoder(struct schemas *s, uint32_t id, size_t topic,
+                                   const struct decoder **decoder, const char **why);
 
 #endif

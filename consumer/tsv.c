@@ -56,12 +56,12 @@ struct tsv {
 /* ---- fields ---------------------------------------------------------------------------- */
 
 /* Names in the order of enum action. */
-static const char *const ACTION_NAMES[ACTIONS] = {"view",     "enroll", "purchase", "order",
-                                                  "complete", "rate",   "like",     "share",
-                                                  "comment",  "report"};
+static const char *const ACTION_NAMES[ACTIONS_OF_EVENTS] = {
+    "view", "enroll", "purchase", "order",   "complete",
+    "rate", "like",   "share",    "comment", "report"};
 
 static bool parse_action(struct field f, enum action *out) {
-    for (unsigned a = 0; a < ACTIONS; a++) {
+    for (unsigned a = 0; a < ACTIONS_OF_EVENTS; a++) {
         if (strlen(ACTION_NAMES[a]) == f.len && strncasecmp(ACTION_NAMES[a], f.p, f.len) == 0) {
             *out = (enum action)a;
             return true;

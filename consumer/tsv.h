@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #include "catalogue.h" /* of the items: for whoever reads event files */
-#include "decode.h"
+#include "decoded.h"
 #include "status.h"
 
 enum { TSV_DOMAIN_MAX = 64, TSV_BAD_SHOWN = 10 };

@@ -14,10 +14,11 @@
 
 CROSSREC_BUILD_PACKAGES='build-essential cmake ninja-build pkg-config|pkgconf
     librdkafka-dev libavro-dev libhiredis-dev libopenblas-pthread-dev|libopenblas-dev
-    libmicrohttpd-dev libjansson-dev libsodium-dev libinih-dev redis-server'
+    libmicrohttpd-dev libjansson-dev libsodium-dev libinih-dev
+    libcurl4-openssl-dev|libcurl4-gnutls-dev redis-server'
 CROSSREC_TEST_PACKAGES='libcmocka-dev clang clang-format clang-tidy
     default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless
-    maven python3 python3-venv ca-certificates'
+    maven python3 python3-venv ca-certificates openssl'
 
 need_build_packages() {
     # shellcheck disable=SC2086 # a list of words

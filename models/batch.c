@@ -48,6 +48,17 @@ enum status batch_remember_new(struct batch *b, uint32_t slot, uint64_t voted_in
     return append(b, (struct batch_image){.voted_in = voted_in, .slot = slot});
 }
 
+void batch_forget(struct batch *b, uint32_t slot) {
+    for (size_t k = 0; k < b->n_images; k++) {
+        struct batch_image *image = &b->images[k];
+        if (image->slot == slot && image->before) {
+            b->image_bytes -= user_bytes(image->before);
+            user_free(image->before);
+            image->before = NULL;
+        }
+    }
+}
+
 size_t batch_bytes(const struct batch *b) {
     return b->image_bytes + b->n_images * sizeof *b->images + delta_bytes(b->delta);
 }

@@ -2,8 +2,8 @@
  *
  * batch.h -- what must be remembered until a Kafka commit is known: the undo of one batch.
  *
- * Pre-images of the users a batch touched (NULL: the user did not exist), of when they voted
- * last, and of the task record, and the increments of the shared counts.
+ * Pre-images of the users a batch touched (NULL: the user did not exist, or must not have), of
+ * when they voted last, and of the task record, and the increments of the shared counts.
  *
  * Ownership: owns pre-images and the delta's arrays; their room is kept. Threads: one.
  */
@@ -20,7 +20,7 @@
 #include "users.h"
 
 struct batch_image {
-    struct user *before; /* NULL: the slot was empty */
+    struct user *before; /* NULL: the slot was empty, or its user was forgotten */
     uint64_t voted_in;   /* mini-batch of the user's last vote */
     uint32_t slot;
 };
@@ -50,6 +50,8 @@ MUST_CHECK enum status batch_remember(struct batch *b, const struct users *users
                                       uint64_t voted_in);
 /** Remembers that the slot was empty before the batch. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status batch_remember_new(struct batch *b, uint32_t slot, uint64_t voted_in);
+/** Forgets a user's block: undo will find the slot empty. The counts stay to be taken back. */
+void batch_forget(struct batch *b, uint32_t slot);
 /** Bytes of what it remembers: the smallest when it has just been opened. */
 size_t batch_bytes(const struct batch *b);
 /** Puts every user and vote and the task record back and takes the counts out of the shared

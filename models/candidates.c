@@ -40,7 +40,9 @@ struct candidates {
     uint32_t cap;
     uint32_t stamp;
     uint32_t n_touched;
-    bool history_has_all; /* nothing that is not marked `taken` can be consumed */
+    bool history_has_all;     /* nothing that is not marked `taken` can be consumed    */
+    uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
+    const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
     float max_k1;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];
@@ -171,6 +173,11 @@ static void walk_history(struct candidates *c, const struct shared *s,
     }
 }
 
+static void see_withdrawn(struct candidates *c, const struct content *content) {
+    c->n_withdrawn = content_n_withdrawn(content) > 0 ? content_n(content) : 0;
+    c->withdrawn = content_withdrawn(content);
+}
+
 /* While the history still holds every line of the user, only its items can have been
  * consumed: a mark on them spares the others the search in the set. */
 static void mark_taken(struct candidates *c, const struct candidates_view *v) {
@@ -181,6 +188,9 @@ static void mark_taken(struct candidates *c, const struct candidates_view *v) {
 }
 
 static bool excluded(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
+    if (item < c->n_withdrawn && c->withdrawn[item]) {
+        return true;
+    }
     if (c->history_has_all && c->cells[item].taken != c->stamp) {
         return false;
     }
@@ -342,6 +352,7 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
         return st;
     }
     next_stamp(c);
+    see_withdrawn(c, s->content);
     mark_taken(c, v);
     walk_history(c, s, v);
     list_neighbours(c, s, v);

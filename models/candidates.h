@@ -7,7 +7,8 @@
  * all he consumed, in repeat domains only what he reported):
  *     the 250 best by k1 among the neighbours of his last 10 items,
  *     popularity's top 100 at 1, 7 and 30 days, the 50 most recently taken items,
- *     in repeat domains his own 100 most recently taken items.
+ *     in repeat domains his own 100 most recently taken items;
+ * and minus what the catalogue says is not available (content.h), here as in filling up.
  *
  * Features (order of enum ranker_feature; lg = log2, hours are clamped at 0):
  *     (l_h + 9)/4 for the four clocks, l_h = max(-16, lg c_i - lg sum); -16 if c_i is 0

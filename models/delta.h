@@ -26,12 +26,14 @@
 
 struct delta_take { /* one line counted */
     int64_t w[POP_CLOCKS];
+    int32_t weight; /* what its event weighs, units of 2^-20 */
     uint32_t item;
     uint8_t domain;
 };
 
 struct delta_context { /* one line's context for its item's factors */
     uint32_t item;
+    int32_t weight; /* as above */
     int32_t p[FACTORS];
 };
 

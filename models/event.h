@@ -16,6 +16,7 @@ enum {
     DOMAINS_MAX = 16,      /* domains an instance can be configured with          */
     EVENT_LINES_MAX = 512, /* lines of one event; more is a bad event             */
     ID_LEN_MAX = 255,      /* bytes of a user, item or event id; 1 at least       */
+    EVENT_WEIGHT_MAX = 100,
 };
 
 /* What was done. Order is part of the schemas' enum and of stored histories. */
@@ -30,6 +31,10 @@ enum action {
     ACTION_SHARE,
     ACTION_COMMENT,
     ACTION_REPORT,
+    ACTIONS_OF_EVENTS, /* those below are learned; feedback follows */
+    ACTION_IMPRESSION = ACTIONS_OF_EVENTS,
+    ACTION_CLICK,
+    ACTION_CONVERSION,
     ACTIONS
 };
 
@@ -50,7 +55,8 @@ struct event {
     uint16_t user_id_len;
     uint8_t domain;   /* index into the configured domains                 */
     uint8_t topic;    /* index into the configured topics                  */
-    uint8_t action;   /* enum action                                       */
+    uint8_t action;   /* enum action, below ACTIONS_OF_EVENTS when learned  */
+    float weight;     /* how much it teaches, 0..EVENT_WEIGHT_MAX; 1 is an event's own */
     uint16_t n_lines; /* 1..EVENT_LINES_MAX                                */
     struct event_line *lines;
 };

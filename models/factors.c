@@ -10,7 +10,7 @@
  * row errs by about 1e-16 of what is in G_V: a million updates drift less than one rounding of a
  * float, and no recomputation is needed between two solves of everything.
  *
- * The number of events of an item is kept signed: a sum that takes back before it adds comes out
+ * The weight of an item's events is kept signed: a sum that takes back before it adds comes out
  * the same. An item without events (n_i <= 0) has its initial row, drawn again from its hash, so
  * that taking back the only event restores q_i too.
  */
@@ -41,13 +41,13 @@ enum {
 
 struct factors {
     uint64_t seed;
-    size_t n;        /* rows that exist                              */
-    size_t cap;      /* rows that every array has room for           */
-    float *q;        /* (cap, FACTORS), aligned to a cache line      */
-    float *qq;       /* (cap,) |q|^2                                 */
-    int64_t *b;      /* (cap, FACTORS), units of 2^-20               */
-    int64_t *events; /* (cap,) n_i, signed                           */
-    uint64_t *hash;  /* (cap,) names of the rows                     */
+    size_t n;       /* rows that exist                              */
+    size_t cap;     /* rows that every array has room for           */
+    float *q;       /* (cap, FACTORS), aligned to a cache line      */
+    float *qq;      /* (cap,) |q|^2                                 */
+    int64_t *b;     /* (cap, FACTORS), units of 2^-20               */
+    int64_t *count; /* (cap,) n_i, signed, units of 2^-20           */
+    uint64_t *hash; /* (cap,) names of the rows                     */
 
     double gv[FACTORS][FACTORS]; /* sum q q', upper triangle */
     double s[FACTORS][FACTORS];
@@ -143,7 +143,7 @@ void factors_free(struct factors *f) {
     free(f->q);
     free(f->qq);
     free(f->b);
-    free(f->events);
+    free(f->count);
     free(f->hash);
     free(f);
 }
@@ -178,13 +178,13 @@ static enum status grow_rows(struct factors *f, size_t n) {
     cap = cap < ROWS_MIN ? ROWS_MIN : cap;
     void *qq = f->qq;
     void *b = f->b;
-    void *events = f->events;
+    void *count = f->count;
     void *hash = f->hash;
     const bool ok = grow(&qq, cap * sizeof *f->qq) && grow(&b, cap * FACTORS * sizeof *f->b) &&
-                    grow(&events, cap * sizeof *f->events) && grow(&hash, cap * sizeof *f->hash);
+                    grow(&count, cap * sizeof *f->count) && grow(&hash, cap * sizeof *f->hash);
     f->qq = qq;
     f->b = b;
-    f->events = events;
+    f->count = count;
     f->hash = hash;
     if (!ok || !grow_q(f, cap)) {
         return ST_NOMEM;
@@ -205,7 +205,7 @@ enum status factors_reserve(struct factors *f, uint32_t n_items, const uint64_t 
         initial_row(f->seed, hashes[f->n], q);
         memset(row(f, f->n), 0, sizeof q);
         memset(f->b + f->n * FACTORS, 0, FACTORS * sizeof *f->b);
-        f->events[f->n] = 0;
+        f->count[f->n] = 0;
         f->hash[f->n] = hashes[f->n];
         row_set(f, f->n, q);
     }
@@ -282,8 +282,8 @@ void factors_round(const float *p, int32_t out[FACTORS]) {
 /* ---- items: statistics and solve ----------------------------------------- */
 
 /* d_k = 1/(c L_k + 10) with c = a0 n_U + n_i */
-static void spectrum(const struct factors *f, int64_t events, float d[FACTORS]) {
-    const float c = (float)(ITEM_PRIOR * (double)f->n_users + (double)events);
+static void spectrum(const struct factors *f, int64_t count, float d[FACTORS]) {
+    const float c = (float)(ITEM_PRIOR * (double)f->n_users + fixed_to(count));
     for (size_t k = 0; k < FACTORS; k++) {
         d[k] = 1.0F / (c * f->l[k] + ITEM_RIDGE);
     }
@@ -301,7 +301,7 @@ static void item_solve(const struct factors *f, size_t i, float q[FACTORS]) {
     float d[FACTORS];
     float y[FACTORS] = {0};
     b_to_float(f, i, b);
-    spectrum(f, f->events[i], d);
+    spectrum(f, f->count[i], d);
     for (size_t j = 0; j < FACTORS; j++) {
         for (size_t k = 0; k < FACTORS; k++) {
             y[k] += b[j] * f->x[j][k];
@@ -316,14 +316,14 @@ static void item_solve(const struct factors *f, size_t i, float q[FACTORS]) {
     }
 }
 
-void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int sign) {
+void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int64_t weight) {
     int64_t *b = f->b + (size_t)i * FACTORS;
     for (size_t k = 0; k < FACTORS; k++) {
-        b[k] += sign * (int64_t)p[k];
+        b[k] += fixed_times(p[k], weight);
     }
-    f->events[i] += sign;
+    f->count[i] += weight;
     float q[FACTORS];
-    if (f->events[i] > 0) {
+    if (f->count[i] > 0) {
         item_solve(f, i, q);
     } else {
         initial_row(f->seed, f->hash[i], q);
@@ -338,7 +338,7 @@ static void solve_chunk(struct factors *f, size_t start, size_t end) {
     size_t index[CHUNK];
     size_t m = 0;
     for (size_t i = start; i < end; i++) {
-        if (f->events[i] > 0) {
+        if (f->count[i] > 0) {
             b_to_float(f, i, b[m]);
             index[m++] = i;
         }
@@ -352,7 +352,7 @@ static void solve_chunk(struct factors *f, size_t start, size_t end) {
                 &f->x[0][0], d, 0.0F, &y[0][0], d);
     for (size_t r = 0; r < m; r++) {
         float scale[FACTORS];
-        spectrum(f, f->events[index[r]], scale);
+        spectrum(f, f->count[index[r]], scale);
         for (size_t k = 0; k < FACTORS; k++) {
             y[r][k] *= scale[k];
         }
@@ -396,16 +396,17 @@ static int64_t shift_20(int64_t v) {
            (int64_t)(offset >> 20);
 }
 
-void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], bool first) {
+void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], int64_t weight,
+                     bool first) {
     int64_t *pp = sum->pp;
     for (size_t r = 0; r < FACTORS; r++) {
-        const int64_t pr = p[r];
+        const int32_t pr = (int32_t)fixed_times(p[r], weight); /* 32 bits: there are vectors */
         for (size_t c = 0; c <= r; c++) {
-            pp[c] += shift_20(pr * p[c]);
+            pp[c] += shift_20((int64_t)pr * p[c]);
         }
         pp += r + 1;
     }
-    sum->n++;
+    sum->n += weight;
     sum->n_users += first;
 }
 
@@ -436,7 +437,7 @@ void factors_apply(struct factors *f, const struct factors_sum *sum) {
     if (sum->n == 0) {
         return;
     }
-    const double n = (double)sum->n;
+    const double n = fixed_to(sum->n);
     const double keep = n < WINDOW ? f->weight * (1.0 - n / WINDOW) : 0.0;
     f->weight = keep + n;
     const int64_t *pp = sum->pp;
@@ -462,8 +463,8 @@ const float *factors_qq(const struct factors *f) {
     return f->qq;
 }
 
-uint32_t factors_count(const struct factors *f, uint32_t i) {
-    return f->events[i] > 0 ? (uint32_t)f->events[i] : 0;
+int64_t factors_count(const struct factors *f, uint32_t i) {
+    return f->count[i] > 0 ? f->count[i] : 0;
 }
 
 const int64_t *factors_b(const struct factors *f, uint32_t i) {
@@ -480,6 +481,6 @@ void factors_blas_threads(int n) {
 
 size_t factors_bytes(const struct factors *f) {
     const size_t a_row = FACTORS * (sizeof *f->q + sizeof *f->b) + sizeof *f->qq +
-                         sizeof *f->events + sizeof *f->hash;
+                         sizeof *f->count + sizeof *f->hash;
     return sizeof *f + f->cap * a_row;
 }

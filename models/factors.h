@@ -11,8 +11,9 @@
  * Item side, additive statistics; the context p is the user's at event time and
  * does NOT contain the item itself:
  *
- *     n_i += 1 ;  b_i += p ;  q_i = ((a0 n_U + n_i) S + 10 I)^-1 b_i
- *     S = decayed mean of p p' over about 20 k events ;  n_U = users seen with a context
+ *     n_i += w ;  b_i += w p ;  q_i = ((a0 n_U + n_i) S + 10 I)^-1 b_i
+ *     S = decayed mean of p p', each w times, over about 20 k events
+ *     n_U = users seen with a context ;  w: what the event weighs, usually 1
  *
  * (a0 G_U of the textbook is replaced by a0 n_U S: same recall within .0006 on
  * coco, grocery and food-kitchen, and no old p is needed.) With S = X L X' the
@@ -23,7 +24,7 @@
  * Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets,
  * ICDM 2008; Rendle et al.: iALS++ / Revisiting iALS, RecSys 2022.
  *
- * (n_i, b_i), sum p p', event and user counts are sums: int64 fixed point, |p| = 1
+ * (n_i, b_i), sum p p', weights and user counts are sums: int64 fixed point, |p| = 1
  * bounds every increment. S moves only in factors_apply(), at a log offset.
  *
  * Ownership: owns its memory. Threads: one (BLAS single-threaded: see
@@ -46,9 +47,9 @@ enum {
 
 /* What one mini-batch adds to S. Plain value. */
 struct factors_sum {
-    int64_t pp[FACTORS_SYM]; /* sum p p', units of 2^-20 */
-    uint32_t n;              /* contexts added           */
-    uint32_t n_users;        /* users with their first context */
+    int64_t pp[FACTORS_SYM]; /* sum w p p', units of 2^-20         */
+    int64_t n;               /* sum w of contexts added, the same  */
+    uint32_t n_users;        /* users with their first context     */
 };
 
 struct factors; /* opaque */
@@ -73,12 +74,13 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
 void factors_round(const float *p, int32_t out[FACTORS]);
 
 /** One event of item i with context p (rounded): statistics and a new q_i under
- *  the current S (q_i = b_i/10 before the first S). `sign` -1 takes an event back, in
- *  any order with the adding; an item with n_i = 0 has its initial row. */
-void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int sign);
+ *  the current S (q_i = b_i/10 before the first S). `weight` is what the event weighs, units
+ *  of 2^-20, at most EVENT_WEIGHT_MAX; the same below 0 takes it back exactly, in any order
+ *  with the adding; an item with n_i = 0 has its initial row. */
+void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int64_t weight);
 
-/** Adds p p' to a mini-batch's sum; `first` when it is the user's first context. */
-void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], bool first);
+/** Adds w p p' to a mini-batch's sum, weight > 0; `first` when it is the user's first context. */
+void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], int64_t weight, bool first);
 
 /** A mini-batch's sum arrives at its log offset: W <- W g + n, S <- (S W g + sum)/W
  *  with g = 1 - n/20000 (at least 0); n_U += n_users; X, L renewed (ssyev). */
@@ -91,7 +93,8 @@ void factors_solve_all(struct factors *f);
  *  until the next reserve. */
 const float *factors_q(const struct factors *f);
 const float *factors_qq(const struct factors *f);
-uint32_t factors_count(const struct factors *f, uint32_t i); /* n_i */
+/** n_i, units of 2^-20; 0 while more was taken back than added. */
+int64_t factors_count(const struct factors *f, uint32_t i);
 
 /** Exact statistics for tests and for the model log. */
 const int64_t *factors_b(const struct factors *f, uint32_t i);

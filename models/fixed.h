@@ -19,6 +19,14 @@ static inline int64_t fixed_of(double x) {
     return (int64_t)(y < 0 ? y - 0.5 : y + 0.5);
 }
 
+/** v (of any unit) times `weight` units of 2^-20, rounded to nearest, ties away from zero: exact
+ *  v for FIXED_ONE, and -x for -weight, so that what was added can be taken back.
+ *  |v weight| < 2^63 - 2^19. */
+static inline int64_t fixed_times(int64_t v, int64_t weight) {
+    const int64_t y = v * weight;
+    return y < 0 ? -((-y + FIXED_ONE / 2) >> 20) : (y + FIXED_ONE / 2) >> 20;
+}
+
 /** The number that `v` units stand for. */
 static inline double fixed_to(int64_t v) {
     return (double)v * 0x1p-20;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * learner.c -- see learner.h: tasks, events, batches. What one line teaches is
- * in learner_line.c, lists are in learner_list.c. */
+ * learner.c -- see learner.h: tasks, events, the catalogue. What one line teaches is in
+ * learner_line.c, lists are in learner_list.c, batches in learner_batch.c. */
 #include "learner.h"
 
 #include <math.h>
@@ -77,10 +77,6 @@ void learner_free(struct learner *l) {
 
 /* ---- tasks --------------------------------------------------------------------------- */
 
-struct batch *learner_open_batch(struct learner_task *t) {
-    return &t->batches[(t->first_batch + t->n_sealed) % LEARNER_BATCHES];
-}
-
 enum status learner_task_open(struct learner *l, uint32_t task) {
     if (task >= LEARNER_TASKS_MAX) {
         return ST_RANGE;
@@ -110,15 +106,11 @@ enum status learner_task_open(struct learner *l, uint32_t task) {
     return ST_OK;
 }
 
-static int64_t later(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 void learner_task_close(struct learner *l, uint32_t task) {
     if (task >= LEARNER_TASKS_MAX || !l->tasks[task]) {
         return;
     }
-    l->closed_ms = later(l->closed_ms, l->tasks[task]->record.taken_ms);
+    l->closed_ms = later_ms(l->closed_ms, l->tasks[task]->record.taken_ms);
     task_free(l->tasks[task]);
     l->tasks[task] = NULL;
 }
@@ -269,7 +261,8 @@ static int by_mixed_hash(const void *a, const void *b) {
     return p->quantity < q->quantity ? -1 : p->quantity > q->quantity;
 }
 
-static void update_segment(struct learner *l, struct learner_task *t, uint32_t slot) {
+/* Labels the user anew; a user votes once a mini-batch, if at all. */
+static void update_segment(struct learner *l, struct learner_task *t, uint32_t slot, bool votes) {
     struct user *u = users_get(t->users, slot);
     float x[FEATURES_MAX];
     features_of(u, l->params.n_domains, user_last_ms(u), x);
@@ -277,7 +270,7 @@ static void update_segment(struct learner *l, struct learner_task *t, uint32_t s
     int pending = user_segment_pending(u);
     segments_label(l->shared->segments, x, &segment, &pending);
     user_set_segment(u, segment, pending);
-    if (t->voted_in[slot] != t->record.mini_number) {
+    if (votes && t->voted_in[slot] != t->record.mini_number) {
         t->voted_in[slot] = t->record.mini_number;
         shared_add_vote(l->shared, &t->record.mini, x);
     }
@@ -296,7 +289,8 @@ static bool line_ok(const struct learner *l, uint8_t domain, const struct event_
 
 /* Everything that could be refused half-way is refused here. */
 static bool event_ok(const struct learner *l, const struct event *e) {
-    bool ok = e->domain < l->params.n_domains && e->action < ACTIONS && e->n_lines >= 1 &&
+    bool ok = e->domain < l->params.n_domains && e->action < ACTIONS_OF_EVENTS &&
+              e->weight >= 0.0F && e->weight <= (float)EVENT_WEIGHT_MAX && e->n_lines >= 1 &&
               e->n_lines <= EVENT_LINES_MAX && e->user_id_len >= 1 &&
               e->user_id_len <= ID_LEN_MAX && e->ts_ms > -TS_LIMIT && e->ts_ms < TS_LIMIT;
     for (uint32_t k = 0; ok && k < e->n_lines; k++) {
@@ -312,19 +306,20 @@ static void judge_time(struct learner *l, struct learner_task *t, const struct e
     effect->late = e->ts_ms < taken_ms;
     effect->too_late =
         (effect->late && taken_ms - e->ts_ms > l->params.late_max_ms) || e->ts_ms < floor_ms;
-    t->record.taken_ms = later(t->record.taken_ms, e->ts_ms);
-    l->taken_ms = later(l->taken_ms, e->ts_ms);
-    l->stream_ms = later(l->stream_ms, e->ts_ms);
+    t->record.taken_ms = later_ms(t->record.taken_ms, e->ts_ms);
+    l->taken_ms = later_ms(l->taken_ms, e->ts_ms);
+    l->stream_ms = later_ms(l->stream_ms, e->ts_ms);
 }
 
 static enum status learn_new_event(struct learner *l, struct learner_task *t, struct event *e,
                                    uint32_t slot, struct learner_effect *effect) {
     judge_time(l, t, e, user_history_floor(users_get(t->users, slot)), effect);
-    if (shared_landmark_needed(l->shared, e->ts_ms)) {
+    const bool teaches = learner_weight(e) > 0;
+    if (teaches && shared_landmark_needed(l->shared, e->ts_ms)) {
         move_landmarks(l, e->ts_ms);
     }
     qsort(e->lines, e->n_lines, sizeof *e->lines, by_mixed_hash);
-    enum status st = effect->too_late ? ST_OK : learner_test(l, t, e, slot);
+    enum status st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);
     for (uint32_t k = 0; k < e->n_lines && !st; k++) {
         st = learner_take_line(l, t, e, &e->lines[k], slot, effect->too_late);
     }
@@ -334,13 +329,22 @@ static enum status learn_new_event(struct learner *l, struct learner_task *t, st
     if (st) {
         return st;
     }
-    update_segment(l, t, slot);
+    update_segment(l, t, slot, teaches);
+    if (!teaches) {
+        return ST_OK;
+    }
     shared_add_event(l->shared, learner_open_batch(t)->delta);
     if (++t->record.mini.n_events >= l->params.mini_batch) {
         st = close_mini_batch(l, t);
         move_landmarks(l, l->taken_ms);
     }
     return st;
+}
+
+/* Counts the event; is it more than a user may teach in a minute? */
+static bool floods(const struct learner *l, struct user *u, const struct event *e) {
+    const uint32_t rate = l->params.user_rate;
+    return rate > 0 && user_count_minute(u, e->ts_ms) > rate;
 }
 
 enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
@@ -357,56 +361,36 @@ enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
         return ST_OK;
     }
     enum status st = touch_user(t, e, &effect->user);
-    return st ? st : learn_new_event(l, t, e, effect->user, effect);
+    if (st) {
+        return st;
+    }
+    effect->flooded = floods(l, users_get(t->users, effect->user), e);
+    return effect->flooded ? user_remember_event(users_place(t->users, effect->user), e->id)
+                           : learn_new_event(l, t, e, effect->user, effect);
 }
 
 int64_t learner_stream_ms(const struct learner *l) {
     return l->stream_ms;
 }
 
-/* ---- batches --------------------------------------------------------------------------- */
+/* ---- the catalogue ------------------------------------------------------------------------ */
 
-enum status learner_seal(struct learner *l, uint32_t task) {
-    struct learner_task *t = l->tasks[task];
-    if (t->n_sealed == LEARNER_BATCHES - 1) {
-        return ST_AGAIN;
+enum status learner_item(struct learner *l, const struct content_row *row,
+                         struct content_change *change) {
+    const bool is_new = items_find(l->shared->items, row->item) == ITEM_NONE;
+    uint32_t i = ITEM_NONE;
+    enum status st = shared_intern(l->shared, row->item, row->domain, row->id, row->id_len, &i);
+    if (!st) {
+        st = content_set(l->shared->content, i, row, change);
     }
-    t->n_sealed++;
-    t->batch_number++;
-    batch_open(learner_open_batch(t), &t->record);
-    return ST_OK;
+    if (!st) {
+        change->is_new = is_new;
+    }
+    return st;
 }
 
-size_t learner_batch_users(const struct learner *l, uint32_t task) {
-    return learner_open_batch(l->tasks[task])->n_images;
-}
-
-size_t learner_batch_bytes(const struct learner *l, uint32_t task) {
-    return batch_bytes(learner_open_batch(l->tasks[task]));
-}
-
-void learner_committed(struct learner *l, uint32_t task) {
-    struct learner_task *t = l->tasks[task];
-    if (t->n_sealed > 0) {
-        batch_drop(&t->batches[t->first_batch]);
-        t->first_batch = (t->first_batch + 1) % LEARNER_BATCHES;
-        t->n_sealed--;
-    }
-}
-
-void learner_undo(struct learner *l, uint32_t task) {
-    struct learner_task *t = l->tasks[task];
-    for (uint32_t k = t->n_sealed + 1; k-- > 0;) {
-        struct batch *b = &t->batches[(t->first_batch + k) % LEARNER_BATCHES];
-        batch_undo(b, t->users, t->voted_in, &t->record, l->shared);
-    }
-    l->taken_ms = l->closed_ms;
-    for (uint32_t p = 0; p < LEARNER_TASKS_MAX; p++) {
-        l->taken_ms = l->tasks[p] ? later(l->taken_ms, l->tasks[p]->record.taken_ms) : l->taken_ms;
-    }
-    t->n_sealed = 0;
-    t->batch_number++;
-    batch_open(learner_open_batch(t), &t->record);
+const struct content *learner_content(const struct learner *l) {
+    return l->shared->content;
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */

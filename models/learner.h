@@ -22,6 +22,21 @@
  * history entries of ts <= their own; older than late_max or than the oldest kept entry: features
  * and consumed sets only.
  *
+ * Weight: what an event adds to popularity, pairs, contexts, and its ranker's step, is multiplied
+ * by event.weight (in units of 2^-20: below half of one it is 0). Weight 0 is taken (history,
+ * consumed sets, features, event id, the clock, its item becomes known) and teaches nobody else,
+ * nor is it tested. With weight 1 every bit is what it is without weights.
+ *
+ * A user with more than user_rate events within one minute of event time (UTC) is flooding: the
+ * rest of that minute's events are remembered by their id only, and teach nothing. An
+ * event of an earlier minute than the user's newest is not counted.
+ *
+ * The catalogue (learner_item) is not part of any batch: it is a statement about now, comes from
+ * a global topic and is never undone. An item that is not available is no candidate and on no
+ * list, but events of it are learned (what was observed and expected of it rests). Users that were
+ * forgotten (learner_forget) begin anew with their next event; their pre-images are gone too, so
+ * that no undo brings them back. What they taught the shared model stays (un-learning comes later).
+ *
  * Undo: a batch is what is committed at once (learner_seal). At most LEARNER_BATCHES wait;
  * each keeps pre-images of the users it touched, of the ranker, and its deltas. What undo
  * leaves is said in shared.h: S, centroids, averages that other tasks took part in, minima
@@ -36,6 +51,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "content.h"
 #include "event.h"
 #include "list.h"
 #include "prequential.h"
@@ -55,6 +71,7 @@ struct learner_params {
     bool repeats[DOMAINS_MAX];   /* policy per domain                                   */
     uint32_t mini_batch;         /* events, >= 1                                        */
     int64_t late_max_ms;         /* >= 0                                                */
+    uint32_t user_rate;          /* events a minute of one user; 0: any number        */
     uint32_t prequential_sample; /* 1 event in N is tested; 0: none                   */
     uint32_t prequential_window; /* lines of the rolling recall                       */
     uint64_t seed;
@@ -85,11 +102,12 @@ struct learner_effect {
     bool duplicate; /* the event id was known: nothing was learned    */
     bool late;      /* ts before the task's largest taken and not undone */
     bool too_late;  /* features and consumed sets only                */
+    bool flooded;   /* over user_rate: nothing was learned; neither late nor too_late is said */
 };
 
 /** Learns one event of an open task. Lines are sorted in place.
- *  @return ST_OK; ST_INVALID (no such task; domain, action, lines, ids, |ts| >= 2^47, quantity
- *  or amount; an item hash that another domain has): nothing changed; ST_NOMEM or ST_RANGE
+ *  @return ST_OK; ST_INVALID (no such task; domain, action, weight, lines, ids, |ts| >= 2^47,
+ *  quantity or amount; an item hash that another domain has): nothing changed; ST_NOMEM or ST_RANGE
  *  (2^31 items or users): the event may be learned in part: undo the batch */
 MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                                      struct learner_effect *effect);
@@ -97,6 +115,16 @@ MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct ev
 /** Largest event time taken by any task; INT64_MIN before the first. It is a clock: it never
  *  steps back, also not by undo (which lateness does: events come again and are not late). */
 int64_t learner_stream_ms(const struct learner *l);
+
+/** A row of a catalogue. @return ST_OK; ST_INVALID (domain, id length, a hash of another domain),
+ *  ST_RANGE: nothing changed; ST_NOMEM: the row changed nothing, but the item may be known */
+MUST_CHECK enum status learner_item(struct learner *l, const struct content_row *row,
+                                    struct content_change *change);
+/** Content of the items, for whoever shows them; item index as in learner_shared()->items. */
+const struct content *learner_content(const struct learner *l);
+
+/** Forgets a user of any open task: block, history, sets, pre-images. False if not known. */
+bool learner_forget(struct learner *l, uint64_t user);
 
 /* ---- lists ------------------------------------------------------------------------- */
 

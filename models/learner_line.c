@@ -28,7 +28,8 @@ struct line {
     struct learner_task *task;
     struct delta *delta;
     struct candidates_view view;
-    uint64_t draw; /* seeds what is random about this line */
+    uint64_t draw;  /* seeds what is random about this line */
+    int64_t weight; /* what the event weighs: learner_weight() */
     int64_t ts_ms;
     uint32_t slot;
     uint32_t item;
@@ -66,6 +67,7 @@ static void train_ranker(struct learner *l, struct line *line) {
     if (popularity_obs_weigh(l->shared->popularity, l->shared->n_events, &unit) != ST_OK) {
         unit = 0; /* cannot be: landmarks were moved before the event */
     }
+    unit = fixed_times(unit, line->weight);
     const double w = fixed_to(unit);
     float e[RANKER_SAMPLE_MAX];
     struct ranker *ranker = &line->task->record.ranker;
@@ -73,7 +75,8 @@ static void train_ranker(struct learner *l, struct line *line) {
         candidates_features_of(l->candidates, l->shared, &line->view, &l->sample);
         uint32_t first = 0; /* rows whose expectation counts */
         if (in) {
-            ranker_learn(ranker, l->sample_x, RANKER_SAMPLE_MAX, l->sample.n, weight, e);
+            ranker_learn(ranker, l->sample_x, RANKER_SAMPLE_MAX, l->sample.n, weight,
+                         fixed_to(line->weight), e);
             line->task->record.mini.n_trained++;
         } else {
             /* no target among the candidates: only what they were expected to get */
@@ -86,7 +89,8 @@ static void train_ranker(struct learner *l, struct line *line) {
                            fixed_of(w * (double)e[k]));
         }
     }
-    if (line->known) {
+    /* nobody expects what nobody is shown: withdrawn, it would only seem to exceed itself */
+    if (line->known && content_available(l->shared->content, line->item)) {
         shared_add_obs(l->shared, line->delta, line->item, unit, 0);
     }
 }
@@ -100,6 +104,12 @@ static enum status add_pairs(struct learner *l, const struct line *line) {
         }
         struct pair_add add =
             pairs_weigh(v->history[r].item, line->item, (int)r, line->ts_ms - v->history[r].ts_ms);
+        add.a = (int32_t)fixed_times(add.a, line->weight);
+        add.f = (int32_t)fixed_times(add.f, line->weight);
+        add.s = (int32_t)fixed_times(add.s, line->weight);
+        if (add.a == 0 && add.f == 0 && add.s == 0) {
+            continue; /* no neighbour for nothing */
+        }
         enum status st = shared_add_pair(l->shared, line->delta, &add);
         if (st) {
             return st;
@@ -131,7 +141,6 @@ static void prepare_line(struct learner *l, struct line *line) {
     const struct user *u = users_get(line->task->users, line->slot);
     const struct popularity *p = l->shared->popularity;
     candidates_view(l->shared, u, line->domain, repeats, line->ts_ms, &line->view);
-    line->known = popularity_hot(p)[line->item].count > 0;
     line->repeated = user_took(u, line->domain, line->item, items_hashes(l->shared->items));
     line->trains = line->view.n_history > 0 && popularity_events(p, line->domain) > 0 &&
                    (!line->repeated || repeats);
@@ -176,16 +185,34 @@ static enum status teach(struct learner *l, struct line *line) {
     float p[FACTORS];
     if (line->trains && context_of(l, line, p)) {
         shared_add_context(l->shared, line->delta, &line->task->record.mini, line->item, p,
-                           !user_has_context(u));
+                           line->weight, !user_has_context(u));
         user_set_context(u);
     }
     update_traits(l, line);
     int64_t w[POP_CLOCKS];
     st = popularity_weigh(l->shared->popularity, line->ts_ms, w);
-    if (!st) {
-        shared_add_take(l->shared, line->delta, line->item, line->domain, line->ts_ms, w);
+    if (st) {
+        return st;
     }
-    return st;
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        w[clock] = fixed_times(w[clock], line->weight);
+    }
+    shared_add_take(l->shared, line->delta, line->item, line->domain, line->ts_ms, w, line->weight);
+    return ST_OK;
+}
+
+/* A line on its way through the models; one that weighs nothing tells of its user only. */
+static enum status pass_through(struct learner *l, struct line *line) {
+    line->known = popularity_hot(l->shared->popularity)[line->item].count > 0;
+    if (line->weight > 0) {
+        return teach(l, line);
+    }
+    update_traits(l, line);
+    return ST_OK;
+}
+
+int64_t learner_weight(const struct event *e) {
+    return fixed_of((double)e->weight);
 }
 
 enum status learner_take_line(struct learner *l, struct learner_task *t, const struct event *e,
@@ -196,12 +223,13 @@ enum status learner_take_line(struct learner *l, struct learner_task *t, const s
                         .draw = mix64(mix64(l->params.seed ^ t->task) ^
                                       mix64((uint64_t)e->offset ^ ((uint64_t)e->topic << 48)) ^
                                       el->item),
+                        .weight = learner_weight(e),
                         .ts_ms = e->ts_ms,
                         .slot = slot,
                         .domain = e->domain};
     enum status st = shared_intern(l->shared, el->item, e->domain, el->id, el->id_len, &line.item);
     if (!st && !too_late && !reported) {
-        st = teach(l, &line);
+        st = pass_through(l, &line);
     }
     if (st) {
         return st;

@@ -175,6 +175,9 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
         if (i >= s->n_items) {
             break;
         }
+        if (!content_available(s->content, i)) {
+            continue;
+        }
         const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
         struct ranked r = {hot->lg[SEVEN_DAYS], i, items_hash(s->items, i)};
         kept = insert_ranked(top, kept, n, r);
@@ -199,13 +202,15 @@ uint64_t learner_list_digest(const struct learner *l, const struct list *list) {
 
 /* ---- prequential --------------------------------------------------------------------------- */
 
-/* Does item j stand before item i for this user, by (7-day count, hash)? */
+/* Does item j stand before item i for this user, by (7-day count, hash)? What he cannot be
+ * shown does not. */
 static bool more_popular(const struct shared *s, const struct candidates_view *v, uint32_t j,
                          uint32_t i) {
     const int64_t c = popularity_count(s->popularity, j, SEVEN_DAYS);
     const int64_t d = popularity_count(s->popularity, i, SEVEN_DAYS);
     const bool ahead = c > d || (c == d && v->hashes[j] < v->hashes[i]);
-    return ahead && !user_consumed(v->user, v->domain, j, v->hashes);
+    return ahead && content_available(s->content, j) &&
+           !user_consumed(v->user, v->domain, j, v->hashes);
 }
 
 /* Is every item that stands before this one on the top list, or may some be missing? */
@@ -257,7 +262,8 @@ static void test_lines(struct learner *l, const struct event *e, const struct ca
         const uint32_t item = items_find(l->shared->items, e->lines[k].item);
         const bool exists = item < l->shared->n_items; /* ITEM_NONE is not */
         const bool known = exists && popularity_hot(l->shared->popularity)[item].count > 0;
-        if (exists && user_consumed(v->user, v->domain, item, v->hashes)) {
+        if (exists && (user_consumed(v->user, v->domain, item, v->hashes) ||
+                       !content_available(l->shared->content, item))) {
             continue; /* the protocol tests what may be recommended */
         }
         prequential_add(l->prequential, e->domain, known && model_hit(top, n, b, item),

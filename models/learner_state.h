@@ -40,6 +40,13 @@ struct learner {
     float sample_x[RANKER_X * RANKER_SAMPLE_MAX];
 };
 
+static inline int64_t later_ms(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/** What an event weighs, units of 2^-20: 0 below half of one. */
+int64_t learner_weight(const struct event *e);
+
 /** The batch that is open. */
 struct batch *learner_open_batch(struct learner_task *t);
 

@@ -7,9 +7,10 @@
  *         f_ji       += .5^r            directed: i follows j
  *         s_ij, s_ji += 2^(-dt/1 d)     session;  S_i, S_j += the same (0 below 1e-4)
  *
- * Sums are int64 fixed point (fixed.h) so that they are exact in any order and
- * can be taken back; a float copy of each stands beside it in the order that a
- * query reads. A query walks the neighbour lists of the user's last items:
+ * each times what the event weighs. Sums are int64 fixed point (fixed.h) so that
+ * they are exact in any order and can be taken back; a float copy of each stands
+ * beside it in the order that a query reads. A query walks the neighbour lists of
+ * the user's last items:
  *
  *     k1(i) = sum_r .85^r a_ji n6_j      n6_j = (n_j+5)^-.6  (times (n_i+5)^-.4 by the caller)
  *     kx(i) = the same over j of OTHER domains
@@ -36,7 +37,8 @@ enum {
     PAIRS_KEEP = 150,
 };
 
-/* One pair as a delta carries it. Values in units of 2^-20, each <= FIXED_ONE. */
+/* One pair as a delta carries it. Values in units of 2^-20, each <= FIXED_ONE times what the
+ * event weighs. */
 struct pair_add {
     uint32_t from; /* j, taken before */
     uint32_t to;   /* i, taken now    */

@@ -33,6 +33,7 @@ struct exact {
     int64_t obs, exp;
     uint8_t place[POP_LISTS]; /* where in top list k, while listed    */
     uint8_t domain;           /* NO_DOMAIN until it was taken         */
+    int64_t n;                /* sum of weights                       */
 };
 _Static_assert(sizeof(struct exact) == LINE, "counting costs one more");
 
@@ -69,8 +70,8 @@ static float lg_of(int64_t c) {
     return c > 0 ? log2f((float)c) - 20.0F : LG_NONE;
 }
 
-static void derive_count(struct pop_hot *h) {
-    const float n = (float)h->count;
+static void derive_count(struct pop_hot *h, const struct exact *x) {
+    const float n = (float)fixed_to(x->n);
     const float lg5 = log2f(n + 5.0F);
     h->cnt = 0.25F * log2f(1.0F + n) - 1.0F;
     h->inv4 = exp2f(-0.4F * lg5);
@@ -178,7 +179,7 @@ enum status popularity_reserve(struct popularity *p, uint32_t n_items) {
     for (; p->n < n_items; p->n++) {
         p->exact[p->n] = (struct exact){.domain = NO_DOMAIN};
         p->hot[p->n] = (struct pop_hot){.lg = {LG_NONE, LG_NONE, LG_NONE, LG_NONE}};
-        derive_count(&p->hot[p->n]);
+        derive_count(&p->hot[p->n], &p->exact[p->n]);
     }
     return ST_OK;
 }
@@ -327,7 +328,7 @@ static void top_update(struct popularity *p, struct domain *d, uint32_t i) {
 }
 
 void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t ts_ms,
-                     const int64_t w[POP_CLOCKS]) {
+                     const int64_t w[POP_CLOCKS], int64_t weight) {
     struct domain *d = &p->domains[domain];
     struct exact *x = &p->exact[i];
     struct pop_hot *h = &p->hot[i];
@@ -343,13 +344,14 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
     h->first_ms = first || ts_ms < h->first_ms ? ts_ms : h->first_ms;
     h->last_ms = first || ts_ms > h->last_ms ? ts_ms : h->last_ms;
     h->count++;
-    derive_count(h);
+    x->n += weight;
+    derive_count(h, x);
     d->events++;
     recent_put(d, i);
 }
 
 void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
-                       const int64_t w[POP_CLOCKS]) {
+                       const int64_t w[POP_CLOCKS], int64_t weight) {
     struct domain *d = &p->domains[domain];
     struct exact *x = &p->exact[i];
     struct pop_hot *h = &p->hot[i];
@@ -362,11 +364,12 @@ void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
         d->top[k].stale = d->top[k].stale || (h->listed >> k & 1U);
     }
     h->count--;
+    x->n -= weight;
     if (h->count == 0) {
         h->first_ms = 0;
         h->last_ms = 0;
     }
-    derive_count(h);
+    derive_count(h, x);
     d->events--;
 }
 

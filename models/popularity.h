@@ -2,7 +2,8 @@
  *
  * popularity.h -- how often each item is taken, under forward decay.
  *
- *     c_i(h) = sum over events (u, i, t) of 2^((t - L_h) / h),  h in {1, 7, 30, 180} days
+ *     c_i(h) = sum over events (u, i, t) of w 2^((t - L_h) / h),  h in {1, 7, 30, 180} days
+ *     n_i    = sum over events of w ;  w: what the event weighs, usually 1
  *     l_h(i) = max(-16, lg c_i(h) - lg sum_{j in domain(i)} c_j(h))      a log share
  *
  * Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: Forward Decay, ICDE 2009):
@@ -44,10 +45,10 @@ extern const int64_t popularity_half_life_ms[POP_CLOCKS];
 /* What a candidate needs, one cache line. Read-only outside popularity.c. */
 struct pop_hot {
     float lg[POP_CLOCKS];      /* lg c_i(h), -1e9 where c is 0                    */
-    float cnt;                 /* .25 lg(1 + count) - 1                           */
-    float inv4;                /* (count + 5)^-.4                                 */
-    float inv6;                /* (count + 5)^-.6                                 */
-    float inv2;                /* 1 / (count + 2)                                 */
+    float cnt;                 /* .25 lg(1 + n_i) - 1                             */
+    float inv4;                /* (n_i + 5)^-.4                                   */
+    float inv6;                /* (n_i + 5)^-.6                                   */
+    float inv2;                /* 1 / (n_i + 2)                                   */
     float obs, exp;            /* in events, at the obs landmark                  */
     uint32_t count;            /* events with this item                           */
     uint32_t listed;           /* bit k: in top list k of its domain (see untake) */
@@ -69,7 +70,7 @@ MUST_CHECK enum status popularity_reserve(struct popularity *p, uint32_t n_items
 /** True when a time ts_ms is POP_MOVE half-lives or more after the landmark of
  *  `clock`: a control record is due. One half-life is enough once a domain's sum
  *  has reached 2^62 units, so that no rate of events below about 2^17 a second
- *  overflows it. */
+ *  (2^10 where each weighs EVENT_WEIGHT_MAX) overflows it. */
 int popularity_due(const struct popularity *p, int clock, int64_t ts_ms);
 
 /** The landmark of a clock, and the one that popularity_move() should be given
@@ -89,9 +90,12 @@ MUST_CHECK enum status popularity_weigh(const struct popularity *p, int64_t ts_m
  * Counts one event with item i of `domain`: adds `w`, counts, moves first and
  * last seen (min and max), enters the recent list, keeps the top lists exact.
  * i must be reserved; an item has one domain for ever.
+ *
+ * @param w       popularity_weigh() times what the event weighs (fixed_times())
+ * @param weight  what it weighs, > 0, units of 2^-20: added to n_i
  */
 void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t ts_ms,
-                     const int64_t w[POP_CLOCKS]);
+                     const int64_t w[POP_CLOCKS], int64_t weight);
 
 /** Takes back what popularity_take() added, exactly: counts and sums. First, last
  *  and the recent list stay, but an item whose count is 0 again has no times (0, 0).
@@ -100,7 +104,7 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
  *  After this or a move, popularity_top() is exact at once, `listed` once that list
  *  has been read. */
 void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
-                       const int64_t w[POP_CLOCKS]);
+                       const int64_t w[POP_CLOCKS], int64_t weight);
 
 /** Moves the landmark of a clock forward: every count and sum is multiplied by
  *  2^-((to - from)/half-life) and rounded to nearest. @return ST_OK, or

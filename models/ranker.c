@@ -121,14 +121,14 @@ static double weighted_sum(const float *x, const double *e, uint32_t n) {
 
 /* One step of Adam up the gradient g, in the form of the paper's section 2 whose epsilon stands
  * beside the uncorrected root. All of it or, when a result is not finite, nothing. */
-static void adam(struct ranker *r, const double g[RANKER_X]) {
+static void adam(struct ranker *r, const double g[RANKER_X], double weight) {
     struct ranker next = *r;
     next.steps++;
     const double t = (double)next.steps;
     const double rate = RATE * sqrt(1.0 - pow(DECAY_S, t)) / (1.0 - pow(DECAY_M, t));
     bool finite = true;
     for (size_t k = 0; k < RANKER_X; k++) {
-        const double m = DECAY_M * (double)r->m[k] + (1.0 - DECAY_M) * g[k];
+        const double m = DECAY_M * (double)r->m[k] + (1.0 - DECAY_M) * (weight * g[k]);
         const double s = DECAY_S * (double)r->s[k] + (1.0 - DECAY_S) * g[k] * g[k];
         next.m[k] = (float)m;
         next.s[k] = (float)s;
@@ -141,7 +141,7 @@ static void adam(struct ranker *r, const double g[RANKER_X]) {
 }
 
 float ranker_learn(struct ranker *r, const float *x, uint32_t stride, uint32_t n, float w,
-                   float *e) {
+                   double weight, float *e) {
     assert(n >= 2 && n <= RANKER_SAMPLE_MAX);
     double s[RANKER_SAMPLE_MAX];
     sample_scores(r, x, stride, n, s);
@@ -156,7 +156,7 @@ float ranker_learn(struct ranker *r, const float *x, uint32_t stride, uint32_t n
     for (size_t k = 0; k < RANKER_X; k++) {
         g[k] = weighted_sum(x + k * stride, minus_e, n);
     }
-    adam(r, g);
+    adam(r, g, weight);
     return log_p > -(double)FLT_MAX ? (float)log_p : -FLT_MAX;
 }
 

@@ -8,7 +8,9 @@
  *     each of which stands for w of them:
  *         Z = exp(s_0) + w sum_j exp(s_j) ;  e_0 = exp(s_0)/Z ;  e_j = w exp(s_j)/Z
  *         gradient of log p_0 = (1 - e_0) x_0 - sum_j e_j x_j
- *     Adam (Kingma, Ba: ICLR 2015): rate .002, .9, .999, eps 1e-5, one step an event
+ *     Adam (Kingma, Ba: ICLR 2015): rate .002, .9, .999, eps 1e-5, one step an event;
+ *     what an event weighs multiplies its gradient in the first moment, hence all that it ever
+ *     moves the weights by; the second moment measures features, not events
  *
  * The gradient is never truncated to likely candidates: it is sampled, with weights.
  * Features are feature-major, X[k][c], so that every loop runs over candidates.
@@ -83,12 +85,13 @@ void ranker_parts(const struct ranker *r, const float *x, uint32_t stride, uint3
  * @param x             sample features, feature-major, `stride` floats a feature
  * @param n             rows, 2..RANKER_SAMPLE_MAX
  * @param w             candidates that each of rows 1..n-1 stands for, > 0
+ * @param weight        what the event weighs, > 0; 1 is an event's own
  * @param e             out, (n,): e_0, e_1, ... as above (the expectation for exp_j)
  * @return log p_0 before the step; weights stay finite for any finite input
  *         (a non-finite gradient changes nothing)
  */
 float ranker_learn(struct ranker *r, const float *x, uint32_t stride, uint32_t n, float w,
-                   float *e);
+                   double weight, float *e);
 
 /** Only the expectations of a sample without target: e_j = exp(s_j)/sum exp(s),
  *  scaled by w as above. Learns nothing. */

@@ -35,6 +35,9 @@ enum status shared_new(const struct shared_params *params, struct shared **out) 
         st = segments_new(&segments, &s->segments);
     }
     if (!st) {
+        st = content_new(&s->content);
+    }
+    if (!st) {
         s->points = calloc((size_t)s->seed_points * s->dims, sizeof *s->points);
         st = s->points ? ST_OK : ST_NOMEM;
     }
@@ -55,6 +58,7 @@ void shared_free(struct shared *s) {
     pairs_free(s->pairs);
     factors_free(s->factors);
     segments_free(s->segments);
+    content_free(s->content);
     free(s->due);
     free(s->points);
     free(s);
@@ -87,11 +91,12 @@ enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain, const
 }
 
 void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
-                     int64_t ts_ms, const int64_t w[POP_CLOCKS]) {
-    popularity_take(s->popularity, item, domain, ts_ms, w);
+                     int64_t ts_ms, const int64_t w[POP_CLOCKS], int64_t weight) {
+    popularity_take(s->popularity, item, domain, ts_ms, w, weight);
     struct delta_take *t = &d->takes[d->n_takes++];
     t->item = item;
     t->domain = domain;
+    t->weight = (int32_t)weight;
     memcpy(t->w, w, sizeof t->w);
 }
 
@@ -134,12 +139,13 @@ enum status shared_add_pair(struct shared *s, struct delta *d, const struct pair
 }
 
 void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
-                        const float *p, bool first) {
+                        const float *p, int64_t weight, bool first) {
     struct delta_context *c = &d->contexts[d->n_contexts++];
     c->item = item;
+    c->weight = (int32_t)weight;
     factors_round(p, c->p);
-    factors_item_add(s->factors, item, c->p, 1);
-    factors_sum_add(&m->factors, c->p, first);
+    factors_item_add(s->factors, item, c->p, weight);
+    factors_sum_add(&m->factors, c->p, weight, first);
 }
 
 void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t obs, int64_t exp) {
@@ -233,13 +239,15 @@ enum status shared_apply(struct shared *s, const struct mini_batch *m) {
 
 void shared_take_back(struct shared *s, const struct delta *d) {
     for (size_t k = d->n_takes; k-- > 0;) {
-        popularity_untake(s->popularity, d->takes[k].item, d->takes[k].domain, d->takes[k].w);
+        const struct delta_take *t = &d->takes[k];
+        popularity_untake(s->popularity, t->item, t->domain, t->w, t->weight);
     }
     for (size_t k = d->n_pairs; k-- > 0;) {
         pairs_take_back(s->pairs, &d->pairs[k]);
     }
     for (size_t k = d->n_contexts; k-- > 0;) {
-        factors_item_add(s->factors, d->contexts[k].item, d->contexts[k].p, -1);
+        const struct delta_context *c = &d->contexts[k];
+        factors_item_add(s->factors, c->item, c->p, -(int64_t)c->weight);
     }
     for (size_t k = d->n_obs; k-- > 0;) {
         popularity_obs_add(s->popularity, d->obs[k].item, -d->obs[k].obs, -d->obs[k].exp);
@@ -250,5 +258,5 @@ void shared_take_back(struct shared *s, const struct delta *d) {
 
 size_t shared_bytes(const struct shared *s) {
     return items_bytes(s->items) + popularity_bytes(s->popularity) + pairs_bytes(s->pairs) +
-           factors_bytes(s->factors);
+           factors_bytes(s->factors) + content_bytes(s->content);
 }

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "content.h"
 #include "delta.h"
 #include "event.h"
 #include "factors.h"
@@ -45,6 +46,7 @@ struct shared {
     struct pairs *pairs;
     struct factors *factors;
     struct segments *segments;
+    struct content *content; /* what the catalogues say; no part of any log or delta */
     uint32_t n_domains;
     uint32_t n_items;      /* items 0..n-1 have room in every part; the newest may lack it */
     uint64_t log_end;      /* records in the loop-back log: deltas and controls */
@@ -68,15 +70,16 @@ MUST_CHECK enum status shared_intern(struct shared *s, uint64_t hash, uint8_t do
 
 /* ---- into the view and the open delta; delta_reserve_line() came first ------------ */
 
-/** Counts one line. `w` from popularity_weigh(). */
+/** Counts one line. `w` and `weight` as popularity_take() has them. */
 void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
-                     int64_t ts_ms, const int64_t w[POP_CLOCKS]);
+                     int64_t ts_ms, const int64_t w[POP_CLOCKS], int64_t weight);
 /** @return ST_OK, ST_NOMEM (nothing added) */
 MUST_CHECK enum status shared_add_pair(struct shared *s, struct delta *d,
                                        const struct pair_add *add);
-/** Context p (unit) of an event of `item`; `first`: the user's first context. */
+/** Context p (unit) of an event of `item`, which weighs `weight` units of 2^-20; `first`: the
+ *  user's first context. */
 void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
-                        const float *p, bool first);
+                        const float *p, int64_t weight, bool first);
 void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t obs, int64_t exp);
 /** One event was learned: the obs clock moves on. */
 void shared_add_event(struct shared *s, struct delta *d);

@@ -17,6 +17,7 @@
 #include "user_table.h"
 
 #define DAY_MS       INT64_C(86400000)
+#define MINUTE_MS    INT64_C(60000)
 #define HALF_LIFE_MS (30.0 * 86400000.0)
 
 /* ---- life cycle ------------------------------------------------------------ */
@@ -34,7 +35,8 @@ enum status user_new(uint32_t n_domains, const char *id, size_t id_len, struct u
                        .segment = -1,
                        .pending = -1,
                        .n_domains = (uint8_t)n_domains,
-                       .id_len = (uint8_t)id_len};
+                       .id_len = (uint8_t)id_len,
+                       .minute = INT64_MIN};
     memcpy(user_block_id(u), id, id_len);
     for (uint32_t i = 0; i < AREA_FIRST + AREAS_PER_DOMAIN * n_domains; i++) {
         user_block_area(u, i)->at = (uint16_t)bytes;
@@ -93,6 +95,19 @@ enum status user_remember_event(struct user **u, uint64_t event_id) {
     struct user_area *grown = user_block_area(*u, AREA_EVENTS);
     grown->n = (uint16_t)(grown->n < USER_EVENT_IDS ? grown->n + 1 : USER_EVENT_IDS);
     return ST_OK;
+}
+
+uint32_t user_count_minute(struct user *u, int64_t ts_ms) {
+    const int64_t minute = ts_ms / MINUTE_MS - (ts_ms % MINUTE_MS < 0 ? 1 : 0);
+    if (minute < u->minute) {
+        return 0;
+    }
+    if (minute > u->minute) {
+        u->minute = minute;
+        u->in_minute = 0;
+    }
+    u->in_minute = (uint16_t)(u->in_minute + (u->in_minute < UINT16_MAX ? 1 : 0));
+    return u->in_minute;
 }
 
 /* ---- taking a line --------------------------------------------------------- */

@@ -99,6 +99,11 @@ bool user_knows_event(const struct user *u, uint64_t event_id);
 /** Remembers it. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status user_remember_event(struct user **u, uint64_t event_id);
 
+/** Counts an event at ts_ms in the user's current minute (UTC) of event time, and returns how many
+ *  that minute has now, this one included. A later minute begins at 1; an event of an earlier
+ *  minute is not counted: 0. Saturates at 65535. */
+uint32_t user_count_minute(struct user *u, int64_t ts_ms);
+
 /** Takes one line: history by ts, sets, counts, sums, bitmap.
  *  @return ST_OK, ST_INVALID (domain, ts_ms or amount), ST_NOMEM; on failure nothing
  *  changed */

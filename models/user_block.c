@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) == 40, "the block is packed");
+_Static_assert(sizeof(struct user) == 48, "the block is packed");
 _Static_assert(sizeof(struct user_domain) == 32, "the block is packed");
 _Static_assert(sizeof(struct user_area) == 8, "the block is packed");
 _Static_assert(sizeof(struct past) == 12, "the block is packed");

@@ -57,7 +57,8 @@ struct user {
     uint8_t id_len;
     uint8_t flags;
     uint8_t next_event; /* the event id that the next one replaces             */
-    uint8_t unused[2];
+    uint16_t in_minute; /* events counted in `minute`                          */
+    int64_t minute;     /* the newest with a counted event; INT64_MIN: none    */
 };
 
 /* Times are kept in 48 bits: +-4,459 years around 1970. */

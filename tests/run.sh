@@ -100,12 +100,18 @@ if [ -n "$quick" ]; then
     finish
 fi
 
-step "a real Kafka for the integration tests (cached)"
-if sh tests/integration/kafka_install.sh >"$logs/kafka-install.log" 2>&1; then
-    passed=$((passed + 1))
-else
-    fail kafka-install "$logs/kafka-install.log"
-fi
+# server NAME: puts one of the integration tests' servers into the cache
+server() {
+    if sh "tests/integration/$1_install.sh" >"$logs/$1-install.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        fail "$1-install" "$logs/$1-install.log"
+    fi
+}
+
+step "a real Kafka and a real schema registry for the integration tests (cached)"
+server kafka
+server registry
 
 step "lint, unit, fuzz corpora"
 run dev -L 'unit|lint|fuzz'

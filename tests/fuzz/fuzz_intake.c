@@ -25,13 +25,13 @@ static const double number_max = 1e12;
 static struct config cfg;
 
 static struct intake *intake(void) {
-    static struct schemas *schemas; /* both are kept: the same for every record */
-    static struct intake *in;
+    static struct intake *in; /* kept: the same for every record */
     if (!in) {
-        char err[256];
+        char err[CONFIG_ERROR_MAX];
         config_defaults(&cfg);
-        require(schemas_load("", &schemas, err, sizeof err) == ST_OK);
-        require(intake_new(&cfg, schemas, &in) == ST_OK);
+        const struct intake_spec spec = {
+            .cfg = &cfg, .topics = cfg.topics, .n_topics = cfg.n_topics};
+        require(intake_new(&spec, &in, err) == ST_OK);
     }
     return in;
 }
@@ -54,7 +54,7 @@ static void check_line(const struct event_line *l, const char *domain, const str
 
 static void check_event(const struct event *e, const struct record *r, bool future) {
     require(e->topic == r->topic && e->domain == cfg.topics[r->topic].domain);
-    require(e->offset == r->offset && e->action < ACTIONS);
+    require(e->offset == r->offset && e->action < ACTIONS_OF_EVENTS);
     require(inside(e->user_id, e->user_id_len, r));
     require(e->user == hash_id(e->user_id, e->user_id_len));
     require(e->ts_ms >= INTAKE_EPOCH_2000_MS && e->ts_ms < INTAKE_EPOCH_2100_MS);
@@ -123,7 +123,7 @@ static void check_letter(const struct record *r, enum intake_reason reason, cons
     char *block = malloc(size);
     require(block != NULL);
     memset(block, 0, size);
-    letter_write(block, r, reason, detail);
+    letter_write(block, cfg.topics[r->topic].name, r, reason, detail);
     struct letters letters = {0};
     struct sent sent = {.r = r, .reason = reason};
     const struct letterbox box = {.send = on_send, .flush = on_flush, .ctx = &sent};
@@ -140,7 +140,8 @@ static void check_record(const struct record *r, bool future) {
     const enum intake_reason reason =
         intake_event(intake(), r, future ? INT64_MAX : now_ms, &e, &detail);
     require(reason < INTAKE_REASONS && detail);
-    require((detail[0] != '\0') == (reason == INTAKE_DECODE));
+    require(reason != INTAKE_DECODE || detail[0] != '\0');
+    require(reason != INTAKE_OK || detail[0] == '\0');
     require(intake_reason_code(reason)[0] && intake_reason_text(reason)[0]);
     require((reason == INTAKE_EMPTY) == (r->value == NULL));
     if (reason) {

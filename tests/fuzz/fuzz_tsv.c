@@ -23,8 +23,9 @@ enum { SIZE_LIMIT = 60000, DOMAINS = 64, FIELDS = 7 };
 static const int64_t ms_from = INT64_C(100000000000);
 static const int64_t ms_max = INT64_C(253402300799999);
 
-static const char *const actions[ACTIONS] = {"view", "enroll", "purchase", "order",   "complete",
-                                             "rate", "like",   "share",    "comment", "report"};
+static const char *const actions[ACTIONS_OF_EVENTS] = {"view",     "enroll", "purchase", "order",
+                                                       "complete", "rate",   "like",     "share",
+                                                       "comment",  "report"};
 
 struct figures {
     uint64_t events, items, lines, bad;
@@ -151,7 +152,7 @@ static void check_event(const struct tsv_event *e) {
     require(d->user_id_len >= 1 && d->user_id_len <= ID_LEN_MAX);
     require(!memchr(d->user_id, '\0', d->user_id_len));
     require(d->ts_ms >= 0 && d->ts_ms <= ms_max);
-    require((unsigned)d->action < ACTIONS && (e->has_action || d->action == ACTION_VIEW));
+    require((unsigned)d->action < ACTIONS_OF_EVENTS && (e->has_action || d->action == ACTION_VIEW));
     require(memchr(e->domain, '\0', sizeof e->domain) && e->domain[0]);
     require(d->n_lines >= 1 && d->n_lines <= EVENT_LINES_MAX);
     for (uint32_t i = 0; i < d->n_lines; i++) {

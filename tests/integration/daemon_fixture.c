@@ -20,13 +20,17 @@ struct daemon_fixture {
     char log[64];
 };
 
-static void child(const char *log, const char *const *sets, size_t n) {
+static void child(const char *log, const char *ini, const char *const *sets, size_t n) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(fd, 1);
     dup2(fd, 2);
-    char *argv[2 * SETS_MAX + 3] = {strdup("crossrec"), strdup("run")};
+    char *argv[2 * SETS_MAX + 5] = {strdup("crossrec"), strdup("run")};
     size_t at = 2;
+    if (ini) {
+        argv[at++] = strdup("--config");
+        argv[at++] = strdup(ini);
+    }
     for (size_t k = 0; k < n && k < SETS_MAX; k++) {
         argv[at++] = strdup("--set");
         argv[at++] = strdup(sets[k]);
@@ -37,6 +41,11 @@ static void child(const char *log, const char *const *sets, size_t n) {
 }
 
 struct daemon_fixture *daemon_fixture_start(const char *const *sets, size_t n_sets) {
+    return daemon_fixture_start_with(NULL, sets, n_sets);
+}
+
+struct daemon_fixture *daemon_fixture_start_with(const char *ini, const char *const *sets,
+                                                 size_t n_sets) {
     struct daemon_fixture *f = calloc(1, sizeof *f);
     if (!f) {
         return NULL;
@@ -50,7 +59,7 @@ struct daemon_fixture *daemon_fixture_start(const char *const *sets, size_t n_se
     close(fd);
     f->pid = fork();
     if (f->pid == 0) {
-        child(f->log, sets, n_sets);
+        child(f->log, ini, sets, n_sets);
     }
     return f;
 }

@@ -16,6 +16,10 @@ struct daemon_fixture;
 /** Starts `crossrec run --set ...` for each of (n_sets,) "key=value". NULL if it cannot. */
 struct daemon_fixture *daemon_fixture_start(const char *const *sets, size_t n_sets);
 
+/** The same with a configuration file. */
+struct daemon_fixture *daemon_fixture_start_with(const char *ini, const char *const *sets,
+                                                 size_t n_sets);
+
 /** True while the process runs. */
 bool daemon_fixture_runs(struct daemon_fixture *f);
 

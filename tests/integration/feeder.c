@@ -12,7 +12,7 @@
 #include "encode.h"
 #include "kafka.h"
 #include "mix.h"
-#include "schemas.h"
+#include "shipped.h"
 
 enum { ITEMS = 80, TICK_MS = 5, VALUE_MAX = 1024, FLUSH_MS = 60000 };
 
@@ -112,8 +112,8 @@ struct feeder *feeder_start(const struct config *cfg, int rate, int bad_every, u
     f->rng = (struct rng){first + 1};
     atomic_init(&f->rate, rate);
     atomic_init(&f->bad_every, bad_every);
-    for (int k = 0; k < READERS; k++) {
-        const uint32_t id = schemas_shipped_id((enum reader)k);
+    for (int k = 0; k <= READER_FOOD_ORDER; k++) {
+        const uint32_t id = shipped_id((enum reader)k);
         if (encoder_new((enum reader)k, id, &f->encoders[k])) {
             abort();
         }
@@ -147,7 +147,7 @@ void feeder_stop(struct feeder *f, uint64_t *events, uint64_t *bad) {
     *events = feeder_events(f);
     *bad = feeder_bad(f);
     kafka_producer_free(f->producer);
-    for (int k = 0; k < READERS; k++) {
+    for (int k = 0; k <= READER_FOOD_ORDER; k++) {
         encoder_free(f->encoders[k]);
     }
     free(f);

@@ -14,6 +14,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,16 @@
 enum { PARTITIONS = 3, BATCH = 512, DEADLINE_MS = 20000, RECORDS = 100 };
 
 /* Numbers of the Kafka protocol, "API keys". */
-enum { API_PRODUCE = 0, API_OFFSET_COMMIT = 8, API_OFFSET_FETCH = 9, API_INIT_PRODUCER_ID = 22 };
+enum {
+    API_PRODUCE = 0,
+    API_OFFSET_COMMIT = 8,
+    API_OFFSET_FETCH = 9,
+    API_INIT_PRODUCER_ID = 22,
+    API_ADD_PARTITIONS_TO_TXN = 24,
+    API_ADD_OFFSETS_TO_TXN = 25,
+    API_END_TXN = 26,
+    API_TXN_OFFSET_COMMIT = 28,
+};
 
 static int64_t now_ms(void) {
     struct timespec t;
@@ -86,7 +96,7 @@ static struct member *join(const struct config *cfg) {
     assert_non_null(m);
     const struct rebalance_ops ops = {.assigned = assigned, .revoked = revoked, .ctx = m};
     char err[CONFIG_ERROR_MAX] = "";
-    if (kafka_consumer_new(cfg, &ops, &m->kafka, err)) {
+    if (kafka_consumer_new(cfg, KAFKA_TASKS, &ops, &m->kafka, err)) {
         fail_msg("%s", err);
     }
     m->source = kafka_source(m->kafka);
@@ -198,9 +208,15 @@ static int mock_start(void **state) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "log_level", "0", err, sizeof err);
     k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof err);
-    k->cluster = rd_kafka_mock_cluster_new(k->rk, 1);
+    k->cluster = rd_kafka_mock_cluster_new(k->rk, 2);
+    rd_kafka_mock_coordinator_set(k->cluster, "group", "group", 1);
+    rd_kafka_mock_coordinator_set(k->cluster, "transaction", "id", 1);
     rd_kafka_mock_topic_create(k->cluster, "course-views", PARTITIONS, 1);
     rd_kafka_mock_topic_create(k->cluster, "food-orders", PARTITIONS, 1);
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        rd_kafka_mock_partition_set_leader(k->cluster, "course-views", i, 1);
+        rd_kafka_mock_partition_set_leader(k->cluster, "food-orders", i, 1);
+    }
     k->cfg = config_for(rd_kafka_mock_cluster_bootstraps(k->cluster));
     *state = k;
     return 0;
@@ -332,6 +348,160 @@ static void a_full_queue_says_so_and_loses_nothing(void **state) {
     kafka_producer_free(p);
 }
 
+/* ---- errors of transactions ------------------------------------------------------------------ */
+
+static struct kafka_tx *tx_new(const struct config *cfg) {
+    struct kafka_tx *tx = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    if (kafka_tx_new(cfg, "id", &tx, err)) {
+        fail_msg("%s", err);
+    }
+    return tx;
+}
+
+static enum status transaction(struct kafka_tx *tx, struct member *m, int timeout_ms) {
+    const struct position part = {.offset = 1, .partition = 0};
+    assert_int_equal(kafka_tx_begin(tx), ST_OK);
+    assert_int_equal(kafka_tx_send(tx, "course-views", "k", 1, "v", 1, 0, NULL, 0), ST_OK);
+    return kafka_tx_commit(tx, m->kafka, &part, 1, m->generation, timeout_ms);
+}
+
+static void errors_of_a_transaction_mean_lost_or_unknown_or_fenced(void **state) {
+    struct mock *k = *state;
+    static const struct {
+        int api;
+        rd_kafka_resp_err_t err;
+        enum status status;
+    } CASES[] = {
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, ST_LOST},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, ST_LOST},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, ST_LOST},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ST_LOST},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_OK},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_INVALID},
+        {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, ST_OK},
+        {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_INVALID},
+        {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, ST_AGAIN},
+        {API_ADD_PARTITIONS_TO_TXN, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ST_LOST},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_OK},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, ST_INVALID},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, ST_AGAIN},
+        {API_PRODUCE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ST_LOST},
+    };
+    struct member *m = join(k->cfg);
+    UNTIL(m->n_mine == 2 * PARTITIONS, step(m, 20));
+    struct kafka_tx *tx = tx_new(k->cfg);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        rd_kafka_mock_push_request_errors(k->cluster, (int16_t)CASES[i].api, 1, CASES[i].err);
+        enum status st = transaction(tx, m, 5000);
+        if (st != CASES[i].status) {
+            fail_msg("%s: %s", rd_kafka_err2name(CASES[i].err), status_str(st));
+        }
+        if (st == ST_AGAIN || st == ST_INVALID) { /* no good any more, as the contract says */
+            kafka_tx_free(tx);
+            tx = tx_new(k->cfg);
+        }
+    }
+    /* Of the numbers of a refused record librdkafka 2.0 loses the next transaction too. */
+    enum status st = transaction(tx, m, 5000);
+    assert_int_equal(st == ST_LOST ? transaction(tx, m, 5000) : st, ST_OK);
+    kafka_tx_free(tx);
+    leave(m);
+}
+
+static void a_producer_without_the_right_to_its_id_is_told_what_to_type(void **state) {
+    struct mock *k = *state;
+    rd_kafka_mock_push_request_errors(k->cluster, API_INIT_PRODUCER_ID, 1,
+                                      RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    struct kafka_tx *tx = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    assert_int_equal(kafka_tx_new(k->cfg, "id", &tx, err), ST_INVALID);
+    assert_null(tx);
+    assert_non_null(strstr(err, "--transactional-id"));
+}
+
+static void a_commit_that_is_not_answered_in_time_is_unknown(void **state) {
+    struct mock *k = *state;
+    struct member *m = join(k->cfg);
+    UNTIL(m->n_mine == 2 * PARTITIONS, step(m, 20));
+    struct kafka_tx *tx = tx_new(k->cfg);
+    rd_kafka_mock_broker_push_request_error_rtts(k->cluster, 1, API_END_TXN, 1,
+                                                 RD_KAFKA_RESP_ERR_NO_ERROR, 3000);
+    int64_t start = now_ms();
+    assert_int_equal(transaction(tx, m, 500), ST_AGAIN);
+    assert_in_range(now_ms() - start, 400, 2000);
+    kafka_tx_free(tx);
+
+    /* Whatever librdkafka does while the group has no coordinator. */
+    tx = tx_new(k->cfg);
+    assert_int_equal(transaction(tx, m, 5000), ST_OK);
+    rd_kafka_mock_coordinator_set(k->cluster, "group", "group", 2);
+    rd_kafka_mock_broker_set_down(k->cluster, 2);
+    rd_kafka_mock_push_request_errors(k->cluster, API_TXN_OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    start = now_ms();
+    assert_int_equal(transaction(tx, m, 1000), ST_AGAIN);
+    assert_in_range(now_ms() - start, 900, 4000);
+    start = now_ms();
+    kafka_tx_free(tx);
+    assert_true(now_ms() - start < 1000);
+    rd_kafka_mock_broker_set_up(k->cluster, 2);
+    leave(m);
+}
+
+/* ---- no broker at all
+ * ---------------------------------------------------------------------------- */
+
+struct answer {
+    const struct config *cfg;
+    enum status reader, tx;
+    int64_t reader_ms, tx_ms;
+    char reader_err[CONFIG_ERROR_MAX], tx_err[CONFIG_ERROR_MAX];
+};
+
+static void *ask_reader(void *arg) {
+    struct answer *a = arg;
+    struct kafka_reader *r = NULL;
+    const char *name = "x";
+    const int64_t start = now_ms();
+    a->reader = kafka_reader_new(a->cfg, &name, 1, &r, a->reader_err);
+    a->reader_ms = now_ms() - start;
+    return NULL;
+}
+
+static void *ask_tx(void *arg) {
+    struct answer *a = arg;
+    struct kafka_tx *tx = NULL;
+    const int64_t start = now_ms();
+    a->tx = kafka_tx_new(a->cfg, "id", &tx, a->tx_err);
+    a->tx_ms = now_ms() - start;
+    return NULL;
+}
+
+static void without_a_broker_readers_and_transactions_say_so_in_time(void **state) {
+    (void)state;
+    struct config *away = config_for("127.0.0.1:1");
+    struct answer a = {.cfg = away};
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], NULL, ask_reader, &a), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, ask_tx, &a), 0);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    assert_int_equal(a.reader, ST_IO);
+    assert_int_equal(a.tx, ST_AGAIN);
+    assert_in_range(a.reader_ms, 1, 12000);
+    assert_in_range(a.tx_ms, 1, 12000);
+    assert_non_null(strstr(a.reader_err, "kafka.bootstrap.servers"));
+    assert_non_null(strstr(a.tx_err, "kafka.bootstrap.servers"));
+    free(away);
+    struct config *cfg = config_for("");
+    struct kafka_tx *tx = NULL;
+    cfg->n_kafka = 0;
+    assert_int_equal(kafka_tx_new(cfg, "id", &tx, a.tx_err), ST_INVALID);
+    assert_non_null(strstr(a.tx_err, "kafka.bootstrap.servers"));
+    free(cfg);
+}
+
 static int quiet(void **state) {
     (void)state;
     log_set_level(LOG_LEVEL_ERROR);
@@ -350,6 +520,13 @@ int main(void) {
                                         mock_stop),
         cmocka_unit_test_setup_teardown(a_full_queue_says_so_and_loses_nothing, mock_start,
                                         mock_stop),
+        cmocka_unit_test_setup_teardown(errors_of_a_transaction_mean_lost_or_unknown_or_fenced,
+                                        mock_start, mock_stop),
+        cmocka_unit_test_setup_teardown(a_producer_without_the_right_to_its_id_is_told_what_to_type,
+                                        mock_start, mock_stop),
+        cmocka_unit_test_setup_teardown(a_commit_that_is_not_answered_in_time_is_unknown,
+                                        mock_start, mock_stop),
+        cmocka_unit_test(without_a_broker_readers_and_transactions_say_so_in_time),
     };
     return cmocka_run_group_tests_name("embedded", tests, quiet, NULL);
 }

@@ -32,7 +32,7 @@
 #include "kafka_fixture.h"
 #include "mix.h"
 #include "redis_fixture.h"
-#include "schemas.h"
+#include "shipped.h"
 #include "world.h"
 
 enum {
@@ -196,7 +196,7 @@ static void fill_topics(struct fixture *f) {
     assert_int_equal(kafka_producer_new(&f->cfg, &p, err), ST_OK);
     for (size_t t = 0; t < TOPICS; t++) {
         const enum reader reader = t == 0 ? READER_COURSE_VIEW : READER_FOOD_ORDER;
-        assert_int_equal(encoder_new(reader, schemas_shipped_id(reader), &encoders[t]), ST_OK);
+        assert_int_equal(encoder_new(reader, shipped_id(reader), &encoders[t]), ST_OK);
     }
     struct world_event we;
     for (size_t n = 0; world_next(w, &we); n++) {
@@ -232,12 +232,12 @@ static int by_merge_order(const void *a, const void *b) {
 
 static void learn_truth(struct fixture *f) {
     const struct learner_params params = instance_learner_params(&f->cfg);
-    struct schemas *schemas = NULL;
     struct intake *intake = NULL;
     char err[CONFIG_ERROR_MAX] = "";
     assert_int_equal(learner_new(&params, &f->truth), ST_OK);
-    assert_int_equal(schemas_load("", &schemas, err, sizeof err), ST_OK);
-    assert_int_equal(intake_new(&f->cfg, schemas, &intake), ST_OK);
+    const struct intake_spec spec = {
+        .cfg = &f->cfg, .topics = f->cfg.topics, .n_topics = f->cfg.n_topics};
+    assert_int_equal(intake_new(&spec, &intake, err), ST_OK);
     for (uint32_t p = 0; p < PARTITIONS; p++) {
         assert_int_equal(learner_task_open(f->truth, p), ST_OK);
     }
@@ -256,7 +256,6 @@ static void learn_truth(struct fixture *f) {
         assert_int_equal(learner_learn(f->truth, (uint32_t)s->task, &e, &effect), ST_OK);
     }
     intake_free(intake);
-    schemas_free(schemas);
 }
 
 /* ---- reading Redis

@@ -463,7 +463,7 @@ static void a_stop_without_brokers_ends_in_time(void **state) {
     end_feed(f);
 }
 
-static void a_foreign_partitioner_is_counted(void **state) {
+static void events_of_a_foreign_partitioner_are_dead_letters_until_reading_stops(void **state) {
     struct fixture *f = *state;
     configure(f, "foreign");
     set(f, "crossrec.partitioner", "consistent"); /* the feeder's; the daemon expects murmur2 */
@@ -472,8 +472,10 @@ static void a_foreign_partitioner_is_counted(void **state) {
     feed(f, 0);
     AWAIT(f, feeder_events(f->feeder) > 1500);
     struct process *a = start(f, 0);
-    AWAIT(f, scrape(a->http, "crossrec_partitioner_mismatches_total", "course-views") > 0);
-    EXPECT(f, daemon_fixture_logged(a->daemon, "does not hash to its partition"));
+    AWAIT(f, scrape(a->http, "crossrec_dead_letters_total", "wrong-partition") > 0);
+    AWAIT(f, metric(a, "crossrec_breaker_open") == 1); /* three in four lie where they must not */
+    EXPECT(f, !scrape_ready(a->http));
+    EXPECT(f, daemon_fixture_logged(a->daemon, "reason=wrong-partition"));
     end_feed(f);
     terminate(f, a);
 }
@@ -515,7 +517,7 @@ int main(void) {
         TEST(a_redis_that_is_frozen_costs_neither_memory_nor_lists),
         TEST(sigterm_under_load_ends_in_order_and_a_restart_goes_on),
         TEST(a_stop_without_brokers_ends_in_time),
-        TEST(a_foreign_partitioner_is_counted),
+        TEST(events_of_a_foreign_partitioner_are_dead_letters_until_reading_stops),
 #undef TEST
     };
     return cmocka_run_group_tests_name("instances", tests, setup, teardown);

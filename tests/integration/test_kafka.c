@@ -121,7 +121,7 @@ static struct member *join(const struct config *cfg) {
     m->from = -1;
     const struct rebalance_ops ops = {.assigned = assigned, .revoked = revoked, .ctx = m};
     char err[CONFIG_ERROR_MAX] = "";
-    if (kafka_consumer_new(cfg, &ops, &m->kafka, err)) {
+    if (kafka_consumer_new(cfg, KAFKA_TASKS, &ops, &m->kafka, err)) {
         fail_msg("%s", err);
     }
     m->source = kafka_source(m->kafka);
@@ -212,6 +212,36 @@ static void assert_read_once(const struct member *m, size_t topic, size_t n) {
             assert_int_equal(m->seen[topic][p][o], 1);
         }
         assert_int_equal(m->seen[topic][p][n], 0);
+    }
+}
+
+/* What a reader showed: every offset, once, in order, and how many records there were. */
+struct book {
+    struct kafka_reader *reader;
+    int64_t next[TOPICS][PARTITIONS];
+    size_t n;
+};
+
+static struct book open_book(const struct config *cfg, const char *a, const char *b) {
+    struct book book = {.n = 0};
+    const char *names[] = {a, b};
+    char err[CONFIG_ERROR_MAX] = "";
+    if (kafka_reader_new(cfg, names, b ? 2 : 1, &book.reader, err)) {
+        fail_msg("%s", err);
+    }
+    return book;
+}
+
+static void turn(struct book *b, size_t max) {
+    struct record r[BATCH];
+    size_t n = kafka_reader_poll(b->reader, r, max, 20);
+    assert_in_range(n, 0, max);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(r[i].end);
+        int64_t *next = &b->next[r[i].topic][r[i].partition];
+        assert_true(r[i].offset >= *next); /* compacted and aborted ones are left out */
+        *next = r[i].offset + 1;
+        b->n++;
     }
 }
 
@@ -492,12 +522,20 @@ static void a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(void *
     fill(p, "crash-a", 100);
     struct member *m = join(cfg);
     UNTIL(m->n_read == (size_t)PARTITIONS * 100, step(m, 50));
+    struct book b = open_book(cfg, "crash-a", NULL);
+    UNTIL(b.n > 100, turn(&b, 50));
     char text[CONFIG_ERROR_MAX] = "";
     assert_false(kafka_consumer_problem(m->kafka, text, sizeof text));
+    assert_false(kafka_reader_problem(b.reader, text, sizeof text));
 
     kafka_fixture_kill(f);
     UNTIL(kafka_consumer_problem(m->kafka, text, sizeof text), step(m, 50));
     assert_true(strstr(text, "kafka.bootstrap.servers") != NULL); /* what to type */
+    UNTIL(kafka_reader_problem(b.reader, text, sizeof text), turn(&b, 1));
+    kafka_reader_restart(b.reader); /* nobody says where the ends are now */
+    b = (struct book){.reader = b.reader};
+    turn(&b, BATCH);
+    assert_false(kafka_reader_complete(b.reader));
     const struct position part = {.offset = 100, .partition = 0};
     for (int i = 0; i < 10; i++) { /* produced while there is no broker */
         assert_int_equal(kafka_produce_to(p, "crash-b", 1, "k", 1, "v", 1, 0, NULL, 0), ST_OK);
@@ -512,6 +550,10 @@ static void a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(void *
     assert_read_once(m, 0, 100);
     assert_int_equal(m->n_disorder, 0);
     UNTIL(!kafka_consumer_problem(m->kafka, text, sizeof text), step(m, 50));
+    UNTIL(kafka_reader_complete(b.reader), turn(&b, BATCH));
+    assert_int_equal(b.n, PARTITIONS * 100);
+    UNTIL(!kafka_reader_problem(b.reader, text, sizeof text), turn(&b, BATCH));
+    kafka_reader_free(b.reader);
     enum status st = ST_AGAIN;
     UNTIL(st == ST_OK, {
         step(m, 20);
@@ -642,7 +684,7 @@ static void an_unknown_option_is_refused_and_the_nearest_is_named(void **state) 
     struct kafka_producer *p = NULL;
     const struct rebalance_ops ops = {.assigned = assigned, .revoked = revoked};
     char err[CONFIG_ERROR_MAX] = "";
-    assert_int_equal(kafka_consumer_new(cfg, &ops, &c, err), ST_INVALID);
+    assert_int_equal(kafka_consumer_new(cfg, KAFKA_TASKS, &ops, &c, err), ST_INVALID);
     assert_true(strstr(err, "kafka.sesion.timeout.ms") != NULL);
     assert_true(strstr(err, "kafka.session.timeout.ms") != NULL);
     assert_null(c);
@@ -651,10 +693,10 @@ static void an_unknown_option_is_refused_and_the_nearest_is_named(void **state) 
 
     snprintf(cfg->kafka[1].key, sizeof cfg->kafka[1].key, "session.timeout.ms");
     snprintf(cfg->kafka[1].value, sizeof cfg->kafka[1].value, "soon");
-    assert_int_equal(kafka_consumer_new(cfg, &ops, &c, err), ST_INVALID);
+    assert_int_equal(kafka_consumer_new(cfg, KAFKA_TASKS, &ops, &c, err), ST_INVALID);
     assert_true(strstr(err, "kafka.session.timeout.ms") != NULL);
     cfg->n_kafka = 0;
-    assert_int_equal(kafka_consumer_new(cfg, &ops, &c, err), ST_INVALID);
+    assert_int_equal(kafka_consumer_new(cfg, KAFKA_TASKS, &ops, &c, err), ST_INVALID);
     assert_true(strstr(err, "kafka.bootstrap.servers") != NULL);
     kafka_consumer_free(NULL);
     kafka_producer_free(NULL);
@@ -671,6 +713,440 @@ static void an_option_of_producers_does_not_trouble_the_consumer_nor_the_reverse
     UNTIL(m->n_read == (size_t)PARTITIONS * 3, step(m, 50));
     leave(m);
     kafka_producer_free(p);
+    free(cfg);
+}
+
+/* ---- where keys lie ----------------------------------------------------------------------------
+ */
+
+/* librdkafka itself, for what crossrec never does to a cluster. */
+static rd_kafka_t *admin(const struct kafka_fixture *f, const char *isolation) {
+    char err[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", kafka_fixture_brokers(f), err, sizeof err);
+    rd_kafka_conf_set(conf, "group.id", "admin", err, sizeof err);
+    rd_kafka_conf_set(conf, "isolation.level", isolation, err, sizeof err);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, err, sizeof err);
+    assert_non_null(rk);
+    return rk;
+}
+
+static void await(rd_kafka_queue_t *answers) {
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, DEADLINE_MS);
+    assert_non_null(ev);
+    assert_int_equal(rd_kafka_event_error(ev), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(answers);
+}
+
+static void grow(const struct kafka_fixture *f, const char *topic, size_t partitions) {
+    char err[256];
+    rd_kafka_t *rk = admin(f, "read_committed");
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(rk);
+    rd_kafka_NewPartitions_t *np = rd_kafka_NewPartitions_new(topic, partitions, err, sizeof err);
+    rd_kafka_CreatePartitions(rk, &np, 1, NULL, answers);
+    await(answers);
+    rd_kafka_NewPartitions_destroy(np);
+    rd_kafka_destroy(rk);
+}
+
+static void produce_keys(struct kafka_producer *p, const char *topic, int n) {
+    for (int i = 0; i < n; i++) {
+        char key[16];
+        int len = snprintf(key, sizeof key, "user-%d", i);
+        assert_int_equal(kafka_produce(p, topic, key, (size_t)len, "v", 1, 0), ST_OK);
+    }
+    flush(p);
+}
+
+/* Polls until n records came; counts those called misplaced. */
+static size_t count_misplaced(struct member *m, size_t n) {
+    size_t misplaced = 0;
+    size_t got = 0;
+    struct record r[BATCH];
+    UNTIL(got >= n, {
+        size_t k = m->source.poll(m->source.ctx, r, BATCH, 50);
+        for (size_t i = 0; i < k; i++) {
+            got += !r[i].end;
+            misplaced += r[i].misplaced;
+        }
+    });
+    assert_int_equal(got, n);
+    return misplaced;
+}
+
+static void every_key_in_a_wrong_partition_is_called_misplaced_and_no_other(void **state) {
+    struct config *cfg = create(*state, "placed", NULL);
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 300 };
+    produce_keys(p, "placed", N); /* right */
+    size_t wrong = 0;
+    for (int i = 0; i < N; i++) {
+        char key[16];
+        int len = snprintf(key, sizeof key, "user-%d", i);
+        assert_int_equal(kafka_produce_to(p, "placed", 1, key, (size_t)len, "v", 1, 0, NULL, 0),
+                         ST_OK);
+        wrong += kafka_partition_of("murmur2", key, (size_t)len, PARTITIONS) != 1;
+        assert_int_equal(kafka_produce_to(p, "placed", 2, NULL, 0, "v", 1, 0, NULL, 0), ST_OK);
+    }
+    flush(p);
+    struct member *m = join(cfg);
+    assert_int_equal(count_misplaced(m, 3 * N), wrong);
+    leave(m);
+
+    snprintf(cfg->partitioner, sizeof cfg->partitioner, "consistent"); /* nobody wrote so */
+    m = join(cfg);
+    assert_in_range(count_misplaced(m, 3 * N), N, 2 * N);
+    leave(m);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+/* Producers know new partitions before the group does. */
+static void no_key_is_misplaced_because_its_topic_got_more_partitions(void **state) {
+    struct config *cfg = create(*state, "grows", NULL);
+    struct member *m = join(cfg);
+    UNTIL(m->n_mine == PARTITIONS, step(m, 20));
+    assert_int_equal(m->source.partitions(m->source.ctx, 0), PARTITIONS);
+    grow(*state, "grows", PARTITIONS + 3);
+    struct kafka_topic_info info = {.partitions = 0};
+    const char *name = "grows";
+    char err[CONFIG_ERROR_MAX];
+    UNTIL(info.partitions == PARTITIONS + 3,
+          assert_int_equal(kafka_topics_describe(cfg, &name, 1, 5000, &info, NULL, err), ST_OK));
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 400 };
+    produce_keys(p, "grows", N);
+    /* What lies in the old partitions; the new ones come with the next assignment. */
+    size_t old = 0;
+    for (int i = 0; i < N; i++) {
+        char key[16];
+        int len = snprintf(key, sizeof key, "user-%d", i);
+        old += kafka_partition_of("murmur2", key, (size_t)len, PARTITIONS + 3) < PARTITIONS;
+    }
+    assert_int_equal(count_misplaced(m, old), 0);
+    leave(m);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+/* ---- the consumer of raw topics
+ * ------------------------------------------------------------------ */
+
+struct raw {
+    struct source source;
+    size_t n_mine, n_read[TOPICS], n_bad;
+    int generation;
+};
+
+static void raw_assigned(void *ctx, struct position *parts, size_t n, int generation) {
+    struct raw *w = ctx;
+    (void)parts;
+    w->n_mine = n;
+    w->generation = generation;
+}
+
+static void raw_revoked(void *ctx, const struct position *parts, size_t n, bool lost) {
+    struct raw *w = ctx;
+    (void)parts;
+    (void)lost;
+    w->n_mine -= n;
+}
+
+static void raw_step(struct raw *w) {
+    struct record r[BATCH];
+    size_t n = w->source.poll(w->source.ctx, r, BATCH, 20);
+    for (size_t i = 0; i < n; i++) {
+        w->n_read[r[i].topic] += !r[i].end;
+        w->n_bad += r[i].misplaced;
+    }
+}
+
+static void
+the_intake_reads_raw_topics_of_any_partition_counts_in_a_group_of_its_own(void **state) {
+    struct config *cfg = create(*state, "tasks", NULL);
+    static const char *const RAWS[] = {"raw-one", "raw-four"};
+    char err[CONFIG_ERROR_MAX] = "";
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(kafka_topics_create(cfg, &RAWS[i], 1, i ? PARTITIONS : 1, 1, err), ST_OK);
+        snprintf(cfg->raws[i].name, sizeof cfg->raws[i].name, "%s", RAWS[i]);
+    }
+    cfg->n_raws = 2;
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 40 };
+    for (int i = 0; i < N; i++) { /* keyed as the partner pleases */
+        assert_int_equal(kafka_produce_to(p, RAWS[0], 0, "order", 5, "v", 1, 0, NULL, 0), ST_OK);
+        assert_int_equal(kafka_produce_to(p, RAWS[1], i % PARTITIONS, "x", 1, "v", 1, 0, NULL, 0),
+                         ST_OK);
+    }
+    flush(p);
+    struct raw w = {.n_mine = 0};
+    struct kafka_consumer *c = NULL;
+    const struct rebalance_ops ops = {.assigned = raw_assigned, .revoked = raw_revoked, .ctx = &w};
+    assert_int_equal(kafka_consumer_new(cfg, KAFKA_INTAKE, &ops, &c, err), ST_OK);
+    w.source = kafka_source(c);
+    UNTIL(w.n_read[0] == N && w.n_read[1] == N, raw_step(&w));
+    assert_int_equal(w.n_mine, 1 + PARTITIONS);
+    assert_int_equal(w.n_bad, 0);
+    assert_int_equal(w.source.partitions(w.source.ctx, 0), 1);
+    assert_int_equal(w.source.partitions(w.source.ctx, 1), PARTITIONS);
+    const struct position part = {.offset = 17, .partition = 0, .topic = 0};
+    assert_int_equal(w.source.commit(w.source.ctx, &part, 1, w.generation), ST_OK);
+
+    int64_t committed = 0;
+    int64_t low = 0;
+    int64_t high = 0;
+    assert_int_equal(kafka_positions(cfg, RAWS[0], 0, 5000, &committed, &low, &high, err), ST_OK);
+    assert_int_equal(committed, -1); /* not the tasks' group */
+    snprintf(cfg->group, sizeof cfg->group, "tasks-intake");
+    assert_int_equal(kafka_positions(cfg, RAWS[0], 0, 5000, &committed, &low, &high, err), ST_OK);
+    assert_int_equal(committed, 17);
+    kafka_consumer_free(c);
+
+    snprintf(cfg->group, sizeof cfg->group, "tasks"); /* it goes on where its group stands */
+    w = (struct raw){.n_mine = 0};
+    assert_int_equal(kafka_consumer_new(cfg, KAFKA_INTAKE, &ops, &c, err), ST_OK);
+    w.source = kafka_source(c);
+    UNTIL(w.n_read[0] >= N - 17 && w.n_read[1] >= N, raw_step(&w));
+    raw_step(&w);
+    assert_int_equal(w.n_read[0], N - 17);
+    assert_int_equal(w.n_read[1], N); /* without a position: the earliest */
+    kafka_consumer_free(c);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+/* ---- whole topics
+ * -------------------------------------------------------------------------------- */
+
+static void a_reader_reads_all_partitions_of_all_topics_to_the_end_that_stood(void **state) {
+    struct config *cfg = create(*state, "whole-a", "whole-b");
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 1000 };
+    fill(p, "whole-a", N);
+    const int64_t start = now_ms();
+    struct book b = open_book(cfg, "whole-b", "whole-a"); /* the index is the caller's */
+    assert_false(kafka_reader_complete(b.reader));
+    UNTIL(kafka_reader_complete(b.reader), {
+        turn(&b, 64);
+        assert_int_equal(kafka_reader_complete(b.reader), b.n == (size_t)PARTITIONS * N);
+    });
+    print_message("read whole within %d ms\n", (int)(now_ms() - start));
+    assert_true(now_ms() - start < 3000);
+    for (int i = 0; i < PARTITIONS; i++) {
+        assert_int_equal(b.next[1][i], N);
+        assert_int_equal(b.next[0][i], 0);
+    }
+    fill(p, "whole-b", 3); /* it goes on, and stays complete */
+    UNTIL(b.n == (size_t)PARTITIONS * (N + 3), turn(&b, BATCH));
+    assert_true(kafka_reader_complete(b.reader));
+    char text[CONFIG_ERROR_MAX];
+    assert_false(kafka_reader_problem(b.reader, text, sizeof text));
+    kafka_reader_free(b.reader);
+
+    int64_t committed = 0; /* and committed nothing */
+    int64_t low = 0;
+    int64_t high = 0;
+    assert_int_equal(kafka_positions(cfg, "whole-a", 0, 5000, &committed, &low, &high, text),
+                     ST_OK);
+    assert_int_equal(committed, -1);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+static void an_empty_topic_is_complete_at_once(void **state) {
+    struct config *cfg = create(*state, "empty", NULL);
+    struct book b = open_book(cfg, "empty", NULL);
+    assert_true(kafka_reader_complete(b.reader));
+    struct globals g = kafka_globals(b.reader);
+    struct record r[4];
+    assert_true(g.complete(g.ctx));
+    const int64_t start = now_ms();
+    assert_int_equal(g.poll(g.ctx, r, 4), 0); /* without waiting */
+    assert_true(now_ms() - start < 500);
+    kafka_reader_free(b.reader);
+    free(cfg);
+}
+
+static void what_was_aborted_at_the_end_is_not_seen_and_keeps_nobody_waiting(void **state) {
+    struct config *cfg = create(*state, "aborted", NULL);
+    struct kafka_tx *tx = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    assert_int_equal(kafka_tx_new(cfg, "aborted", &tx, err), ST_OK);
+    struct kafka_producer *p = producer(cfg);
+    fill(p, "aborted", 5);
+    assert_int_equal(kafka_tx_begin(tx), ST_OK);
+    for (int i = 0; i < 100; i++) {
+        char key[8];
+        int len = snprintf(key, sizeof key, "k%d", i);
+        assert_int_equal(kafka_tx_send(tx, "aborted", key, (size_t)len, "gone", 4, 0, NULL, 0),
+                         ST_OK);
+    }
+    rd_kafka_t *rk = admin(*state, "read_uncommitted");
+    int64_t low = 0;
+    int64_t high = 0;
+    UNTIL(high > 5, rd_kafka_query_watermark_offsets(rk, "aborted", 0, &low, &high, 5000));
+    rd_kafka_destroy(rk);
+
+    struct book open = open_book(cfg, "aborted", NULL); /* while nobody knows how it ends */
+    UNTIL(open.n == (size_t)PARTITIONS * 5, turn(&open, BATCH));
+    for (int i = 0; i < 20; i++) {
+        turn(&open, BATCH);
+        assert_false(kafka_reader_complete(open.reader));
+    }
+    assert_int_equal(kafka_tx_abort(tx, DEADLINE_MS), ST_OK);
+    UNTIL(kafka_reader_complete(open.reader), turn(&open, BATCH));
+    struct book late = open_book(cfg, "aborted", NULL); /* now commit markers are the end */
+    UNTIL(kafka_reader_complete(late.reader), turn(&late, BATCH));
+    assert_int_equal(open.n, PARTITIONS * 5);
+    assert_int_equal(late.n, PARTITIONS * 5);
+    kafka_reader_free(open.reader);
+    kafka_reader_free(late.reader);
+    kafka_tx_free(tx);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+/* Records of a topic, however many offsets it has. */
+static size_t count_whole(const struct config *cfg, const char *topic) {
+    struct book b = open_book(cfg, topic, NULL);
+    UNTIL(kafka_reader_complete(b.reader), turn(&b, BATCH));
+    kafka_reader_free(b.reader);
+    return b.n;
+}
+
+static void create_compacted(const struct kafka_fixture *f, const char *topic) {
+    static const char *const SETTINGS[][2] = {{"cleanup.policy", "compact"},
+                                              {"segment.ms", "100"},
+                                              {"min.cleanable.dirty.ratio", "0.01"},
+                                              {"max.compaction.lag.ms", "100"},
+                                              {"delete.retention.ms", "100"}};
+    char err[256];
+    rd_kafka_t *rk = admin(f, "read_committed");
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(rk);
+    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, 1, 1, err, sizeof err);
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
+        rd_kafka_NewTopic_set_config(t, SETTINGS[i][0], SETTINGS[i][1]);
+    }
+    rd_kafka_CreateTopics(rk, &t, 1, NULL, answers);
+    await(answers);
+    rd_kafka_NewTopic_destroy(t);
+    rd_kafka_destroy(rk);
+}
+
+static void a_compacted_topic_is_complete_though_offsets_are_missing(void **state) {
+    struct config *cfg = config_for(kafka_fixture_brokers(*state), "compacted", NULL);
+    create_compacted(*state, "compacted");
+    const char *name = "compacted"; /* exists: only waits until it shows */
+    char err[CONFIG_ERROR_MAX] = "";
+    assert_int_equal(kafka_topics_create(cfg, &name, 1, 1, 1, err), ST_OK);
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 1000, KEYS = 10 };
+    for (int i = 0; i < N; i++) {
+        char key[8];
+        int len = snprintf(key, sizeof key, "k%d", i % KEYS);
+        assert_int_equal(kafka_produce(p, name, key, (size_t)len, "v", 1, 0), ST_OK);
+    }
+    flush(p);
+    size_t seen = N;
+    UNTIL(seen < 2 * KEYS + 20, { /* the next record rolls the segment, which is compacted then */
+                                  ms_sleep(150);
+                                  assert_int_equal(kafka_produce(p, name, "roll", 4, "v", 1, 0),
+                                                   ST_OK);
+                                  flush(p);
+                                  seen = count_whole(cfg, name);
+    });
+    assert_true(seen > KEYS);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+static void a_restart_reads_everything_again_and_nothing_of_before(void **state) {
+    struct config *cfg = create(*state, "again-a", "again-b");
+    struct kafka_producer *p = producer(cfg);
+    enum { N = 2000 };
+    fill(p, "again-a", N);
+    fill(p, "again-b", N);
+    struct book b = open_book(cfg, "again-a", "again-b");
+    struct globals g = kafka_globals(b.reader);
+    static const size_t STOPS[] = {1, 700, (size_t)2 * PARTITIONS * N};
+    for (size_t i = 0; i < sizeof STOPS / sizeof STOPS[0]; i++) {
+        UNTIL(b.n >= STOPS[i], turn(&b, 100)); /* much is fetched and not yet shown */
+        g.restart(g.ctx);
+        assert_false(g.complete(g.ctx));
+        memset(b.next, 0, sizeof b.next);
+        b.n = 0;
+    }
+    const int64_t start = now_ms();
+    UNTIL(kafka_reader_complete(b.reader), {
+        struct record r[BATCH];
+        size_t n = kafka_reader_poll(b.reader, r, BATCH, 20);
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(r[i].offset, b.next[r[i].topic][r[i].partition]++);
+        }
+        b.n += n;
+    });
+    print_message("read again within %d ms\n", (int)(now_ms() - start));
+    assert_int_equal(b.n, 2 * PARTITIONS * N);
+    fill(p, "again-b", 1); /* the end that stands when reading begins anew */
+    kafka_reader_restart(b.reader);
+    memset(b.next, 0, sizeof b.next);
+    b.n = 0;
+    UNTIL(kafka_reader_complete(b.reader), turn(&b, BATCH));
+    assert_int_equal(b.n, 2 * PARTITIONS * N + PARTITIONS);
+    kafka_reader_free(b.reader);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+static void a_reader_shows_the_headers_of_each_record(void **state) {
+    struct config *cfg = create(*state, "headed", NULL);
+    struct kafka_producer *p = producer(cfg);
+    static const char BINARY[] = {'a', '\0', 'b'};
+    const struct header headers[] = {{.name = "reason", .value = "short", .len = 5},
+                                     {.name = "binary", .value = BINARY, .len = sizeof BINARY},
+                                     {.name = "empty", .value = "", .len = 0}};
+    for (size_t n = 0; n <= 3; n++) {
+        assert_int_equal(kafka_produce_to(p, "headed", 1, "k", 1, "v", 1, 0, headers, n), ST_OK);
+    }
+    flush(p);
+    struct book b = open_book(cfg, "headed", NULL);
+    struct record r[BATCH];
+    struct header got[3];
+    size_t at = 0; /* record at has that many headers */
+    UNTIL(at == 4, {
+        size_t n = kafka_reader_poll(b.reader, r, BATCH, 100);
+        for (size_t k = 0; k < n; k++, at++) {
+            assert_int_equal(kafka_reader_headers(b.reader, k, got, 3), at);
+            for (size_t i = 0; i < at; i++) {
+                assert_string_equal(got[i].name, headers[i].name);
+                assert_int_equal(got[i].len, headers[i].len);
+                assert_memory_equal(got[i].value, headers[i].value, headers[i].len);
+            }
+            assert_int_equal(kafka_reader_headers(b.reader, k, got, 1), at ? 1 : 0);
+        }
+        assert_int_equal(kafka_reader_headers(b.reader, n, got, 3), 0); /* no such record */
+    });
+    kafka_reader_free(b.reader);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
+static void a_reader_names_the_topic_that_is_missing_and_the_option_that_is_wrong(void **state) {
+    struct config *cfg = create(*state, "present", NULL);
+    const char *names[] = {"present", "absent"};
+    struct kafka_reader *r = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    const int64_t start = now_ms();
+    assert_int_equal(kafka_reader_new(cfg, names, 2, &r, err), ST_IO);
+    assert_true(now_ms() - start < 3000);
+    assert_null(r);
+    assert_non_null(strstr(err, "absent"));
+    assert_non_null(strstr(err, "create the topic"));
+    set_kafka(cfg, "sesion.timeout.ms", "9000");
+    assert_int_equal(kafka_reader_new(cfg, names, 1, &r, err), ST_INVALID);
+    assert_non_null(strstr(err, "kafka.session.timeout.ms"));
+    kafka_reader_free(NULL);
     free(cfg);
 }
 
@@ -904,6 +1380,16 @@ int main(void) {
         cmocka_unit_test(a_missing_topic_is_a_problem_until_it_is_created),
         cmocka_unit_test(an_unknown_option_is_refused_and_the_nearest_is_named),
         cmocka_unit_test(an_option_of_producers_does_not_trouble_the_consumer_nor_the_reverse),
+        cmocka_unit_test(every_key_in_a_wrong_partition_is_called_misplaced_and_no_other),
+        cmocka_unit_test(no_key_is_misplaced_because_its_topic_got_more_partitions),
+        cmocka_unit_test(the_intake_reads_raw_topics_of_any_partition_counts_in_a_group_of_its_own),
+        cmocka_unit_test(a_reader_reads_all_partitions_of_all_topics_to_the_end_that_stood),
+        cmocka_unit_test(an_empty_topic_is_complete_at_once),
+        cmocka_unit_test(what_was_aborted_at_the_end_is_not_seen_and_keeps_nobody_waiting),
+        cmocka_unit_test(a_compacted_topic_is_complete_though_offsets_are_missing),
+        cmocka_unit_test(a_restart_reads_everything_again_and_nothing_of_before),
+        cmocka_unit_test(a_reader_shows_the_headers_of_each_record),
+        cmocka_unit_test(a_reader_names_the_topic_that_is_missing_and_the_option_that_is_wrong),
         cmocka_unit_test(dead_letters_keep_their_bytes_headers_and_time),
         cmocka_unit_test(a_letter_to_a_missing_topic_fails_the_flush_and_says_why),
         cmocka_unit_test(topics_are_described_and_missing_ones_named),

@@ -64,6 +64,7 @@ static inline void make(struct made *m, uint64_t number, uint32_t user, uint8_t 
                           .user_id_len = (uint16_t)len,
                           .domain = domain,
                           .action = (uint8_t)action,
+                          .weight = 1.0F,
                           .lines = m->lines};
 }
 
@@ -98,6 +99,7 @@ struct stream {
     uint32_t users, items, n_domains, n_tasks;
     uint32_t max_lines;   /* of one event */
     uint32_t late_one_in; /* 0: never */
+    bool weighted;        /* events weigh this and that */
 };
 
 static inline enum action any_action(struct rng *rng) {
@@ -119,6 +121,10 @@ static inline void next_event(struct stream *s, struct made *m) {
     const uint32_t user = rng_below(rng, s->users);
     make(m, ++s->number, user, (uint8_t)rng_below(rng, s->n_domains), any_action(rng), ts);
     m->task = s->n_tasks ? user % s->n_tasks : 0;
+    if (s->weighted) {
+        static const float weights[] = {0.0F, 1e-7F, 1e-5F, .003F, .3F, 1.0F, 2.7F, 100.0F};
+        m->e.weight = weights[rng_below(rng, 8)];
+    }
     const uint32_t n = 1 + (s->max_lines > 1 ? rng_below(rng, s->max_lines) : 0);
     for (uint32_t k = 0; k < n; k++) {
         const double x = rng_unit(rng);
@@ -214,6 +220,11 @@ static inline uint64_t user_digest(const struct learner *l, const struct user *u
     const int labels[] = {user_segment(u), user_segment_pending(u), user_has_context(u)};
     MIX(h, traits);
     MIX(h, labels);
+    struct user *copy = NULL; /* counting shows the count */
+    assert_int_equal(user_copy(u, &copy), ST_OK);
+    const uint32_t in_minute = user_count_minute(copy, user_last_ms(u));
+    user_free(copy);
+    MIX(h, in_minute);
     return h;
 }
 
@@ -291,6 +302,8 @@ static inline void assert_same_counts(const struct learner *a, const struct lear
         }
         assert_int_equal(popularity_hot(s->popularity)[i].count,
                          popularity_hot(t->popularity)[j].count);
+        assert_true(popularity_hot(s->popularity)[i].inv2 ==
+                    popularity_hot(t->popularity)[j].inv2); /* of the sum of weights */
         assert_int_equal(factors_count(s->factors, i), factors_count(t->factors, j));
         assert_same_pairs(a, i, b, j);
     }

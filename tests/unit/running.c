@@ -46,10 +46,9 @@ struct running *running_new(int32_t n_parts) {
     r->cfg.mini_batch = 16;
     r->cfg.publish_ttl_ms = 3600000;
     r->cfg.publish_refresh_ms = 900000;
-    char err[CONFIG_ERROR_MAX] = "";
-    assert_int_equal(schemas_load("", &r->schemas, err, sizeof err), ST_OK);
-    for (int k = 0; k < READERS; k++) {
-        const uint32_t id = schemas_shipped_id((enum reader)k);
+    r->cfg.breaker_share = 1; /* tests of other things send only bad events, too */
+    for (int k = 0; k <= READER_FOOD_ORDER; k++) {
+        const uint32_t id = shipped_id((enum reader)k);
         assert_int_equal(encoder_new((enum reader)k, id, &r->encoders[k]), ST_OK);
     }
     for (int t = 0; t < FAKE_TOPICS; t++) {
@@ -64,13 +63,15 @@ static void *run(void *arg) {
     struct running *r = arg;
     const struct instance_ports ports = {.source = fake_source(&r->kafka),
                                          .letterbox = fake_letterbox(&r->kafka),
-                                         .store = fake_store(&r->store)};
+                                         .store = fake_store(&r->store),
+                                         .globals = r->globals};
     r->status = instance_run(r->instance, &ports, r->err);
     return NULL;
 }
 
 void running_start(struct running *r) {
-    assert_int_equal(instance_new(&r->cfg, r->schemas, &r->instance), ST_OK);
+    assert_int_equal(instance_new(&r->cfg, r->lookup.get ? &r->lookup : NULL, &r->instance, r->err),
+                     ST_OK);
     r->kafka.ops = instance_rebalance(r->instance);
     assert_int_equal(pthread_create(&r->thread, NULL, run, r), 0);
     r->runs = true;
@@ -100,10 +101,9 @@ void running_free(struct running *r) {
     instance_free(r->instance);
     fake_kafka_free(&r->kafka);
     fake_store_free(&r->store);
-    for (int k = 0; k < READERS; k++) {
+    for (int k = 0; k <= READER_FOOD_ORDER; k++) {
         encoder_free(r->encoders[k]);
     }
-    schemas_free(r->schemas);
     free(r);
 }
 

@@ -14,20 +14,20 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "decode.h"
+#include "encode.h"
 #include "fake_kafka.h"
 #include "fake_store.h"
 #include "instance.h"
-#include "schemas.h"
 
 enum { COURSE, FOOD, RUNNING_WAIT_MS = 10000 };
 
 struct running {
     struct config cfg;
-    struct schemas *schemas;
-    struct encoder *encoders[READERS];
+    struct encoder *encoders[READER_FOOD_ORDER + 1];
     struct fake_kafka kafka;
     struct fake_store store;
+    struct globals globals; /* none, unless the test sets them; lookup likewise */
+    struct lookup lookup;
     struct instance *instance;
     pthread_t thread;
     bool runs;

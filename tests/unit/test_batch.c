@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "failing_alloc.h"
+#include "fixed.h"
 
 enum { USERS = 40 };
 
@@ -127,6 +128,29 @@ static void a_user_born_in_the_batch_is_gone_after_undo(void **state) {
     assert_int_equal(users_n_alive(b->users), USERS);
 }
 
+static void a_forgotten_user_is_gone_after_undo_and_the_others_are_not(void **state) {
+    struct bench *b = *state;
+    for (uint32_t k = 0; k < USERS; k++) {
+        remember(b, k);
+        take(b, k, 100, 6000);
+    }
+    const size_t bytes = batch_bytes(&b->batch);
+    const size_t image = user_bytes(b->batch.images[1].before);
+    users_replace(b->users, 1, NULL);
+    batch_forget(&b->batch, 1);
+    assert_int_equal(batch_bytes(&b->batch), bytes - image);
+    batch_forget(&b->batch, 1);
+    batch_forget(&b->batch, 99999); /* nobody */
+    assert_int_equal(batch_bytes(&b->batch), bytes - image);
+    undo(b);
+    assert_null(users_get(b->users, 1));
+    assert_int_equal(b->voted_in[1], 1);
+    assert_int_equal(users_n_alive(b->users), USERS - 1);
+    for (uint32_t k = 0; k < USERS; k++) {
+        assert_int_equal(k == 1 ? 1 : user_n(users_get(b->users, k)), 1);
+    }
+}
+
 static void undo_takes_the_counts_out_of_the_shared_model(void **state) {
     struct bench *b = *state;
     uint32_t item[2];
@@ -136,7 +160,7 @@ static void undo_takes_the_counts_out_of_the_shared_model(void **state) {
     assert_int_equal(shared_intern(b->shared, 2, 0, "b", 1, &item[1]), ST_OK);
     assert_int_equal(delta_reserve_line(b->batch.delta), ST_OK);
     assert_int_equal(popularity_weigh(b->shared->popularity, 0, w), ST_OK);
-    shared_add_take(b->shared, b->batch.delta, item[0], 0, 0, w);
+    shared_add_take(b->shared, b->batch.delta, item[0], 0, 0, w, FIXED_ONE);
     const struct pair_add add = pairs_weigh(item[0], item[1], 0, 10);
     assert_int_equal(shared_add_pair(b->shared, b->batch.delta, &add), ST_OK);
     shared_add_event(b->shared, b->batch.delta);
@@ -214,6 +238,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(undo_puts_the_task_record_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_user_born_in_the_batch_is_gone_after_undo, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_forgotten_user_is_gone_after_undo_and_the_others_are_not,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(undo_takes_the_counts_out_of_the_shared_model, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_empty_after_undo_drop_and_open, setup, teardown),

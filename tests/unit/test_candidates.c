@@ -17,6 +17,7 @@
 
 #include "candidates.h"
 #include "failing_alloc.h"
+#include "fixed.h"
 #include "list.h"
 #include "mix.h"
 
@@ -119,7 +120,7 @@ static void add_context(struct bench *b, struct rng *rng, uint32_t item) {
     for (int k = 0; k < FACTORS; k++) {
         p[k] = (float)((double)p[k] / sqrt(sum));
     }
-    shared_add_context(b->s, b->d, &m, item, p, false);
+    shared_add_context(b->s, b->d, &m, item, p, FIXED_ONE, false);
 }
 
 static void add(struct bench *b, struct rng *rng, struct logged e) {
@@ -132,7 +133,7 @@ static void add(struct bench *b, struct rng *rng, struct logged e) {
             (void)shared_move_landmarks(b->s, e.ts);
         }
         assert_int_equal(popularity_weigh(b->s->popularity, e.ts, w), ST_OK);
-        shared_add_take(b->s, b->d, e.item, domain_of(e.item), e.ts, w);
+        shared_add_take(b->s, b->d, e.item, domain_of(e.item), e.ts, w, FIXED_ONE);
         shared_add_obs(b->s, b->d, e.item, rng_below(rng, 1 << 21), rng_below(rng, 1 << 21));
         b->s->n_events++;
     }

@@ -181,7 +181,7 @@ static struct sealed batch_of(uint32_t task, int n_letters, int64_t first) {
         char block[512];
         const struct record r = {.offset = first + k, .value = "bad", .value_len = 3};
         assert_true(letter_size(&r) <= sizeof block);
-        letter_write(block, &r, INTAKE_WIRE, "");
+        letter_write(block, "topic", &r, INTAKE_WIRE, "");
         assert_int_equal(letters_append(&b.letters, block, letter_size(&r)), ST_OK);
     }
     return b;

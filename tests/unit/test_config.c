@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "decoded.h"
+#include "shipped.h"
 
 /* ---- helpers ---------------------------------------------------------------------- */
 
-enum { LINES_MAX = 16384 };
+enum { LINES_MAX = 65536 };
 
 /* Writes a file and returns its name, for remove_file(). */
 static char *write_file(const char *text, size_t len) {
@@ -103,12 +105,14 @@ static const char *const DEFAULTS[][2] = {
     {"log.level", "info"},
     {"schemas.dir", ""},
     {"dead.letters", "crossrec-dead-letters"},
+    {"events", "crossrec-events"},
     {"partitioner", "murmur2"},
     {"late.max", "1d"},
     {"merge.max.wait", "500ms"},
     {"merge.max.idle", "0"},
     {"merge.buffer", "20000"},
     {"learn.mini.batch", "256"},
+    {"learn.user.rate", "600"},
     {"segments.k", "8"},
     {"segments.seed.users", "1000"},
     {"segments.half.life", "20000"},
@@ -120,6 +124,16 @@ static const char *const DEFAULTS[][2] = {
     {"publish.ttl", "7d"},
     {"publish.rate", "20000"},
     {"commit.interval", "1s"},
+    {"breaker.share", "0.5"},
+    {"breaker.window", "1000"},
+    {"breaker.retry", "30s"},
+    {"registry.url", ""},
+    {"registry.user", ""},
+    {"registry.password", ""},
+    {"registry.ca", ""},
+    {"registry.cache", ""},
+    {"registry.timeout", "2s"},
+    {"registry.grace", "30s"},
     {"redis.address", "127.0.0.1:6379"},
     {"redis.user", ""},
     {"redis.password", ""},
@@ -135,6 +149,15 @@ static const char *const DEFAULTS[][2] = {
     {"topic.course-views.schema", "CourseView"},
     {"topic.food-orders.domain", "food"},
     {"topic.food-orders.schema", "FoodOrder"},
+    {"topic.food-orders.kind", "event"},
+    {"topic.food-orders.intake", "direct"},
+    {"topic.food-orders.user", ""},
+    {"topic.food-orders.partner.domain", ""},
+    {"topic.food-orders.ts.unit", "auto"},
+    {"topic.food-orders.amount.scale", "1"},
+    {"topic.food-orders.age.bands", "18,25,35,50,65"},
+    {"topic.food-orders.weight.view", "1"},
+    {"topic.food-orders.weight.conversion", "1"},
 };
 
 enum { N_DEFAULTS = sizeof DEFAULTS / sizeof DEFAULTS[0] };
@@ -145,6 +168,8 @@ static void is_default(const struct config *c) {
     }
     assert_int_equal(c->n_domains, 2);
     assert_int_equal(c->n_topics, 2);
+    assert_int_equal(c->n_globals, 0);
+    assert_int_equal(c->n_raws, 0);
     assert_int_equal(c->n_kafka, 1);
 }
 
@@ -231,6 +256,18 @@ static void an_option_can_be_set_in_all_three_ways_to_the_same(void **state) {
         {"domain.food.repeats", "no"},
         {"kafka.client.id", "me"},
         {"learn.seed", "9223372036854775807"},
+        {"learn.user.rate", "0"},
+        {"events", "all-events"},
+        {"breaker.share", "0.25"},
+        {"registry.url", "http://a:8081,https://b/apis/ccompat/v7"},
+        {"registry.user", "me"},
+        {"registry.grace", "1m"},
+        {"topic.food-orders.user", "user_id"},
+        {"topic.food-orders.ts.unit", "us"},
+        {"topic.food-orders.event.id", "event_id"},
+        {"topic.food-orders.amount.scale", "0.01"},
+        {"topic.food-orders.map.action.PAID", "purchase"},
+        {"topic.food-orders.weight.view", "0.5"},
     };
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
         struct config c;
@@ -351,6 +388,15 @@ static void yes_and_no_have_three_spellings(void **state) {
     }
 }
 
+#define URL                                                                                        \
+    "must be http://host:port or https://..., several by commas, without user and password: "      \
+    "those "                                                                                       \
+    "are registry.user and registry.password"
+#define PATH                                                                                       \
+    "must be a path such as user_id, lines[].dish_id or attributes{}, or a constant in double "    \
+    "quotes"
+#define BANDS "must be ascending ages by commas, such as 18,25,35,50,65"
+
 static void addresses_and_names_are_checked(void **state) {
     (void)state;
     static const char *const good[] = {"redis.address=redis.example:6379",
@@ -387,9 +433,30 @@ static void addresses_and_names_are_checked(void **state) {
         {"instance.id=a b", "must be made of letters, digits, '.', _ and -"},
         {"group=", "must not be empty"},
         {"group=a b", "must not have spaces"},
+        {"registry.url=a:8081", URL},
+        {"registry.url=http://", URL},
+        {"registry.url=http://a,b", URL},
+        {"registry.url=http://me:secret@a", URL},
+        {"registry.url=http://a, http://b", URL},
+        {"registry.url=http://a,", "must not end with a comma"},
+        {"topic.food-orders.item=a b", PATH},
+        {"topic.food-orders.item=.a", PATH},
+        {"topic.food-orders.item=a.", PATH},
+        {"topic.food-orders.item=a..b", PATH},
+        {"topic.food-orders.item=a[0]", PATH},
+        {"topic.food-orders.item=[]", PATH},
+        {"topic.food-orders.item=a[]b", PATH},
+        {"topic.food-orders.action=\"a", PATH},
+        {"topic.food-orders.action=\"\"", PATH},
+        {"topic.food-orders.action=\"a\"b", PATH},
+        {"topic.food-orders.age.bands=1,1", BANDS},
+        {"topic.food-orders.age.bands=18,", BANDS},
+        {"topic.food-orders.age.bands=0", BANDS},
+        {"topic.food-orders.age.bands=151", BANDS},
+        {"topic.food-orders.age.bands=a", BANDS},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        char expected[256];
+        char expected[512];
         snprintf(expected, sizeof expected, "--set %s: %s", bad[i][0], bad[i][1]);
         fails(expected, (struct sources){.set = {bad[i][0]}});
     }
@@ -456,11 +523,10 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state) {
 
 static void options_of_later_versions_say_so(void **state) {
     (void)state;
-    fails("--set registry.url: not in this version: writer schemas come from schemas.dir",
-          (struct sources){.set = {"registry.url=http://r"}});
-    fails("environment CROSSREC_REGISTRY_URL: not in this version: writer schemas come from "
-          "schemas.dir",
-          (struct sources){.env = {"CROSSREC_REGISTRY_URL=http://r"}});
+    fails("--set trigger.max.age: not in this version: there are no triggers",
+          (struct sources){.set = {"trigger.max.age=1h"}});
+    fails("environment CROSSREC_TRIGGER_MAX_AGE: not in this version: there are no triggers",
+          (struct sources){.env = {"CROSSREC_TRIGGER_MAX_AGE=1h"}});
 }
 
 static size_t naive_distance(const char *a, const char *b) {
@@ -613,18 +679,278 @@ static void combinations_are_checked(void **state) {
           (struct sources){.ini = "[domain.xy]\n[domain.food]\n"});
     fails("F: topic.t: has no domain; write topic.t.domain = NAME",
           (struct sources){.ini = "[topic.t]\nschema = FoodOrder\n"});
-    fails("F: topic.t: has no schema; write topic.t.schema = CourseView or FoodOrder",
-          (struct sources){.ini = "[topic.t]\ndomain = food\n"});
-    fails("--set topic.food-orders.schema=FoodOrders: must be CourseView or FoodOrder",
-          (struct sources){.set = {"topic.food-orders.schema=FoodOrders"}});
+    fails(
+        "F: topic.t: has no schema; write topic.t.schema = CourseView, or FoodOrder, or a file of "
+        "yours, NAME.avsc",
+        (struct sources){.ini = "[topic.t]\ndomain = food\n"});
+    fails(
+        "--set topic.food-orders.schema=FoodOrders: must be CourseView, FoodOrder, "
+        "SocialInteraction, Feedback, Item, UserProfile, PrivacyRequest, Identity, Event or a file "
+        "NAME.avsc",
+        (struct sources){.set = {"topic.food-orders.schema=FoodOrders"}});
     fails("topic.food-orders: is dead.letters too: bad events would come in again",
           (struct sources){.set = {"dead.letters=food-orders"}});
     fails("publish.refresh: 7d must be less than publish.ttl, which is 7d",
           (struct sources){.set = {"publish.refresh=7d"}});
     fails("segments.seed.users: 7 must be at least segments.k, which is 8",
           (struct sources){.set = {"segments.seed.users=7"}});
+    fails("schemas.dir: is not read beside registry.url; unset one of them",
+          (struct sources){.set = {"schemas.dir=/s", "registry.url=http://r"}});
     struct config c;
     loads(&c, (struct sources){.set = {"segments.seed.users=8", "publish.refresh=604799999"}});
+}
+
+/* ---- topics of other kinds and schemas --------------------------------------------------- */
+
+#define GYM                                                                                        \
+    "[domain.gym]\n[domain.food]\n[topic.visits]\ndomain = gym\nschema = gym.avsc\nuser = "        \
+    "who.id\n"                                                                                     \
+    "ts = at\nitem = classes[].id\naction = \"view\"\n"
+
+static void a_topic_is_of_the_tasks_global_or_repartitioned(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "[topic.items]\ndomain = food\nschema = Item\n"
+                                      "[topic.orders]\ndomain = food\nschema = FoodOrder\n"
+                                      "intake = repartition\n"
+                                      "[topic.who]\nschema = Identity\n"
+                                      "[topic.views]\ndomain = course\nschema = CourseView\n"
+                                      "[topic.me]\nschema = UserProfile\n"
+                                      "[topic.erase]\nschema = PrivacyRequest\n"
+                                      "[topic.seen]\nschema = Feedback\ndomain = course\n"});
+    assert_int_equal(c.n_topics, 3);
+    assert_string_equal(c.topics[0].name, "views");
+    assert_string_equal(c.topics[1].name, "seen");
+    assert_int_equal(c.topics[1].kind, KIND_FEEDBACK);
+    assert_string_equal(c.topics[2].name, "crossrec-events");
+    assert_string_equal(c.topics[2].schema, "Event");
+    assert_int_equal(c.topics[2].kind, KIND_EVENT);
+    assert_int_equal(c.topics[2].domain, DOMAIN_OF_RECORD);
+    assert_true(c.topics[2].weight[ACTION_VIEW] == 1.0 && c.topics[2].amount_scale == 1.0);
+    assert_int_equal(c.n_raws, 1);
+    assert_string_equal(c.raws[0].name, "orders");
+    assert_int_equal(c.raws[0].domain, 1);
+    assert_int_equal(c.n_globals, 4);
+    assert_string_equal(c.globals[0].name, "items");
+    assert_int_equal(c.globals[0].domain, 1);
+    assert_string_equal(c.globals[1].name, "who");
+    assert_int_equal(c.globals[1].kind, KIND_IDENTITY);
+    assert_int_equal(c.globals[1].domain, DOMAIN_OF_RECORD);
+    assert_int_equal(c.globals[2].domain, DOMAIN_OF_RECORD);
+    assert_int_equal(c.globals[3].domain, DOMAIN_OF_RECORD);
+    assert_string_equal(value(&c, "topic.items.kind"), "item");
+    assert_string_equal(value(&c, "topic.orders.intake"), "repartition");
+    assert_string_equal(value(&c, "topic.who.domain"), "");
+    assert_string_equal(value(&c, "topic.erase.kind"), "privacy");
+}
+
+static void the_topic_of_events_can_be_named(void **state) {
+    (void)state;
+    struct config c;
+    const char *const ini = "events = all\n[topic.all]\nweight.view = 0.5\n"
+                            "[topic.views]\ndomain = course\nschema = CourseView\n"
+                            "intake = repartition\n[topic.who]\nschema = Identity\n";
+    loads(&c, (struct sources){.ini = ini});
+    assert_int_equal(c.n_topics, 1);
+    assert_string_equal(c.topics[0].schema, "Event");
+    assert_true(c.topics[0].weight[ACTION_VIEW] == 0.5);
+    char all[8192] = "[topic.who]\nschema = Identity\n"; /* no topic more would fit */
+    for (int i = 0; i < CONFIG_TOPICS_MAX - 1; i++) {
+        sprintf(all + strlen(all), "[topic.t%d]\nschema = FoodOrder\ndomain = food\nintake = %s\n",
+                i, i ? "direct" : "repartition");
+    }
+    loads(&c, (struct sources){.ini = all});
+    assert_int_equal(c.n_topics, CONFIG_TOPICS_MAX - 1);
+    assert_string_equal(c.topics[CONFIG_TOPICS_MAX - 2].name, "crossrec-events");
+    loads(&c, (struct sources){.ini = "[topic.who]\nschema = Identity\n[topic.t]\ndomain = food\n"
+                                      "schema = FoodOrder\nintake = repartition\n"});
+    assert_int_equal(c.n_topics, 1); /* nothing but crossrec-events */
+    fails(
+        "topic.all: is the topic of events: its schema must be Event",
+        (struct sources){.set = {"events=all", "topic.all.schema=Item", "topic.all.domain=food"}});
+    fails("topic.all: is the topic of events: its records have their domain and user; remove "
+          "topic.all.domain",
+          (struct sources){.set = {"events=all", "topic.all.domain=food"}});
+    fails("topic.all: is the topic of events: its records have their domain and user; remove "
+          "topic.all.intake",
+          (struct sources){.set = {"events=all", "topic.all.intake=repartition"}});
+    fails("topic: events and dead.letters are both x",
+          (struct sources){.set = {"events=x", "dead.letters=x"}});
+}
+
+static void a_mapping_is_taken_as_it_is_written(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = GYM "event.id = nr\nts.unit = s\nquantity = \"2\"\n"
+                                          "amount = classes[].cents\namount.scale = .01\n"
+                                          "map.action.Booked = enroll\nmap.action.No-Show = VIEW\n"
+                                          "weight.enroll = 3\nweight.COMPLETE = 0\n"});
+    const struct config_topic *t = &c.topics[0];
+    assert_string_equal(t->path[FIELD_USER], "who.id");
+    assert_string_equal(t->path[FIELD_EVENT_ID], "nr");
+    assert_string_equal(t->path[FIELD_TS], "at");
+    assert_string_equal(t->path[FIELD_ITEM], "classes[].id");
+    assert_string_equal(t->path[FIELD_ACTION], "\"view\"");
+    assert_string_equal(t->path[FIELD_QUANTITY], "\"2\"");
+    assert_string_equal(t->path[FIELD_AMOUNT], "classes[].cents");
+    assert_string_equal(t->path[FIELD_REC], "");
+    assert_int_equal(t->kind, KIND_EVENT);
+    assert_int_equal(t->ts_unit, TS_UNIT_S);
+    assert_true(t->amount_scale == 0.01);
+    assert_int_equal(t->n_symbols, 2);
+    assert_string_equal(t->symbols[0].symbol, "Booked");
+    assert_int_equal(t->symbols[0].meaning, ACTION_ENROLL);
+    assert_int_equal(t->symbols[1].field, FIELD_ACTION);
+    assert_int_equal(t->symbols[1].meaning, ACTION_VIEW);
+    assert_true(t->weight[ACTION_ENROLL] == 3.0 && t->weight[ACTION_COMPLETE] == 0.0);
+    assert_true(t->weight[ACTION_VIEW] == 1.0);
+    assert_string_equal(value(&c, "topic.visits.map.action.booked"), "enroll");
+    assert_string_equal(value(&c, "topic.visits.weight.Enroll"), "3");
+    char buf[16];
+    assert_int_equal(config_get(&c, "topic.visits.map.action.Paid", buf, sizeof buf), ST_NOT_FOUND);
+    assert_int_equal(config_get(&c, "topic.visits.weight.erase", buf, sizeof buf), ST_NOT_FOUND);
+}
+
+static void requests_and_consent_have_words_of_their_own(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"topic.p.schema=/p.avsc", "topic.p.kind=privacy",
+                                       "topic.p.user=u", "topic.p.ts=t", "topic.p.action=a",
+                                       "topic.p.map.action.FORGET=erase"}});
+    assert_int_equal(c.globals[0].symbols[0].meaning, PRIVACY_ERASE);
+    assert_string_equal(value(&c, "topic.p.map.action.FORGET"), "erase");
+    loads(&c, (struct sources){.set = {"topic.p.schema=/p.avsc", "topic.p.kind=profile",
+                                       "topic.p.user=u", "topic.p.map.consent.in=yes",
+                                       "topic.p.map.consent.out=no"}});
+    assert_int_equal(c.globals[0].symbols[0].meaning, 1);
+    assert_int_equal(c.globals[0].symbols[1].meaning, 0);
+    assert_int_equal(c.globals[0].symbols[1].field, FIELD_CONSENT);
+    assert_string_equal(value(&c, "topic.p.map.consent.out"), "no");
+}
+
+static void a_schema_file_lies_beside_the_configuration(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = GYM});
+    assert_string_equal(c.topics[0].schema, "/tmp/gym.avsc"); /* there the test's file is */
+    loads(&c, (struct sources){.ini = GYM, .set = {"topic.visits.schema=/etc/gym.avsc"}});
+    assert_string_equal(c.topics[0].schema, "/etc/gym.avsc");
+    loads(&c, (struct sources){.set = {"topic.v.schema=a/gym.avsc", "topic.v.domain=food",
+                                       "topic.v.user=u", "topic.v.ts=t", "topic.v.item=i",
+                                       "topic.v.action=\"view\""}});
+    assert_string_equal(c.topics[2].schema, "a/gym.avsc"); /* no file: where one stands */
+}
+
+static void names_with_dots_are_told_from_options_with_dots(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c,
+          (struct sources){.ini = "[topic.a.weight.x]\ndomain = food\nschema = FoodOrder\n"
+                                  "[topic.a]\ndomain = food\nschema = FoodOrder\n",
+                           .set = {"topic.a.weight.x.schema=CourseView", "topic.a.weight.view=2",
+                                   "topic.a.event.id=e", "topic.b.c.partner.domain=\"food\"",
+                                   "topic.b.c.schema=Identity"},
+                           .env = {"CROSSREC_TOPIC_A_WEIGHT_X_WEIGHT_VIEW=3",
+                                   "CROSSREC_TOPIC_A_MAP_ACTION_EAT_IN=order",
+                                   "CROSSREC_TOPIC_NEW_PARTNER_DOMAIN=\"food\"",
+                                   "CROSSREC_TOPIC_NEW_SCHEMA=Identity"}});
+    assert_int_equal(c.n_topics, 2);
+    assert_string_equal(c.topics[0].schema, "CourseView");
+    assert_string_equal(value(&c, "topic.a.weight.x.weight.view"), "3");
+    assert_string_equal(value(&c, "topic.a.weight.view"), "2");
+    assert_string_equal(c.topics[1].path[FIELD_EVENT_ID], "e");
+    assert_string_equal(value(&c, "topic.a.map.action.eat_in"), "order");
+    assert_int_equal(c.n_globals, 2);
+    assert_string_equal(c.globals[0].name, "new");
+    assert_string_equal(c.globals[1].name, "b.c");
+    assert_string_equal(value(&c, "topic.new.partner.domain"), "\"food\"");
+}
+
+static void combinations_of_topics_are_checked(void **state) {
+    (void)state;
+    fails("F: topic.visits: does not say where in gym.avsc its user, ts, item, action are; write "
+          "topic.visits.user = PATH, such as payload.id or lines[].sku",
+          (struct sources){.ini = "[domain.gym]\n[domain.food]\n[topic.visits]\ndomain = gym\n"
+                                  "schema = gym.avsc\n"});
+    fails("topic.x: does not say where in x.avsc its item is; write topic.x.item = PATH, such as "
+          "payload.id or lines[].sku",
+          (struct sources){.set = {"topic.x.schema=x.avsc", "topic.x.kind=item",
+                                   "topic.x.domain=food", "topic.x.price=p"}});
+    fails(
+        "topic.x: a topic of kind item needs no user; it has ts, item, available, category, "
+        "price, name, attributes; remove topic.x.user",
+        (struct sources){.set = {"topic.x.schema=Item", "topic.x.domain=food", "topic.x.user=u"}});
+    fails(
+        "topic.x: kind = event, but records of Item are item; remove kind, or write a schema file "
+        "of your own",
+        (struct sources){
+            .set = {"topic.x.schema=Item", "topic.x.domain=food", "topic.x.kind=event"}});
+    fails("topic.x: has no domain; write topic.x.domain = NAME",
+          (struct sources){.set = {"topic.x.schema=Item"}});
+    fails("topic.x: has no domain; write topic.x.domain = NAME",
+          (struct sources){.set = {"topic.x.schema=x.avsc", "topic.x.kind=identity",
+                                   "topic.x.user=u", "topic.x.partner.id=p"}});
+    fails("topic.x: a topic of kind profile is of no domain of its own; remove topic.x.domain",
+          (struct sources){.set = {"topic.x.schema=UserProfile", "topic.x.domain=food"}});
+    fails("topic.x: a topic of kind identity is of no domain of its own; remove topic.x.domain",
+          (struct sources){.set = {"topic.x.schema=Identity", "topic.x.domain=food"}});
+    fails("topic.food-orders: user cannot be a constant; write a path of its schema without quotes",
+          (struct sources){.set = {"topic.food-orders.user=\"me\""}});
+    fails("topic.food-orders: intake = repartition needs a topic of kind identity, who is whom; "
+          "write [topic.NAME] with schema = Identity",
+          (struct sources){.set = {"topic.food-orders.intake=repartition"}});
+    fails(
+        "topic.food-orders: weights of what is repartitioned are those of topic crossrec-events; "
+        "write topic.crossrec-events.weight.ACTION",
+        (struct sources){.set = {"topic.food-orders.intake=repartition",
+                                 "topic.food-orders.weight.order=2", "topic.who.schema=Identity"}});
+    fails("topic.who: a topic of kind identity is read whole by every instance; remove intake",
+          (struct sources){.set = {"topic.who.schema=Identity", "topic.who.intake=repartition"}});
+    fails("F: topic: there must be at least one [topic.NAME] of kind event",
+          (struct sources){.ini = "[topic.who]\nschema = Identity\n"});
+}
+
+static void words_are_checked(void **state) {
+    (void)state;
+    static const char all[] =
+        "must be view, enroll, purchase, order, complete, rate, like, share, "
+        "comment, report, impression, click, conversion, erase, stop or resume";
+    char expected[512];
+    snprintf(expected, sizeof expected,
+             "--set topic.food-orders.map.action.PAID=purchas: %s; did you mean purchase?", all);
+    fails(expected, (struct sources){.set = {"topic.food-orders.map.action.PAID=purchas"}});
+    snprintf(expected, sizeof expected, "--set topic.food-orders.map.action.PAID=: %s", all);
+    fails(expected, (struct sources){.set = {"topic.food-orders.map.action.PAID="}});
+    fails(
+        "topic.food-orders: map.action.PAID = erase: must be view, enroll, purchase, order, "
+        "complete, rate, like, share, comment, report, impression, click or conversion in a topic "
+        "of kind event",
+        (struct sources){.set = {"topic.food-orders.map.action.PAID=erase"}});
+    fails("topic.f: map.action.PAID = view: must be impression, click or conversion in a topic of "
+          "kind feedback",
+          (struct sources){.set = {"topic.f.schema=Feedback", "topic.f.domain=food",
+                                   "topic.f.map.action.PAID=view"}});
+    fails("topic.food-orders: a topic of kind event has no map.consent.in; remove it",
+          (struct sources){.set = {"topic.food-orders.map.consent.in=yes"}});
+    fails("--set topic.food-orders.map.consent.in=maybe: must be yes, no or unknown",
+          (struct sources){.set = {"topic.food-orders.map.consent.in=maybe"}});
+    fails("--set topic.food-orders.weight.veiw=1: weight.ACTION: the action must be view, enroll, "
+          "purchase, order, complete, rate, like, share, comment, report, impression, click or "
+          "conversion; did you mean view?",
+          (struct sources){.set = {"topic.food-orders.weight.veiw=1"}});
+    fails("--set topic.food-orders.weight.view=101: must be 0..100",
+          (struct sources){.set = {"topic.food-orders.weight.view=101"}});
+    char ini[4096] = "[topic.t]\ndomain = food\nschema = FoodOrder\n";
+    for (int i = 0; i < CONFIG_SYMBOLS_MAX + 1; i++) {
+        sprintf(ini + strlen(ini), "map.action.s%d = view\n", i);
+    }
+    fails("F:36: topic.t.map.action.s32 = view: more than 32 symbols of one topic",
+          (struct sources){.ini = ini});
+    char set[128] = "topic.food-orders.map.action.";
+    memset(set + strlen(set), 's', 64);
+    strcat(set, "=view");
+    snprintf(expected, sizeof expected, "--set %s: a symbol has at most 63 bytes", set);
+    fails(expected, (struct sources){.set = {set}});
 }
 
 /* ---- kafka ---------------------------------------------------------------------------- */
@@ -675,6 +1001,9 @@ static void secrets_are_never_shown(void **state) {
     assert_string_equal(value(&c, "redis.password"), "***");
     assert_string_equal(value(&c, "kafka.sasl.password"), "***");
     assert_string_equal(value(&c, "kafka.ssl.key.pem"), "***");
+    loads(&c, (struct sources){.env = {"CROSSREC_REGISTRY_PASSWORD=hunter2"}});
+    assert_string_equal(c.registry_password, "hunter2");
+    assert_string_equal(value(&c, "registry.password"), "***");
     char set[1024] = "redis.password=";
     memset(set + strlen(set), 'x', 600);
     fails("--set redis.password=***: longer than 511 bytes", (struct sources){.set = {set}});
@@ -844,6 +1173,8 @@ static void help_names_every_option(void **state) {
     }
     assert_non_null(strstr(text, "domain.NAME.repeats"));
     assert_non_null(strstr(text, "topic.NAME.schema"));
+    assert_non_null(strstr(text, "topic.NAME.map.action.SYMBOL"));
+    assert_non_null(strstr(text, "topic.NAME.weight.ACTION"));
     assert_non_null(strstr(text, "10ms..1m"));
     free(text);
 }
@@ -892,6 +1223,14 @@ int main(void) {
         cmocka_unit_test(names_of_domains_and_topics_are_checked),
         cmocka_unit_test(there_are_limits_to_how_many),
         cmocka_unit_test(combinations_are_checked),
+        cmocka_unit_test(a_topic_is_of_the_tasks_global_or_repartitioned),
+        cmocka_unit_test(the_topic_of_events_can_be_named),
+        cmocka_unit_test(a_mapping_is_taken_as_it_is_written),
+        cmocka_unit_test(requests_and_consent_have_words_of_their_own),
+        cmocka_unit_test(a_schema_file_lies_beside_the_configuration),
+        cmocka_unit_test(names_with_dots_are_told_from_options_with_dots),
+        cmocka_unit_test(combinations_of_topics_are_checked),
+        cmocka_unit_test(words_are_checked),
         cmocka_unit_test(kafka_options_pass_through),
         cmocka_unit_test(what_crossrec_decides_cannot_be_set),
         cmocka_unit_test(secrets_are_never_shown),

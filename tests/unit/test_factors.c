@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "factors.h"
+#include "fixed.h"
 #include "mix.h"
 
 enum { D = FACTORS, ITEMS = 600, GROUPS = 4 };
@@ -114,7 +115,7 @@ static void dense_fold_in(const struct factors *f, uint32_t n_items, const uint3
 /* q_i of the header's second equation, from public statistics. */
 static void dense_item(const struct factors *f, uint32_t i, double n_users, double q[D]) {
     double a[D][D];
-    const double c = .05 * n_users + (double)factors_count(f, i);
+    const double c = .05 * n_users + fixed_to(factors_count(f, i));
     for (size_t r = 0; r < D; r++) {
         for (size_t k = 0; k < D; k++) {
             a[r][k] = c * (double)factors_s(f)[r * D + k] + (r == k ? 10.0 : 0.0);
@@ -174,10 +175,10 @@ static double learn_random(struct factors *f, uint32_t n_items, uint32_t n_event
     for (uint32_t e = 0; e < n_events; e++) {
         int32_t p[D];
         random_context(&rng, p);
-        factors_item_add(f, rng_below(&rng, n_items), p, 1);
-        factors_sum_add(&sum, p, e % 3 == 0);
+        factors_item_add(f, rng_below(&rng, n_items), p, FIXED_ONE);
+        factors_sum_add(&sum, p, FIXED_ONE, e % 3 == 0);
         n_users += e % 3 == 0;
-        if (sum.n == 100 || e + 1 == n_events) {
+        if (sum.n == 100 * FIXED_ONE || e + 1 == n_events) {
             factors_apply(f, &sum);
             memset(&sum, 0, sizeof sum);
         }
@@ -282,7 +283,7 @@ static void growing_keeps_rows_that_exist(void **state) {
     int64_t b[60 * D];
     memcpy(q, factors_q(f), sizeof q);
     memcpy(b, factors_b(f, 0), sizeof b);
-    const uint32_t n = factors_count(f, 7);
+    const int64_t n = factors_count(f, 7);
     const size_t bytes = factors_bytes(f);
     for (uint32_t i = 61; i <= ITEMS; i++) {
         assert_int_equal(factors_reserve(f, i, hashes), ST_OK);
@@ -377,7 +378,7 @@ static void fold_in_of_nothing_or_of_zero_leaves_p_untouched(void **state) {
     (void)state;
     struct factors *f = make(5, 3);
     const int32_t zero[D] = {0};
-    factors_item_add(f, 1, zero, 1); /* n_i = 1, b_i = 0: q_i = 0 */
+    factors_item_add(f, 1, zero, FIXED_ONE); /* n_i = 1, b_i = 0: q_i = 0 */
     const uint32_t items[3] = {1, 1, 1};
     float p[D];
     for (size_t k = 0; k < D; k++) {
@@ -427,12 +428,12 @@ static void before_the_first_s_an_item_is_a_tenth_of_its_sum(void **state) {
     for (int e = 0; e < 5; e++) {
         int32_t p[D];
         random_context(&rng, p);
-        factors_item_add(f, 4, p, 1);
+        factors_item_add(f, 4, p, FIXED_ONE);
         for (size_t k = 0; k < D; k++) {
             truth[k] += (double)p[k] / 1048576.0 / 10.0;
         }
     }
-    assert_int_equal(factors_count(f, 4), 5);
+    assert_int_equal(factors_count(f, 4), 5 * FIXED_ONE);
     assert_true(distance(q_of(f, 4), truth) < 1e-6);
     factors_free(f);
 }
@@ -447,7 +448,7 @@ static void an_event_solves_the_dense_equations_of_its_item(void **state) {
         int32_t p[D];
         double truth[D];
         random_context(&rng, p);
-        factors_item_add(f, i, p, 1);
+        factors_item_add(f, i, p, FIXED_ONE);
         dense_item(f, i, n_users, truth);
         assert_true(distance(q_of(f, i), truth) < 2e-5 * norm_of(truth));
         assert_true(fabs((double)factors_qq(f)[i] / dot(q_of(f, i), q_of(f, i)) - 1.0) < 1e-6);
@@ -463,7 +464,7 @@ static void taking_back_restores_statistics_exactly_and_rows(void **state) {
     float q[N * D];
     float qq[N];
     int64_t b[N * D];
-    uint32_t n[N];
+    int64_t n[N];
     memcpy(b, factors_b(f, 0), sizeof b);
     for (uint32_t i = 0; i < N; i++) {
         n[i] = factors_count(f, i);
@@ -478,7 +479,7 @@ static void taking_back_restores_statistics_exactly_and_rows(void **state) {
             for (int e = 0; e < EVENTS; e++) {
                 int32_t p[D];
                 random_context(&rng, p);
-                factors_item_add(f, rng_below(&rng, N), p, sign);
+                factors_item_add(f, rng_below(&rng, N), p, sign * FIXED_ONE);
             }
         }
         assert_memory_equal(b, factors_b(f, 0), sizeof b);
@@ -498,6 +499,86 @@ static void taking_back_restores_statistics_exactly_and_rows(void **state) {
     factors_free(f);
 }
 
+/* What an event weighs multiplies its sums, and is taken back to the last unit. */
+static void an_event_that_weighs_three_is_three_events(void **state) {
+    (void)state;
+    struct factors *one = make(5, 2);
+    struct factors *three = make(5, 2);
+    struct factors_sum sums[2] = {{.n = 0}};
+    struct rng rng = {44};
+    for (int e = 0; e < 300; e++) {
+        int32_t p[D];
+        random_context(&rng, p);
+        for (int k = 0; k < 3; k++) {
+            factors_item_add(one, 0, p, FIXED_ONE);
+        }
+        factors_item_add(three, 0, p, 3 * FIXED_ONE);
+        factors_sum_add(&sums[0], p, FIXED_ONE, e % 4 == 0);
+        factors_sum_add(&sums[1], p, 3 * FIXED_ONE, e % 4 == 0);
+    }
+    assert_int_equal(factors_count(three, 0), 900 * FIXED_ONE);
+    assert_int_equal(factors_count(one, 0), 900 * FIXED_ONE);
+    assert_memory_equal(factors_b(one, 0), factors_b(three, 0), D * sizeof(int64_t));
+    assert_memory_equal(q_of(one, 0), q_of(three, 0), D * sizeof(float));
+    assert_int_equal(sums[1].n, 3 * sums[0].n);
+    assert_int_equal(sums[1].n_users, sums[0].n_users);
+    for (size_t k = 0; k < FACTORS_SYM; k++) {
+        assert_true(llabs(sums[1].pp[k] - 3 * sums[0].pp[k]) <= 2 * 300);
+    }
+    factors_free(one);
+    factors_free(three);
+}
+
+static void events_of_any_weight_are_taken_back_exactly(void **state) {
+    (void)state;
+    struct factors *f = make(5, 4);
+    const float *initial = q_of(f, 2);
+    float q[D];
+    memcpy(q, initial, sizeof q);
+    const int64_t zero[D] = {0};
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        struct rng rng = {45};
+        for (int e = 0; e < 500; e++) {
+            int32_t p[D];
+            random_context(&rng, p);
+            const int64_t weight = 1 + (int64_t)rng_below(&rng, 100 * (uint32_t)FIXED_ONE);
+            factors_item_add(f, 2, p, sign * weight);
+        }
+        assert_int_equal(factors_count(f, 2) > 0, sign > 0);
+    }
+    assert_int_equal(factors_count(f, 2), 0);
+    assert_memory_equal(factors_b(f, 2), zero, sizeof zero);
+    assert_memory_equal(q_of(f, 2), q, sizeof q);
+    factors_free(f);
+}
+
+/* S moves as far towards a heavy context as towards as many light ones. */
+static void the_mean_of_contexts_is_weighted(void **state) {
+    (void)state;
+    struct factors *one = make(5, 2);
+    struct factors *two = make(5, 2);
+    struct rng rng = {46};
+    for (int round = 0; round < 20; round++) {
+        struct factors_sum sums[2] = {{.n = 0}};
+        for (int e = 0; e < 50; e++) {
+            int32_t p[D];
+            const uint32_t times = 1 + rng_below(&rng, 5);
+            random_context(&rng, p);
+            for (uint32_t k = 0; k < times; k++) {
+                factors_sum_add(&sums[0], p, FIXED_ONE, false);
+            }
+            factors_sum_add(&sums[1], p, times * FIXED_ONE, false);
+        }
+        factors_apply(one, &sums[0]);
+        factors_apply(two, &sums[1]);
+    }
+    for (size_t k = 0; k < (size_t)D * D; k++) {
+        assert_true(fabs((double)factors_s(one)[k] - (double)factors_s(two)[k]) < 5e-6);
+    }
+    factors_free(one);
+    factors_free(two);
+}
+
 static void the_gram_matrix_does_not_drift(void **state) {
     (void)state;
     struct factors *f = make(5, 100);
@@ -507,7 +588,8 @@ static void the_gram_matrix_does_not_drift(void **state) {
         random_context(&rng, p[j]);
     }
     for (int e = 0; e < 200000; e++) { /* rows grow to |q| of about 100, then return */
-        factors_item_add(f, rng_below(&rng, 100), p[rng_below(&rng, 64)], e < 100000 ? 1 : -1);
+        factors_item_add(f, rng_below(&rng, 100), p[rng_below(&rng, 64)],
+                         e < 100000 ? FIXED_ONE : -FIXED_ONE);
     }
     learn_random(f, 100, 3000, 52);
     factors_solve_all(f);
@@ -528,7 +610,7 @@ static void sums_are_additive_in_any_order(void **state) {
     double truth[D][D] = {{0}};
     for (size_t e = 0; e < N; e++) {
         random_context(&rng, p[e]);
-        factors_sum_add(&whole, p[e], e % 5 == 0);
+        factors_sum_add(&whole, p[e], FIXED_ONE, e % 5 == 0);
         for (size_t r = 0; r < D; r++) {
             for (size_t c = 0; c < D; c++) {
                 truth[r][c] += (double)p[e][r] * (double)p[e][c] / 1048576.0;
@@ -536,7 +618,7 @@ static void sums_are_additive_in_any_order(void **state) {
         }
     }
     for (size_t e = N; e-- > 0;) {
-        factors_sum_add(&part[e % 3], p[e], e % 5 == 0);
+        factors_sum_add(&part[e % 3], p[e], FIXED_ONE, e % 5 == 0);
     }
     size_t j = 0;
     for (size_t r = 0; r < D; r++) {
@@ -547,9 +629,9 @@ static void sums_are_additive_in_any_order(void **state) {
         }
     }
     assert_int_equal(j, FACTORS_SYM);
-    assert_int_equal(whole.n, N);
+    assert_int_equal(whole.n, N * FIXED_ONE);
     assert_int_equal(whole.n_users, 200);
-    assert_int_equal(part[0].n + part[1].n + part[2].n, N);
+    assert_int_equal(part[0].n + part[1].n + part[2].n, N * FIXED_ONE);
 }
 
 /* Batches of very different sizes, one larger than the window, against the mean in double. */
@@ -567,7 +649,7 @@ static void apply_follows_the_decayed_mean(void **state) {
             int32_t p[D];
             random_context(&rng, p);
             p[t] = 1000000; /* each batch with its own direction */
-            factors_sum_add(&sum, p, false);
+            factors_sum_add(&sum, p, FIXED_ONE, false);
             for (size_t r = 0; r < D; r++) {
                 for (size_t c = 0; c < D; c++) {
                     pp[r][c] += (double)p[r] / 1048576.0 * ((double)p[c] / 1048576.0);
@@ -621,8 +703,8 @@ static void solving_all_equals_solving_one_by_one(void **state) {
     for (uint32_t i = 0; i < ITEMS; i++) {
         int32_t p[D];
         random_context(&rng, p);
-        factors_item_add(single, i, p, 1);
-        factors_item_add(single, i, p, -1);
+        factors_item_add(single, i, p, FIXED_ONE);
+        factors_item_add(single, i, p, -FIXED_ONE);
         double one[D];
         for (size_t k = 0; k < D; k++) {
             one[k] = (double)q_of(single, i)[k];
@@ -658,7 +740,7 @@ static void an_item_points_along_its_sum_and_is_at_most_a_tenth_of_it(void **sta
             if (e < 3) {
                 random_context(&rng, p[e]);
             }
-            factors_sum_add(&sum, p[e % 3], false);
+            factors_sum_add(&sum, p[e % 3], FIXED_ONE, false);
         }
         factors_apply(f, &sum);
         const struct factors_sum users = {.n = 0, .n_users = UINT32_MAX};
@@ -669,7 +751,7 @@ static void an_item_points_along_its_sum_and_is_at_most_a_tenth_of_it(void **sta
             int32_t other[D];
             float b[D];
             random_context(&rng, other);
-            factors_item_add(f, i, other, 1);
+            factors_item_add(f, i, other, FIXED_ONE);
             for (size_t k = 0; k < D; k++) {
                 b[k] = (float)factors_b(f, i)[k] / 1048576.0F;
             }
@@ -692,10 +774,11 @@ static void extreme_finite_inputs_never_give_a_nan(void **state) {
             for (size_t k = 0; k < D; k++) {
                 p[k] = extremes[rng_below(&rng, 8)];
             }
-            factors_item_add(f, rng_below(&rng, 30), p, rng_below(&rng, 3) ? 1 : -1);
+            factors_item_add(f, rng_below(&rng, 30), p,
+                             rng_below(&rng, 3) ? FIXED_ONE : -FIXED_ONE);
             if (rng_below(&rng, 10) == 0) {
                 struct factors_sum sum = {.n = rng_below(&rng, 2) ? UINT32_MAX : 0};
-                factors_sum_add(&sum, p, true);
+                factors_sum_add(&sum, p, FIXED_ONE, true);
                 sum.n_users = rng_below(&rng, 2) ? UINT32_MAX : 0;
                 factors_apply(f, &sum);
             }
@@ -737,8 +820,8 @@ static void learn_planted(struct factors *f, uint32_t n_items, bool linked, uint
             if (factors_fold_in(f, history, e, p)) {
                 int32_t v[D];
                 factors_round(p, v);
-                factors_item_add(f, i, v, 1);
-                factors_sum_add(&sum, v, e == 1);
+                factors_item_add(f, i, v, FIXED_ONE);
+                factors_sum_add(&sum, v, FIXED_ONE, e == 1);
             }
             memmove(history + 1, history, e * sizeof *history);
             history[0] = i;
@@ -845,6 +928,9 @@ int main(void) {
         cmocka_unit_test(before_the_first_s_an_item_is_a_tenth_of_its_sum),
         cmocka_unit_test(an_event_solves_the_dense_equations_of_its_item),
         cmocka_unit_test(taking_back_restores_statistics_exactly_and_rows),
+        cmocka_unit_test(an_event_that_weighs_three_is_three_events),
+        cmocka_unit_test(events_of_any_weight_are_taken_back_exactly),
+        cmocka_unit_test(the_mean_of_contexts_is_weighted),
         cmocka_unit_test(the_gram_matrix_does_not_drift),
         cmocka_unit_test(sums_are_additive_in_any_order),
         cmocka_unit_test(apply_follows_the_decayed_mean),

@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decode.h"
 #include "encode.h"
 #include "failing_alloc.h"
 #include "hash.h"
 #include "intake.h"
-#include "schemas.h"
+#include "mapping.h"
 
 enum { COURSE_VIEWS, FOOD_ORDERS, BYTES_MAX = 1 << 20 };
 
@@ -27,31 +28,24 @@ static const int64_t NOW_MS = INT64_C(1790000000000);
 
 struct fixture {
     struct config cfg;
-    struct schemas *schemas;
     struct intake *in;
     struct encoder *encoders[READERS];
 };
 
-static void set_topic(struct config *cfg, uint32_t t, const char *name, const char *schema,
-                      uint8_t domain) {
-    snprintf(cfg->topics[t].name, CONFIG_NAME_MAX, "%s", name);
-    snprintf(cfg->topics[t].schema, CONFIG_NAME_MAX, "%s", schema);
-    cfg->topics[t].domain = domain;
-}
-
 static int setup(void **state) {
     static struct fixture f;
-    char err[256] = "";
+    char err[CONFIG_ERROR_MAX] = "";
     memset(&f, 0, sizeof f);
-    snprintf(f.cfg.domains[0].name, CONFIG_NAME_MAX, "food");
+    config_defaults(&f.cfg);
+    snprintf(f.cfg.domains[0].name, CONFIG_NAME_MAX, "food"); /* the other way round */
     snprintf(f.cfg.domains[1].name, CONFIG_NAME_MAX, "course");
-    f.cfg.n_domains = f.cfg.n_topics = 2;
-    set_topic(&f.cfg, COURSE_VIEWS, "course-views", "CourseView", 1);
-    set_topic(&f.cfg, FOOD_ORDERS, "food-orders", "FoodOrder", 0);
-    assert_int_equal(schemas_load("", &f.schemas, err, sizeof err), ST_OK);
-    assert_int_equal(intake_new(&f.cfg, f.schemas, &f.in), ST_OK);
-    for (int r = 0; r < READERS; r++) {
-        const uint32_t id = schemas_shipped_id((enum reader)r);
+    f.cfg.topics[COURSE_VIEWS].domain = 1;
+    f.cfg.topics[FOOD_ORDERS].domain = 0;
+    const struct intake_spec spec = {
+        .cfg = &f.cfg, .topics = f.cfg.topics, .n_topics = f.cfg.n_topics};
+    assert_int_equal(intake_new(&spec, &f.in, err), ST_OK);
+    for (int r = 0; r <= READER_FOOD_ORDER; r++) {
+        const uint32_t id = shipped_id((enum reader)r);
         assert_int_equal(encoder_new((enum reader)r, id, &f.encoders[r]), ST_OK);
     }
     *state = &f;
@@ -60,11 +54,10 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     struct fixture *f = *state;
-    for (int r = 0; r < READERS; r++) {
+    for (int r = 0; r <= READER_FOOD_ORDER; r++) {
         encoder_free(f->encoders[r]);
     }
     intake_free(f->in);
-    schemas_free(f->schemas);
     return 0;
 }
 
@@ -108,7 +101,8 @@ static enum intake_reason take(struct fixture *f, uint16_t topic, const void *va
     detail = NULL;
     const enum intake_reason reason = intake_event(f->in, &r, now_ms, &event, &detail);
     assert_non_null(detail);
-    assert_int_equal(detail[0] != '\0', reason == INTAKE_DECODE);
+    assert_int_equal(detail[0] != '\0', reason == INTAKE_DECODE || reason == INTAKE_OVERSIZED ||
+                                            reason == INTAKE_SCHEMA_READER);
     return reason;
 }
 
@@ -162,7 +156,7 @@ static void an_order_becomes_an_event_with_all_its_lines(void **state) {
 
 static void a_view_becomes_an_event_of_one_line_in_the_domain_of_its_topic(void **state) {
     struct fixture *f = *state;
-    for (int a = 0; a < ACTIONS; a++) {
+    for (int a = 0; a < ACTIONS_OF_EVENTS; a++) {
         struct decoded d = good(1);
         d.action = (enum action)a;
         d.lines[0].amount = a == 0 ? 0 : 12.5; /* 0: written as null */
@@ -315,7 +309,7 @@ static void a_value_without_magic_and_schema_id_has_no_wire_header(void **state)
 
 static void an_id_that_no_schema_has_is_unknown(void **state) {
     struct fixture *f = *state;
-    static const uint32_t ids[] = {0, 3, 0x100, 0x01000000, 0x02000000, UINT32_MAX};
+    static const uint32_t ids[] = {0, 99, 0x100, 0x01000000, 0x02000000, UINT32_MAX};
     const struct decoded d = good(1);
     const size_t used = encode_order(f, &d);
     for (size_t k = 0; k < sizeof ids / sizeof ids[0]; k++) {
@@ -381,8 +375,8 @@ static void one_line_more_than_there_may_be_is_refused(void **state) {
         n += 16;
     }
     bytes[n++] = 0;
-    assert_int_equal(take(f, FOOD_ORDERS, bytes, n, NOW_MS), INTAKE_DECODE);
-    assert_string_equal(detail, decode_error_str(DECODE_LINES));
+    assert_int_equal(take(f, FOOD_ORDERS, bytes, n, NOW_MS), INTAKE_OVERSIZED);
+    assert_string_equal(detail, mapping_error_str(MAPPING_LINES));
 }
 
 static void a_refused_record_leaves_the_event_untouched(void **state) {
@@ -406,14 +400,20 @@ static void codes_are_these_for_ever(void **state) {
     static const char *const codes[] = {
         [INTAKE_OK] = "ok",
         [INTAKE_EMPTY] = "empty",
+        [INTAKE_OVERSIZED] = "oversized",
+        [INTAKE_WRONG_PARTITION] = "wrong-partition",
         [INTAKE_WIRE] = "wire-header",
         [INTAKE_SCHEMA_UNKNOWN] = "schema-unknown",
         [INTAKE_SCHEMA_READER] = "schema-mismatch",
         [INTAKE_DECODE] = "decode",
+        [INTAKE_MISSING] = "missing",
         [INTAKE_USER] = "user-id",
         [INTAKE_EVENT_ID] = "event-id",
         [INTAKE_ITEM] = "item-id",
         [INTAKE_LINES] = "no-lines",
+        [INTAKE_ACTION] = "action",
+        [INTAKE_DOMAIN] = "domain",
+        [INTAKE_TIME] = "time-text",
         [INTAKE_TIME_PAST] = "time-past",
         [INTAKE_TIME_FUTURE] = "time-future",
         [INTAKE_NUMBER] = "number",
@@ -432,13 +432,22 @@ static void codes_are_these_for_ever(void **state) {
     }
 }
 
-static void a_topic_whose_schema_has_no_reader_stops_the_start(void **state) {
+static struct intake_spec spec_of(const struct config *cfg) {
+    return (struct intake_spec){.cfg = cfg, .topics = cfg->topics, .n_topics = cfg->n_topics};
+}
+
+static void a_topic_whose_mapping_is_wrong_stops_the_start_and_says_why(void **state) {
     struct fixture *f = *state;
-    struct config cfg = f->cfg;
+    static struct config cfg;
+    char err[CONFIG_ERROR_MAX] = "";
     struct intake *in = NULL;
-    set_topic(&cfg, 1, "other", "Courseview", 0);
-    assert_int_equal(intake_new(&cfg, f->schemas, &in), ST_NOT_FOUND);
+    cfg = f->cfg;
+    snprintf(cfg.topics[1].path[FIELD_ITEM], CONFIG_NAME_MAX, "lines[].dish");
+    const struct intake_spec spec = spec_of(&cfg);
+    assert_int_equal(intake_new(&spec, &in, err), ST_INVALID);
     assert_null(in);
+    assert_non_null(strstr(err, "topic.food-orders.item"));
+    assert_non_null(strstr(err, "dish_id"));
 }
 
 static void without_memory_there_is_no_intake(void **state) {
@@ -447,8 +456,10 @@ static void without_memory_there_is_no_intake(void **state) {
     if (!CAN_FAIL) {
         skip();
     }
+    const struct intake_spec spec = spec_of(&f->cfg);
+    char err[CONFIG_ERROR_MAX] = "";
     fail_after(0);
-    const enum status st = intake_new(&f->cfg, f->schemas, &in);
+    const enum status st = intake_new(&spec, &in, err);
     fail_after(-1);
     assert_int_equal(st, ST_NOMEM);
     assert_null(in);
@@ -474,7 +485,7 @@ int main(void) {
         cmocka_unit_test(one_line_more_than_there_may_be_is_refused),
         cmocka_unit_test(a_refused_record_leaves_the_event_untouched),
         cmocka_unit_test(codes_are_these_for_ever),
-        cmocka_unit_test(a_topic_whose_schema_has_no_reader_stops_the_start),
+        cmocka_unit_test(a_topic_whose_mapping_is_wrong_stops_the_start_and_says_why),
         cmocka_unit_test(without_memory_there_is_no_intake),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -129,14 +129,14 @@ static void a_refused_event_changes_nothing(void **state) {
     const uint64_t users = learner_n_users(l);
     const uint64_t user = user_digest(l, user_of(l, 1));
     const int64_t stream_ms = learner_stream_ms(l);
-    struct made bad[14];
-    for (size_t k = 0; k < 14; k++) {
+    struct made bad[18];
+    for (size_t k = 0; k < 18; k++) {
         make(&bad[k], 100000 + k, k < 7 ? 1 : 7777, 0, ACTION_ORDER, s.now_ms + HOUR_MS);
         add_line(&bad[k], 3, 1.0F);
         add_line(&bad[k], 5, 1.0F);
     }
     bad[0].e.domain = 2;
-    bad[1].e.action = ACTIONS;
+    bad[1].e.action = ACTIONS_OF_EVENTS;
     bad[2].e.n_lines = 0;
     bad[3].e.n_lines = EVENT_LINES_MAX + 1;
     bad[4].e.user_id_len = 0;
@@ -149,8 +149,12 @@ static void a_refused_event_changes_nothing(void **state) {
     bad[11].lines[1].amount = -1.0F;
     bad[12].lines[1].quantity = INFINITY;
     bad[13].lines[1].item = item_hash(1, 0); /* known in the other domain */
+    bad[14].e.weight = -0.001F;
+    bad[15].e.weight = 100.01F;
+    bad[16].e.weight = NAN;
+    bad[17].e.weight = INFINITY;
     assert_true(index_of(l, 1, 0) != ITEM_NONE);
-    for (size_t k = 0; k < 14; k++) {
+    for (size_t k = 0; k < 18; k++) {
         struct learner_effect effect;
         bad[k].e.lines = bad[k].lines;
         const uint32_t items = items_n(learner_shared(l)->items);
@@ -365,13 +369,13 @@ static void a_report_teaches_no_counts_and_hides_the_item(void **state) {
 
 static void what_consumes_hides_the_item_and_what_does_not_leaves_it(void **state) {
     (void)state;
-    static const bool consumes[ACTIONS] = {
+    static const bool consumes[ACTIONS_OF_EVENTS] = {
         [ACTION_ENROLL] = true,   [ACTION_PURCHASE] = true, [ACTION_ORDER] = true,
         [ACTION_COMPLETE] = true, [ACTION_RATE] = true,     [ACTION_REPORT] = true};
     struct learner *l = learner_of(params_of(2), 1);
     struct stream s = stream_of(4);
     feed(l, &s, 300);
-    for (uint32_t action = 0; action < ACTIONS; action++) {
+    for (uint32_t action = 0; action < ACTIONS_OF_EVENTS; action++) {
         struct made m;
         const uint32_t before = count_of(l, 0, 0);
         make_one(&m, 70000 + action, 600 + action, 0, (enum action)action, s.now_ms, 0);

@@ -149,6 +149,7 @@ static void undo_leaves_what_a_learner_has_that_never_had_the_events(void **stat
         struct rng rng = {seed};
         struct stream s = stream_of(seed, 1);
         s.late_one_in = seed % 2 ? 10 : 0;
+        s.weighted = seed % 5 < 3;
         struct learner *a = new_learner(seed % 3 ? 37 : 1000000, 1);
         struct learner *b = new_learner(seed % 3 ? 37 : 1000000, 1);
         const uint32_t keep = 1 + rng_below(&rng, EVENTS - 1);
@@ -232,6 +233,7 @@ static void across_landmark_moves_counts_are_back_within_rounding(void **state) 
         struct rng rng = {seed};
         const uint32_t task = (uint32_t)seed % 2;
         struct stream s = stream_of(seed, 1);
+        s.weighted = seed % 3 == 0;
         struct learner *a = new_learner(37, 2);
         struct learner *b = new_learner(37, 2);
         struct made *events = make_events(&s, EVENTS / 2);
@@ -277,6 +279,7 @@ static void other_tasks_keep_what_they_learned_meanwhile(void **state) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct rng rng = {seed};
         struct stream s = stream_of(seed, 3);
+        s.weighted = seed % 2;
         struct learner *a = new_learner(37, 3);
         struct learner *b = new_learner(37, 3);
         const uint32_t keep = rng_below(&rng, EVENTS);

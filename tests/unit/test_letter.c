@@ -85,6 +85,7 @@ static enum status box_flush(void *ctx, int timeout_ms) {
 }
 
 static struct box box;
+static const char *const TOPICS[] = {"course-views", "food-orders"};
 
 static enum status send_all(struct letters *l, const enum status *script, size_t n_script) {
     static struct config cfg;
@@ -92,9 +93,6 @@ static enum status send_all(struct letters *l, const enum status *script, size_t
     box.script = script;
     box.n_script = n_script;
     snprintf(cfg.dead_letters, CONFIG_NAME_MAX, "dead-ones");
-    cfg.n_topics = 2;
-    snprintf(cfg.topics[0].name, CONFIG_NAME_MAX, "course-views");
-    snprintf(cfg.topics[1].name, CONFIG_NAME_MAX, "food-orders");
     const struct letterbox table = {.send = box_send, .flush = box_flush, .ctx = &box};
     return letters_send(l, &cfg, &table);
 }
@@ -122,7 +120,7 @@ static void add(struct letters *l, const struct record *r, enum intake_reason re
     char *block = malloc(len);
     assert_non_null(block);
     memset(block, 0x5a, len);
-    letter_write(block, r, reason, detail);
+    letter_write(block, TOPICS[r->topic], r, reason, detail);
     assert_int_equal(letters_append(l, block, len), ST_OK);
     free(block);
 }

@@ -190,13 +190,47 @@ static void assert_agrees(const struct truth *t, const struct popularity *p) {
 static void take(struct popularity *p, uint32_t i, int64_t ts_ms) {
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(p, ts_ms, w), ST_OK);
-    popularity_take(p, i, domain_of(i), ts_ms, w);
+    popularity_take(p, i, domain_of(i), ts_ms, w, FIXED_ONE);
 }
 
 static void untake(struct popularity *p, uint32_t i, int64_t ts_ms) {
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(p, ts_ms, w), ST_OK);
-    popularity_untake(p, i, domain_of(i), w);
+    popularity_untake(p, i, domain_of(i), w, FIXED_ONE);
+}
+
+/* n_i is the sum of what the events weigh; `count` counts events. */
+static void what_events_weigh_adds_up_and_is_taken_back(void **state) {
+    struct popularity *p = *state;
+    struct rng rng = {61};
+    int64_t weight[60];
+    int64_t w[60][POP_CLOCKS];
+    double n = 0.0;
+    for (uint32_t e = 0; e < 60; e++) {
+        weight[e] = 1 + (int64_t)rng_below(&rng, 100 * (uint32_t)FIXED_ONE);
+        n += (double)weight[e] / 1048576.0;
+        assert_int_equal(popularity_weigh(p, START + e * HOUR, w[e]), ST_OK);
+        for (int k = 0; k < POP_CLOCKS; k++) {
+            w[e][k] = fixed_times(w[e][k], weight[e]);
+        }
+        popularity_take(p, 4, domain_of(4), START + e * HOUR, w[e], weight[e]);
+        const struct pop_hot *h = &popularity_hot(p)[4];
+        assert_int_equal(h->count, e + 1);
+        assert_true(fabs((double)h->inv2 * (n + 2.0) - 1.0) < 1e-6);
+        assert_true(fabs((double)h->inv4 * pow(n + 5.0, .4) - 1.0) < 1e-5);
+        assert_true(fabs((double)h->inv6 * pow(n + 5.0, .6) - 1.0) < 1e-5);
+        assert_true(fabs((double)h->cnt - (.25 * log2(1.0 + n) - 1.0)) < 1e-5);
+    }
+    struct pop_hot never = popularity_hot(p)[5];
+    for (uint32_t e = 0; e < 60; e++) { /* in another order */
+        popularity_untake(p, 4, domain_of(4), w[e], weight[e]);
+    }
+    for (int k = 0; k < POP_LISTS; k++) { /* `listed` is of lists that were read */
+        const uint32_t *items = NULL;
+        assert_int_equal(popularity_top(p, domain_of(4), k, &items), 0);
+    }
+    assert_memory_equal(&popularity_hot(p)[4], &never, sizeof never);
+    assert_int_equal(popularity_count(p, 4, 2), 0);
 }
 
 /* ---- popularity_new, _free, _reserve ------------------------------------------ */
@@ -237,7 +271,7 @@ static void growing_keeps_what_was_counted(void **state) {
     for (uint32_t e = 0; e < 1000; e++) {
         const uint32_t i = e * 7 % ITEMS;
         assert_int_equal(popularity_weigh(p, START + e * HOUR / 10, w), ST_OK);
-        popularity_take(p, i, domain_of(i), START + e * HOUR / 10, w);
+        popularity_take(p, i, domain_of(i), START + e * HOUR / 10, w, FIXED_ONE);
         truth_take(&t, i, START + e * HOUR / 10, w);
     }
     popularity_obs_add(p, 3, 2 * FIXED_ONE, FIXED_ONE);
@@ -313,7 +347,7 @@ static void a_late_event_weighs_less_down_to_nothing(void **state) {
         assert_true(w[0] == first_clock[e]);
         assert_true(w[0] <= w[1] && w[1] <= w[2] && w[2] <= w[3] && w[3] < FIXED_ONE);
     }
-    popularity_take(p, 4, 0, INT64_MIN, w); /* weighs nothing, but was taken */
+    popularity_take(p, 4, 0, INT64_MIN, w, FIXED_ONE); /* weighs nothing, but was taken */
     assert_int_equal(popularity_hot(p)[4].count, 1);
     assert_true(popularity_hot(p)[4].lg[0] == -1e9F);
     const uint32_t *items = NULL;
@@ -357,9 +391,9 @@ static void a_move_is_due_after_8_half_lives(void **state) {
 static void a_sum_near_the_limit_makes_a_move_due_early(void **state) {
     struct popularity *p = *state;
     const int64_t w[POP_CLOCKS] = {1, INT64_C(1) << 61, 1, 1};
-    popularity_take(p, 0, 0, START, w);
+    popularity_take(p, 0, 0, START, w, FIXED_ONE);
     assert_false(popularity_due(p, 1, START + 7 * DAY));
-    popularity_take(p, 2, 0, START, w);
+    popularity_take(p, 2, 0, START, w, FIXED_ONE);
     assert_true(popularity_due(p, 1, START + 7 * DAY));
     assert_false(popularity_due(p, 1, START + 7 * DAY - 1));
     assert_false(popularity_due(p, 0, START + 7 * DAY));
@@ -425,7 +459,7 @@ static void the_order_of_events_does_not_matter(void **state) {
         ts[e] = START + (int64_t)rng_below(&rng, 14) * DAY; /* many ties */
         int64_t w[POP_CLOCKS];
         assert_int_equal(popularity_weigh(p, ts[e], w), ST_OK);
-        popularity_take(p, item[e], domain_of(item[e]), ts[e], w);
+        popularity_take(p, item[e], domain_of(item[e]), ts[e], w, FIXED_ONE);
         truth_take(&t, item[e], ts[e], w);
     }
     for (int e = N - 1; e >= 0; e--) {
@@ -472,7 +506,7 @@ static void life_take(struct life *l) {
     ts -= ts % l->grain_ms;
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(l->p, ts, w), ST_OK);
-    popularity_take(l->p, i, domain_of(i), ts, w);
+    popularity_take(l->p, i, domain_of(i), ts, w, FIXED_ONE);
     truth_take(l->t, i, ts, w);
     const uint32_t at = l->n_live < LIVE ? l->n_live++ : rng_below(&l->rng, LIVE);
     l->item[at] = i;
@@ -486,7 +520,7 @@ static void life_untake(struct life *l) {
     const uint32_t at = rng_below(&l->rng, l->n_live);
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(l->p, l->ts[at], w), ST_OK);
-    popularity_untake(l->p, l->item[at], domain_of(l->item[at]), w);
+    popularity_untake(l->p, l->item[at], domain_of(l->item[at]), w, FIXED_ONE);
     truth_untake(l->t, l->item[at], w);
     l->n_live--;
     l->item[at] = l->item[l->n_live];
@@ -540,7 +574,7 @@ static void ties_go_to_the_smaller_index(void **state) {
         for (int k = 0; k < POP_CLOCKS; k++) {
             w[k] = k == 1 ? FIXED_ONE + i : FIXED_ONE;
         }
-        popularity_take(p, i, domain_of(i), START, w);
+        popularity_take(p, i, domain_of(i), START, w, FIXED_ONE);
         truth_take(&t, i, START, w);
     }
     assert_tops_exact(&t, p);
@@ -580,7 +614,7 @@ static void a_move_by_anything_but_whole_half_lives_is_refused(void **state) {
     memset(&t, 0, sizeof t);
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(p, START + DAY, w), ST_OK);
-    popularity_take(p, 1, 1, START + DAY, w);
+    popularity_take(p, 1, 1, START + DAY, w, FIXED_ONE);
     truth_take(&t, 1, START + DAY, w);
     assert_int_equal(popularity_move(p, 1, START + 7 * DAY - 1), ST_INVALID);
     assert_int_equal(popularity_move(p, 1, START + 7 * DAY + 1), ST_INVALID);
@@ -611,7 +645,7 @@ static void a_move_rounds_to_nearest(void **state) {
             /* the sums of a domain must not overflow: large counts come in pairs */
             c = i % 8 < 4 ? c : -c;
             const int64_t w[POP_CLOCKS] = {c, 0, 0, 0};
-            popularity_take(p, i, domain_of(i), START, w);
+            popularity_take(p, i, domain_of(i), START, w, FIXED_ONE);
             truth_take(&t, i, START, w);
         }
         assert_int_equal(popularity_move(p, 0, START + shift * DAY), ST_OK);
@@ -628,7 +662,7 @@ static void a_move_by_hundreds_of_half_lives_leaves_nothing(void **state) {
     int64_t w[POP_CLOCKS];
     assert_int_equal(popularity_weigh(p, START + 8 * DAY, w), ST_OK);
     for (uint32_t i = 0; i < ITEMS; i++) {
-        popularity_take(p, i, domain_of(i), START + 8 * DAY, w);
+        popularity_take(p, i, domain_of(i), START + 8 * DAY, w, FIXED_ONE);
         truth_take(&t, i, START + 8 * DAY, w);
     }
     const int64_t shifts[POP_CLOCKS] = {64, 500, 128, 300};
@@ -708,7 +742,7 @@ static void live_for_centuries(uint64_t seed) {
         century_move(&y, now);
         assert_int_equal(popularity_weigh(y.p, now, w), ST_OK);
         const uint32_t i = rng_below(&rng, CROWD);
-        popularity_take(y.p, i, domain_of(i), now, w);
+        popularity_take(y.p, i, domain_of(i), now, w, FIXED_ONE);
         y.taken[i]++;
         for (int k = 0; k < POP_CLOCKS; k++) {
             const double ms = (double)(now - popularity_landmark(y.p, k));
@@ -804,6 +838,7 @@ int main(void) {
         T(it_has_1_to_16_domains),
         T(a_candidate_is_one_cache_line),
         T(what_was_never_taken_is_empty),
+        T(what_events_weigh_adds_up_and_is_taken_back),
         T(growing_keeps_what_was_counted),
         T(a_failed_allocation_changes_nothing),
         T(an_event_weighs_two_to_its_age_in_half_lives),

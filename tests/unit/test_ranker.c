@@ -180,7 +180,7 @@ static void expectations_and_likelihood_equal_the_naive_ones_and_sum_to_one(void
         widen(&r, v);
         e[n] = 7.0F;
         const double log_p = naive(v, &s, n, (double)w, truth);
-        assert_true(fabs((double)ranker_learn(&r, s.x[0], SAMPLE, n, w, e) - log_p) <
+        assert_true(fabs((double)ranker_learn(&r, s.x[0], SAMPLE, n, w, 1.0, e) - log_p) <
                     1e-5 * (1.0 - log_p));
         assert_true(e[n] == 7.0F);
         double sum = 0.0;
@@ -205,7 +205,7 @@ static void the_gradient_is_that_of_log_p(void **state) {
         float e[SAMPLE];
         random_sample(&rng, n, &s);
         widen(&r, v);
-        (void)ranker_learn(&r, s.x[0], SAMPLE, n, w, e);
+        (void)ranker_learn(&r, s.x[0], SAMPLE, n, w, 1.0, e);
         for (size_t k = 0; k < X; k++) {
             const double at = v[k];
             const double h = 1e-4;
@@ -239,7 +239,7 @@ static void the_first_steps_are_adams(void **state) {
             s.x[3][c] *= 1e-4F; /* small gradients: epsilon matters */
         }
         naive(v, &s, n, 5.0, p);
-        const float log_p = ranker_learn(&r, s.x[0], SAMPLE, n, 5.0F, e);
+        const float log_p = ranker_learn(&r, s.x[0], SAMPLE, n, 5.0F, 1.0, e);
         assert_true(isfinite(log_p));
         for (size_t k = 0; k < X; k++) {
             double g = (double)s.x[k][0];
@@ -254,6 +254,40 @@ static void the_first_steps_are_adams(void **state) {
             assert_true(fabs((double)r.s[k] - u[k]) <= 1e-4 * u[k]);
         }
         assert_int_equal(r.steps, t);
+    }
+}
+
+/* From the same state, the first moment and with it the step are linear in what the event
+ * weighs, and the second moment does not know it. */
+static void a_step_is_linear_in_what_the_event_weighs(void **state) {
+    (void)state;
+    static struct sample s;
+    static const double weights[] = {.001, .5, 2.0, 100.0};
+    struct rng rng = {24};
+    struct ranker start;
+    float e[SAMPLE];
+    ranker_init(&start);
+    for (int t = 0; t < 50; t++) {
+        random_sample(&rng, 30, &s);
+        (void)ranker_learn(&start, s.x[0], SAMPLE, 30, 3.0F, 1.0, e);
+    }
+    random_sample(&rng, 30, &s);
+    struct ranker one = start;
+    (void)ranker_learn(&one, s.x[0], SAMPLE, 30, 3.0F, 1.0, e);
+    for (size_t z = 0; z < 4; z++) {
+        struct ranker r = start;
+        (void)ranker_learn(&r, s.x[0], SAMPLE, 30, 3.0F, weights[z], e);
+        assert_memory_equal(r.s, one.s, sizeof r.s);
+        for (size_t k = 0; k < X; k++) {
+            const double kept = .9 * (double)start.m[k];
+            const double g = (double)one.m[k] - kept;
+            assert_true(fabs((double)r.m[k] - kept - weights[z] * g) <
+                        1e-6 * (fabs(kept) + (1.0 + weights[z]) * fabs(g)) + 1e-12);
+            /* v = a + b m with the same a and b for every weight */
+            const double step = ((double)one.v[k] - (double)start.v[k]) / (double)one.m[k];
+            const double moved = (double)r.v[k] - (double)start.v[k];
+            assert_true(fabs(moved - step * (double)r.m[k]) < 1e-3 * fabs(moved) + 5e-6);
+        }
     }
 }
 
@@ -275,8 +309,8 @@ static void a_weight_stands_for_that_many_copies(void **state) {
     }
     float e[SAMPLE];
     float each[SAMPLE];
-    const float p = ranker_learn(&a, one.x[0], SAMPLE, N, W, e);
-    const float q = ranker_learn(&b, copies.x[0], SAMPLE, COPIES, 1.0F, each);
+    const float p = ranker_learn(&a, one.x[0], SAMPLE, N, W, 1.0, e);
+    const float q = ranker_learn(&b, copies.x[0], SAMPLE, COPIES, 1.0F, 1.0, each);
     assert_true(fabsf(p - q) < 1e-5F);
     assert_true(fabsf(e[0] - each[0]) < 1e-6F);
     for (size_t c = 1; c < COPIES; c++) {
@@ -320,7 +354,7 @@ static void the_sampled_gradient_is_nearly_unbiased(void **state) {
                 s.x[k][c] = x[k][from];
             }
         }
-        (void)ranker_learn(&fresh, s.x[0], SAMPLE, NEG + 1, (float)ALL / NEG, e);
+        (void)ranker_learn(&fresh, s.x[0], SAMPLE, NEG + 1, (float)ALL / NEG, 1.0, e);
         for (size_t k = 0; k < X; k++) {
             sampled[k] += 10.0 * (double)fresh.m[k] / DRAWS;
         }
@@ -360,7 +394,7 @@ static void a_planted_preference_is_learned(void **state) {
             s.x[k][0] = s.x[k][target];
             s.x[k][target] = old;
         }
-        const double log_p = (double)ranker_learn(&r, s.x[0], SAMPLE, N, 1.0F, e);
+        const double log_p = (double)ranker_learn(&r, s.x[0], SAMPLE, N, 1.0F, 1.0, e);
         first += t < PART ? log_p / PART : 0.0;
         last += t >= EVENTS - PART ? log_p / PART : 0.0;
         best += t >= EVENTS - PART ? log(p[target]) / PART : 0.0;
@@ -382,7 +416,7 @@ static void scores_a_thousand_apart_do_not_overflow(void **state) {
         memset(&s, 0, sizeof s);
         s.x[X_K1_REL][0] = target_first ? 1000.0F : -1000.0F;
         s.x[X_K1_REL][1] = target_first ? -1000.0F : 1000.0F;
-        const float log_p = ranker_learn(&r, s.x[0], SAMPLE, 3, 2.0F, e);
+        const float log_p = ranker_learn(&r, s.x[0], SAMPLE, 3, 2.0F, 1.0, e);
         if (target_first) {
             assert_true(log_p == 0.0F);
             assert_true(e[0] == 1.0F && e[1] == 0.0F && e[2] == 0.0F);
@@ -417,7 +451,7 @@ static void any_finite_input_gives_finite_weights_and_expectations(void **state)
             }
             const float w = fmaxf(fabsf(any_finite(&rng)), 1e-44F);
             ranker_expect(&r, s.x[0], SAMPLE, n, w, expect);
-            const float log_p = ranker_learn(&r, s.x[0], SAMPLE, n, w, e);
+            const float log_p = ranker_learn(&r, s.x[0], SAMPLE, n, w, 1.0, e);
             assert_true(isfinite(log_p) && log_p <= 1e-6F);
             assert_weights_finite(&r);
             double sum = 0.0;
@@ -445,7 +479,7 @@ static void a_gradient_that_is_not_finite_changes_nothing(void **state) {
         random_sample(&rng, 40, &s);
         s.x[X_AGE][0] = bad[b]; /* 3e38: its square, the second moment, is not finite */
         s.x[X_AGE][1] = -bad[b];
-        (void)ranker_learn(&r, s.x[0], SAMPLE, 40, 2.0F, e);
+        (void)ranker_learn(&r, s.x[0], SAMPLE, 40, 2.0F, 1.0, e);
         assert_memory_equal(&r, &before, sizeof r);
     }
 }
@@ -467,8 +501,8 @@ static void the_same_samples_give_the_same_bits(void **state) {
         for (size_t k = 0; k < X; k++) {
             memcpy(wide[k], s.x[k], n * sizeof(float)); /* other stride, other stray columns */
         }
-        const float p = ranker_learn(&a, s.x[0], SAMPLE, n, 3.0F, e);
-        const float q = ranker_learn(&b, wide[0], LIST, n, 3.0F, f);
+        const float p = ranker_learn(&a, s.x[0], SAMPLE, n, 3.0F, 1.0, e);
+        const float q = ranker_learn(&b, wide[0], LIST, n, 3.0F, 1.0, f);
         assert_true(p == q);
         assert_memory_equal(e, f, n * sizeof *e);
         assert_memory_equal(&a, &b, sizeof a);
@@ -577,6 +611,7 @@ int main(void) {
         cmocka_unit_test(expectations_and_likelihood_equal_the_naive_ones_and_sum_to_one),
         cmocka_unit_test(the_gradient_is_that_of_log_p),
         cmocka_unit_test(the_first_steps_are_adams),
+        cmocka_unit_test(a_step_is_linear_in_what_the_event_weighs),
         cmocka_unit_test(a_weight_stands_for_that_many_copies),
         cmocka_unit_test(the_sampled_gradient_is_nearly_unbiased),
         cmocka_unit_test(a_planted_preference_is_learned),

@@ -17,8 +17,8 @@
 
 #include "commands.h"
 #include "replay_files.h"
-#include "schemas.h"
 #include "scratch.h"
+#include "shipped.h"
 
 static struct config *config_of(const char *const *sets, size_t n) {
     static struct config cfg;
@@ -246,9 +246,9 @@ static void schemas_that_lack_the_shipped_ids_end_replay_before_it_connects(void
     snprintf(set, sizeof set, "--set=schemas.dir=%s", dir);
     FILE *f = fopen(file, "w");
     assert_non_null(f);
-    fputs(schemas_shipped_json(READER_COURSE_VIEW), f);
+    fputs(shipped_json(READER_COURSE_VIEW), f);
     fclose(f);
-    scratch_text(path, "1\tfood\ta\ti\n");
+    scratch_text(path, "1\tfood\ta\ti\n2\tcourse\ta\ti\n");
     const char *const words[] = {"crossrec", "replay", path, set};
     assert_int_equal(run("copy schemas/CourseView.avsc there as 1.avsc", 4, words), CLI_FAILED);
     assert_int_equal(run("copy schemas/FoodOrder.avsc there as 2.avsc", 4, words), CLI_FAILED);

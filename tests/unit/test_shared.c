@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "failing_alloc.h"
+#include "fixed.h"
 #include "mix.h"
 #include "shared.h"
 
@@ -69,7 +70,7 @@ static void take(struct bench *b, uint32_t item, int64_t ts_ms) {
     int64_t w[POP_CLOCKS];
     assert_int_equal(delta_reserve_line(b->d), ST_OK);
     assert_int_equal(popularity_weigh(b->s->popularity, ts_ms, w), ST_OK);
-    shared_add_take(b->s, b->d, item, items_domain(b->s->items, item), ts_ms, w);
+    shared_add_take(b->s, b->d, item, items_domain(b->s->items, item), ts_ms, w, FIXED_ONE);
 }
 
 static void pair(struct bench *b, uint32_t from, uint32_t to, int r) {
@@ -90,7 +91,7 @@ static void add_line(struct bench *b, struct rng *rng, int64_t ts_ms) {
             pair(b, from, item, r);
         }
     }
-    shared_add_context(b->s, b->d, &b->m, item, p, rng_below(rng, 2));
+    shared_add_context(b->s, b->d, &b->m, item, p, FIXED_ONE, rng_below(rng, 2));
     shared_add_obs(b->s, b->d, rng_below(rng, ITEMS), (int64_t)rng_below(rng, 1000),
                    (int64_t)rng_below(rng, 9));
     shared_add_event(b->s, b->d);
@@ -115,7 +116,7 @@ static uint64_t counts_digest(const struct shared *s, uint32_t n) {
         uint32_t bits[2];
         memcpy(bits, &hot->obs, sizeof bits); /* obs and exp */
         h = mix64(h ^ hot->count ^ (uint64_t)bits[0] << 32) ^ bits[1];
-        h = mix64(h ^ factors_count(s->factors, i));
+        h = mix64(h ^ (uint64_t)factors_count(s->factors, i));
         for (int k = 0; k < FACTORS; k++) {
             h = mix64(h ^ (uint64_t)factors_b(s->factors, i)[k]);
         }

@@ -125,9 +125,10 @@ static void times_are_seconds_or_milliseconds(void **state) {
 static void actions_have_the_names_of_the_schema_in_any_case(void **state) {
     (void)state;
     /* the symbols of schemas/CourseView.avsc, in their order */
-    static const char *const names[ACTIONS] = {"VIEW", "Enroll", "purchase", "oRDER",   "complete",
-                                               "RATE", "like",   "Share",    "comment", "REPORT"};
-    for (unsigned a = 0; a < ACTIONS; a++) {
+    static const char *const names[ACTIONS_OF_EVENTS] = {"VIEW",     "Enroll", "purchase", "oRDER",
+                                                         "complete", "RATE",   "like",     "Share",
+                                                         "comment",  "REPORT"};
+    for (unsigned a = 0; a < ACTIONS_OF_EVENTS; a++) {
         char line[64];
         snprintf(line, sizeof line, "1\td\tu\ti\t%s\n", names[a]);
         struct tsv *t = open_text(line);

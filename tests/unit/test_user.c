@@ -239,7 +239,7 @@ static struct user_line random_line(struct rng *r, uint32_t n_domains, uint32_t 
                               .ts_ms = ts,
                               .amount = (float)rng_below(r, 1000) * 0.25F,
                               .domain = domain,
-                              .action = (uint8_t)rng_below(r, ACTIONS),
+                              .action = (uint8_t)rng_below(r, ACTIONS_OF_EVENTS),
                               .consumes = rng_below(r, 5) > 0,
                               .repeats = domain % 2 == 1,
                               .history = rng_below(r, 10) > 0};
@@ -408,6 +408,77 @@ static void a_copy_is_equal_and_independent(void **state) {
     check_all(copy, 2, 500, clock); /* the naive user has not seen the last 50 */
     user_free(u);
     check_all(copy, 2, 500, clock);
+    user_free(copy);
+}
+
+/* ---- events of a minute ------------------------------------------------------- */
+
+#define MINUTE_MS INT64_C(60000)
+
+static int64_t minute_of(int64_t ts_ms) { /* rounds down, also before 1970 */
+    int64_t minute = ts_ms / MINUTE_MS;
+    while (minute * MINUTE_MS > ts_ms) {
+        minute--;
+    }
+    return minute;
+}
+
+static void a_minute_is_counted_from_its_first_event_to_the_next_minute(void **state) {
+    (void)state;
+    print_message("seeds 1..20\n");
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng r = {seed};
+        struct user *u = new_user(1);
+        int64_t clock = seed % 2 ? START : -1000 * MINUTE_MS;
+        int64_t newest = 0;
+        uint32_t n = 0;
+        for (int k = 0; k < 3000; k++) {
+            clock += rng_below(&r, 20) ? rng_below(&r, 5000) : rng_below(&r, 200000);
+            const int64_t ts = clock - (rng_below(&r, 10) ? 0 : rng_below(&r, 100000));
+            const int64_t minute = minute_of(ts);
+            if (n == 0 || minute > newest) {
+                newest = minute;
+                n = 0;
+            }
+            n += minute == newest;
+            assert_int_equal(user_count_minute(u, ts), minute == newest ? n : 0);
+        }
+        user_free(u);
+    }
+}
+
+static void minutes_are_of_utc_and_begin_on_the_millisecond(void **state) {
+    (void)state;
+    static const int64_t starts[] = {0, -MINUTE_MS, MINUTE_MS, START / MINUTE_MS * MINUTE_MS,
+                                     -(INT64_C(1) << 46) / MINUTE_MS * MINUTE_MS};
+    for (size_t k = 0; k < sizeof starts / sizeof *starts; k++) {
+        struct user *u = new_user(1);
+        assert_int_equal(user_count_minute(u, starts[k]), 1);
+        assert_int_equal(user_count_minute(u, starts[k] + MINUTE_MS - 1), 2);
+        assert_int_equal(user_count_minute(u, starts[k] - 1), 0);
+        assert_int_equal(user_count_minute(u, starts[k]), 3);
+        assert_int_equal(user_count_minute(u, starts[k] + MINUTE_MS), 1);
+        assert_int_equal(user_count_minute(u, starts[k]), 0);
+        user_free(u);
+    }
+}
+
+static void a_minutes_count_stops_at_65535_and_is_part_of_the_block(void **state) {
+    (void)state;
+    struct user *u = new_user(1);
+    struct user *copy = NULL;
+    for (uint32_t k = 1; k < 70000; k++) {
+        assert_int_equal(user_count_minute(u, START), k < 65535 ? k : 65535);
+        if (k == 5) {
+            assert_int_equal(user_copy(u, &copy), ST_OK);
+        }
+    }
+    assert_int_equal(user_count_minute(copy, START), 6);
+    struct user_line line = simple(1, START); /* taking lines and ids is another thing */
+    take(&u, &line);
+    assert_int_equal(user_remember_event(&u, 1), ST_OK);
+    assert_int_equal(user_count_minute(u, START + MINUTE_MS), 1);
+    user_free(u);
     user_free(copy);
 }
 
@@ -779,6 +850,9 @@ int main(void) {
         cmocka_unit_test(a_new_user_has_an_id_and_nothing_else),
         cmocka_unit_test(what_others_keep_with_a_user_is_kept),
         cmocka_unit_test(a_copy_is_equal_and_independent),
+        cmocka_unit_test(a_minute_is_counted_from_its_first_event_to_the_next_minute),
+        cmocka_unit_test(minutes_are_of_utc_and_begin_on_the_millisecond),
+        cmocka_unit_test(a_minutes_count_stops_at_65535_and_is_part_of_the_block),
         cmocka_unit_test(the_newest_sixteen_event_ids_are_known),
         cmocka_unit_test(agrees_with_a_naive_user_on_random_lines_in_any_order),
         cmocka_unit_test(decayed_sums_hold_over_years_whatever_the_order_of_arrival),

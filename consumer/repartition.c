@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * repartition.c -- see repartition.h: the thread, batches and transactions. Records become
+ * messages in repartition_message.c. */
+#include "repartition.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "letter.h"
+#include "log.h"
+#include "metrics.h"
+#include "repartition_state.h"
+
+enum {
+    POLL_MAX = 512,
+    POLL_MS = 20,
+    BATCH_MS = 100,        /* a batch is committed after this, ...                */
+    BATCH_RECORDS = 10000, /* ... or with so many records, ...                    */
+    BATCH_BYTES = 8 << 20, /* ... or bytes                                        */
+    RETRY_MS = 200,        /* between two tries of a batch                        */
+    STOP_MS = 5000,        /* the last batch gets so long                         */
+    IDENTITIES_A_LOOP = 512,
+};
+
+static int64_t mono_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void nap_ms(int64_t ms) {
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+static void set_why(struct repartition *r, const char *why) {
+    pthread_mutex_lock(&r->why_lock);
+    snprintf(r->why, sizeof r->why, "%s", why);
+    pthread_mutex_unlock(&r->why_lock);
+}
+
+static void fail(struct repartition *r, const char *why) {
+    if (!r->failed) {
+        r->failed = true;
+        LOG_ERROR("repartitioning stops", LOG_STR("error", why));
+        set_why(r, why);
+        r->ports.failed(r->ports.failed_ctx);
+    }
+}
+
+/* ---- parts ------------------------------------------------------------------------------- */
+
+static struct raw_part *part_of(struct repartition *r, uint16_t topic, int32_t partition) {
+    for (size_t i = 0; i < r->n_parts; i++) {
+        if (r->parts[i].topic == topic && r->parts[i].partition == partition) {
+            return &r->parts[i];
+        }
+    }
+    return NULL;
+}
+
+static void update_pause(struct repartition *r, struct raw_part *p) {
+    const bool pause = p->waiting.n > 0 || r->stuck;
+    if (pause != p->paused) {
+        p->paused = pause;
+        (pause ? r->ports.source.pause : r->ports.source.resume)(r->ports.source.ctx, p->topic,
+                                                                 p->partition);
+    }
+}
+
+static void set_stuck(struct repartition *r, bool stuck) {
+    r->stuck = stuck;
+    for (size_t i = 0; i < r->n_parts; i++) {
+        update_pause(r, &r->parts[i]);
+    }
+}
+
+static void drop_parts(struct repartition *r) {
+    for (size_t i = 0; i < r->n_parts; i++) {
+        waiting_free(&r->parts[i].waiting);
+    }
+    free(r->parts);
+    r->parts = NULL;
+    r->n_parts = 0;
+    waiting_free(&r->batch);
+    r->stuck = false;
+    r->generation = 0;
+}
+
+/* ---- a batch as one transaction ------------------------------------------------------------ */
+
+/* Everything of the batch; it stays where it is, to be sent again. */
+static enum status send_batch(struct repartition *r) {
+    const struct letterbox box = {.send = r->ports.transactions.send,
+                                  .ctx = r->ports.transactions.ctx};
+    struct waiting all = r->batch; /* a reader of its own; the bytes are shared */
+    struct record m;
+    enum status st = ST_OK;
+    while (!st && waiting_first(&all, &m)) {
+        do {
+            st = m.topic == MESSAGE_LETTER
+                     ? letter_send(m.value, r->cfg->dead_letters, &box)
+                     : box.send(box.ctx, r->cfg->events, m.key, m.key_len, m.value, m.value_len,
+                                m.timestamp_ms, NULL, 0);
+        } while (st == ST_AGAIN && !atomic_load(&r->stop));
+        waiting_pop(&all);
+    }
+    return st;
+}
+
+/* Positions behind what the batch holds; (n_parts,). */
+static size_t positions(const struct repartition *r, struct position *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_parts; i++) {
+        if (r->parts[i].next >= 0) {
+            out[n++] = (struct position){.offset = r->parts[i].next,
+                                         .partition = r->parts[i].partition,
+                                         .topic = r->parts[i].topic};
+        }
+    }
+    return n;
+}
+
+/* After a commit that nobody answered: did it happen? ST_OK, ST_LOST (it did not), ST_AGAIN. */
+static enum status resolve(struct repartition *r, const struct position *sent, size_t n) {
+    enum status st = r->ports.transactions.renew(r->ports.transactions.ctx);
+    struct position *stand = calloc(n, sizeof *stand);
+    if (!st && !stand) {
+        st = ST_NOMEM;
+    }
+    if (!st) {
+        memcpy(stand, sent, n * sizeof *stand);
+        st = r->ports.source.committed(r->ports.source.ctx, stand, n);
+    }
+    for (size_t i = 0; !st && i < n; i++) {
+        st = stand[i].offset < sent[i].offset ? ST_LOST : ST_OK; /* all of them, or none */
+    }
+    free(stand);
+    return st;
+}
+
+static enum status attempt(struct repartition *r, const struct position *parts, size_t n) {
+    const struct transactions *tx = &r->ports.transactions;
+    if (r->unknown) {
+        enum status st = resolve(r, parts, n);
+        r->unknown = st == ST_AGAIN;
+        if (st != ST_LOST) {
+            return st;
+        }
+    }
+    enum status st = tx->begin(tx->ctx);
+    if (!st) {
+        st = send_batch(r);
+        st = st ? (tx->abort(tx->ctx) == ST_INVALID ? ST_INVALID : ST_LOST)
+                : tx->commit(tx->ctx, parts, n, r->generation);
+    }
+    r->unknown = st == ST_AGAIN;
+    return st;
+}
+
+/* True if the batch is committed; false: it is tried again. */
+static bool commit_batch(struct repartition *r) {
+    struct position *parts = calloc(r->n_parts + 1, sizeof *parts);
+    if (!parts) {
+        fail(r, "out of memory");
+        return false;
+    }
+    const size_t n = positions(r, parts);
+    const enum status st = attempt(r, parts, n);
+    free(parts);
+    if (!st) {
+        waiting_free(&r->batch);
+        for (size_t i = 0; i < r->n_parts; i++) {
+            r->parts[i].next = -1;
+        }
+        set_stuck(r, false);
+        set_why(r, "");
+        return true;
+    }
+    if (st == ST_INVALID) {
+        fail(r, "another instance has the same instance.id: give each its own and restart");
+    } else {
+        set_why(r, "repartitioning: a transaction did not go through; trying again");
+        LOG_WARN("a transaction did not go through; trying again",
+                 LOG_STR("status", status_str(st)), LOG_INT("messages", r->batch.n));
+    }
+    r->retry_ms = mono_ms() + RETRY_MS;
+    set_stuck(r, true);
+    return false;
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* False if its schema is being asked for. */
+static bool take(struct repartition *r, struct raw_part *p, const struct record *rec) {
+    if (rec->end) {
+        return true;
+    }
+    const enum status st = repartition_message(r, rec, wall_ms());
+    if (st == ST_AGAIN) {
+        return false;
+    }
+    if (st) {
+        fail(r, "out of memory");
+    }
+    p->next = rec->offset + 1;
+    if (r->opened_ms == 0) {
+        r->opened_ms = mono_ms();
+    }
+    return true;
+}
+
+static void take_records(struct repartition *r) {
+    struct record records[POLL_MAX];
+    const size_t n =
+        r->ports.source.poll(r->ports.source.ctx, records, POLL_MAX, r->stuck ? 0 : POLL_MS);
+    for (size_t k = 0; k < n && !r->failed; k++) {
+        struct raw_part *p = part_of(r, records[k].topic, records[k].partition);
+        if (p && (p->waiting.n > 0 || r->stuck || !take(r, p, &records[k])) &&
+            waiting_push(&p->waiting, &records[k])) {
+            fail(r, "out of memory");
+        }
+        if (p) {
+            update_pause(r, p);
+        }
+    }
+}
+
+static void take_waiting(struct repartition *r) {
+    for (size_t i = 0; i < r->n_parts && !r->stuck; i++) {
+        struct raw_part *p = &r->parts[i];
+        struct record rec;
+        while (!r->failed && waiting_first(&p->waiting, &rec) && take(r, p, &rec)) {
+            waiting_pop(&p->waiting);
+        }
+        update_pause(r, p);
+    }
+}
+
+static bool is_due(const struct repartition *r) {
+    const int64_t now = mono_ms();
+    if (r->opened_ms == 0 || (r->stuck && now < r->retry_ms)) {
+        return false;
+    }
+    return r->stuck || now >= r->opened_ms + BATCH_MS || r->batch.n >= BATCH_RECORDS ||
+           r->batch.len >= BATCH_BYTES;
+}
+
+static void commit_when_due(struct repartition *r) {
+    if (is_due(r) && commit_batch(r)) {
+        r->opened_ms = 0;
+    }
+}
+
+/* ---- rebalances -------------------------------------------------------------------------------
+ */
+
+static void on_assigned(void *ctx, struct position *parts, size_t n, int generation) {
+    struct repartition *r = ctx;
+    drop_parts(r);
+    r->parts = calloc(n + 1, sizeof *r->parts);
+    if (!r->parts) {
+        fail(r, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        r->parts[i] =
+            (struct raw_part){.topic = parts[i].topic, .partition = parts[i].partition, .next = -1};
+        parts[i].offset = -1; /* where the group stands */
+    }
+    r->n_parts = n;
+    r->generation = generation;
+    r->opened_ms = 0;
+    r->unknown = false;
+    LOG_INFO("raw topics assigned", LOG_INT("partitions", n), LOG_INT("generation", generation));
+}
+
+/* What is under way is committed while the partitions are ours; if it cannot be, whoever gets
+ * them reads it again. */
+static void on_revoked(void *ctx, const struct position *parts, size_t n, bool lost) {
+    struct repartition *r = ctx;
+    (void)parts;
+    if (!lost && r->opened_ms != 0 && !r->failed) {
+        (void)commit_batch(r);
+    }
+    drop_parts(r);
+    r->opened_ms = 0;
+    LOG_INFO("raw topics revoked", LOG_INT("partitions", n),
+             LOG_STR("how", lost ? "lost" : "orderly"));
+}
+
+struct rebalance_ops repartition_rebalance(struct repartition *r) {
+    return (struct rebalance_ops){.assigned = on_assigned, .revoked = on_revoked, .ctx = r};
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------
+ */
+
+static void take_identities(struct repartition *r) {
+    struct record rows[IDENTITIES_A_LOOP];
+    const struct globals *g = &r->ports.identities;
+    const size_t n = g->poll ? g->poll(g->ctx, rows, IDENTITIES_A_LOOP) : 0;
+    for (size_t k = 0; k < n; k++) {
+        if (repartition_identity(r, &rows[k])) {
+            fail(r, "out of memory");
+        }
+    }
+    if (!r->identities_complete && n == 0 && (!g->poll || g->complete(g->ctx))) {
+        r->identities_complete = true;
+        LOG_INFO("identities are read to their end", LOG_INT("links", identity_n(r->identity)));
+        set_why(r, "");
+    }
+}
+
+static void *run(void *arg) {
+    struct repartition *r = arg;
+    while (!atomic_load(&r->stop) && !r->failed) {
+        take_identities(r);
+        if (!r->identities_complete) {
+            nap_ms(2);
+            continue;
+        }
+        take_records(r);
+        take_waiting(r);
+        commit_when_due(r);
+    }
+    const int64_t until_ms = mono_ms() + STOP_MS;
+    while (r->opened_ms != 0 && !r->failed && mono_ms() < until_ms) {
+        if (commit_batch(r)) {
+            break;
+        }
+        nap_ms(RETRY_MS);
+    }
+    return NULL;
+}
+
+/* ---- life cycle
+ * ------------------------------------------------------------------------------------ */
+
+enum status repartition_new(const struct config *cfg, const struct lookup *lookup,
+                            struct repartition **out, char *err) {
+    struct repartition *r = calloc(1, sizeof *r);
+    if (!r) {
+        return ST_NOMEM;
+    }
+    r->cfg = cfg;
+    pthread_mutex_init(&r->why_lock, NULL);
+    snprintf(r->why, sizeof r->why, "repartitioning: reading identities to their end");
+    enum status st = repartition_open(r, lookup, err);
+    if (st) {
+        repartition_free(r);
+        return st;
+    }
+    *out = r;
+    return ST_OK;
+}
+
+enum status repartition_start(struct repartition *r, const struct repartition_ports *ports) {
+    r->ports = *ports;
+    r->runs = pthread_create(&r->thread, NULL, run, r) == 0;
+    return r->runs ? ST_OK : ST_IO;
+}
+
+void repartition_stop(struct repartition *r) {
+    if (r && r->runs) {
+        atomic_store(&r->stop, true);
+        pthread_join(r->thread, NULL);
+        r->runs = false;
+    }
+}
+
+void repartition_free(struct repartition *r) {
+    if (!r) {
+        return;
+    }
+    repartition_stop(r);
+    drop_parts(r);
+    repartition_close(r);
+    pthread_mutex_destroy(&r->why_lock);
+    free(r);
+}
+
+bool repartition_ready(struct repartition *r, char *why, size_t len) {
+    pthread_mutex_lock(&r->why_lock);
+    snprintf(why, len, "%s", r->why);
+    pthread_mutex_unlock(&r->why_lock);
+    return why[0] == '\0';
+}
+
+bool repartition_failed(const struct repartition *r) {
+    return r->failed;
+}

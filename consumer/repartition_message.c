@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * repartition_message.c -- see repartition_state.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "letter.h"
+#include "log.h"
+#include "metrics.h"
+#include "repartition_state.h"
+
+enum { MESSAGE_MAX = EVENT_LINES_MAX * (ID_LEN_MAX + 32) + 8192 };
+
+/* ---- life cycle -------------------------------------------------------------------------- */
+
+enum status repartition_open(struct repartition *r, const struct lookup *lookup, char *err) {
+    const struct config *cfg = r->cfg;
+    const char *domains[DOMAINS_MAX];
+    for (uint32_t d = 0; d < cfg->n_domains; d++) {
+        domains[d] = cfg->domains[d].name;
+    }
+    const struct intake_spec raws = {
+        .cfg = cfg, .topics = cfg->raws, .n_topics = cfg->n_raws, .lookup = lookup};
+    const struct intake_spec rows = {
+        .cfg = cfg, .topics = cfg->globals, .n_topics = cfg->n_globals, .lookup = lookup};
+    enum status st = intake_new(&raws, &r->raws, err);
+    if (!st && cfg->n_globals > 0) {
+        st = intake_new(&rows, &r->rows, err);
+    }
+    if (!st) {
+        st = identity_new(domains, cfg->n_domains, &r->identity);
+    }
+    if (!st) {
+        st = encoder_new(READER_EVENT, shipped_id(READER_EVENT), &r->encoder);
+    }
+    if (!st) {
+        encoder_domains(r->encoder, domains, cfg->n_domains);
+    }
+    r->bytes = st ? NULL : malloc(MESSAGE_MAX);
+    r->cap_bytes = MESSAGE_MAX;
+    return !st && !r->bytes ? ST_NOMEM : st;
+}
+
+void repartition_close(struct repartition *r) {
+    encoder_free(r->encoder);
+    identity_free(r->identity);
+    intake_free(r->rows);
+    intake_free(r->raws);
+    free(r->bytes);
+}
+
+/* ---- identities ----------------------------------------------------------------------------- */
+
+enum status repartition_identity(struct repartition *r, const struct record *rec) {
+    struct intake_row row;
+    const char *detail = "";
+    if (r->cfg->globals[rec->topic].kind != KIND_IDENTITY ||
+        intake_row(r->rows, rec, &row, &detail)) {
+        return ST_OK; /* of a bad one the learner's thread speaks */
+    }
+    const struct decoded_identity *d = &row.identity;
+    const enum status st = identity_link(r->identity, d->domain, d->partner_id, d->partner_id_len,
+                                         d->user_id, d->user_id_len);
+    return st == ST_NOMEM ? st : ST_OK;
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static enum status append_letter(struct repartition *r, const struct record *rec,
+                                 enum intake_reason reason, const char *detail) {
+    const size_t size = letter_size(rec);
+    char *block = malloc(size);
+    if (!block) {
+        return ST_NOMEM;
+    }
+    const char *topic = r->cfg->raws[rec->topic].name;
+    letter_write(block, topic, rec, reason, detail);
+    const struct record message = {.value = block, .value_len = size, .topic = MESSAGE_LETTER};
+    enum status st = waiting_push(&r->batch, &message);
+    free(block);
+    metric_add(M_DEAD_LETTERS, (uint32_t)reason, 1);
+    LOG_WARN("bad event: goes to the dead-letter topic", LOG_STR("topic", topic),
+             LOG_INT("partition", rec->partition), LOG_INT("offset", rec->offset),
+             LOG_STR("reason", intake_reason_code(reason)), LOG_STR("detail", detail));
+    return st;
+}
+
+/* `domain:id`; what would be too long, and what has no id, is named by a hash. */
+static void name_event(const struct repartition *r, const struct record *rec, const struct event *e,
+                       struct decoded *d, char buf[ID_LEN_MAX + 1]) {
+    const char *domain = r->cfg->domains[e->domain].name;
+    int len = snprintf(buf, ID_LEN_MAX + 1, "%s:%.*s", domain, (int)d->event_id_len, d->event_id);
+    if (d->event_id_len == 0 || len > ID_LEN_MAX) {
+        len = snprintf(buf, ID_LEN_MAX + 1, "%.100s:#%016" PRIx64, domain, e->id);
+    }
+    (void)rec;
+    d->event_id = buf;
+    d->event_id_len = (size_t)len;
+}
+
+static enum status append_event(struct repartition *r, const struct record *rec,
+                                const struct event *e) {
+    struct decoded d = *intake_decoded(r->raws);
+    char name[ID_LEN_MAX + 1];
+    char user[ID_LEN_MAX];
+    const enum status linked = identity_user(r->identity, e->domain, d.user_id, d.user_id_len, user,
+                                             &d.user_id, &d.user_id_len);
+    if (linked == ST_RANGE) {
+        return append_letter(r, rec, INTAKE_USER, "too long beside the name of its domain");
+    }
+    if (linked == ST_NOT_FOUND) {
+        metric_add(M_UNLINKED, rec->topic, 1);
+    }
+    name_event(r, rec, e, &d, name);
+    size_t len = 0;
+    enum status st = encode(r->encoder, &d, r->bytes, r->cap_bytes, &len);
+    if (st) {
+        return st == ST_NOMEM ? st : append_letter(r, rec, INTAKE_OVERSIZED, "");
+    }
+    const struct record message = {.key = d.user_id,
+                                   .key_len = d.user_id_len,
+                                   .value = r->bytes,
+                                   .value_len = len,
+                                   .timestamp_ms = rec->timestamp_ms,
+                                   .topic = MESSAGE_EVENT};
+    metric_add(M_REPARTITIONED, rec->topic, 1);
+    return waiting_push(&r->batch, &message);
+}
+
+enum status repartition_message(struct repartition *r, const struct record *rec, int64_t now_ms) {
+    struct event e;
+    const char *detail = "";
+    struct record placed = *rec;
+    placed.misplaced = false; /* whatever the partner's partitioner */
+    const enum intake_reason bad = intake_event(
+        r->raws, &placed, r->cfg->clock == CLOCK_STREAM ? INT64_MAX : now_ms, &e, &detail);
+    if (bad == INTAKE_WAIT) {
+        return ST_AGAIN;
+    }
+    return bad ? append_letter(r, rec, bad, detail) : append_event(r, rec, &e);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repartition_state.h -- the inside of a repartitioning, for repartition*.c only.
+ *
+ *     repartition.c           the thread, batches, transactions, rebalances
+ *     repartition_message.c   a raw record to the message that it becomes
+ */
+#ifndef REPARTITION_STATE_H
+#define REPARTITION_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "encode.h"
+#include "identity.h"
+#include "intake.h"
+#include "repartition.h"
+#include "waiting.h"
+
+enum {
+    MESSAGE_EVENT,  /* key: user, value: a crossrec.Event in the wire format */
+    MESSAGE_LETTER, /* value: a block as letter.h writes it                  */
+    WHY_MAX = 256,
+};
+
+struct raw_part { /* a partition of a raw topic that is ours */
+    int64_t next; /* behind what the batch holds; -1: nothing of it */
+    struct waiting waiting;
+    int32_t partition;
+    uint16_t topic;
+    bool paused;
+};
+
+struct repartition {
+    const struct config *cfg;
+    struct repartition_ports ports;
+    struct intake *raws, *rows; /* rows: NULL without global topics */
+    struct identity *identity;
+    struct encoder *encoder;
+    uint8_t *bytes; /* scratch of one message, cap_bytes */
+    size_t cap_bytes;
+    bool identities_complete;
+
+    struct raw_part *parts; /* (n_parts,) */
+    size_t n_parts;
+    int generation;
+    struct waiting batch; /* messages, kept until they are committed */
+    int64_t opened_ms;    /* of the batch; 0: it is empty */
+    bool stuck, unknown;  /* it is tried again; nobody knows whether it was committed */
+    int64_t retry_ms;
+
+    pthread_t thread;
+    bool runs, failed;
+    atomic_bool stop;
+    pthread_mutex_t why_lock;
+    char why[WHY_MAX]; /* "": ready */
+};
+
+/** Makes intakes, encoder and identities. @return ST_OK, ST_INVALID, ST_IO, ST_NOMEM */
+enum status repartition_open(struct repartition *r, const struct lookup *lookup, char *err);
+void repartition_close(struct repartition *r);
+/** Appends what a record becomes to the batch.
+ *  @return ST_OK, ST_AGAIN (its schema is being asked for: nothing appended), ST_NOMEM */
+enum status repartition_message(struct repartition *r, const struct record *rec, int64_t now_ms);
+/** Takes a row of a global topic, if it is an identity. @return ST_OK, ST_NOMEM */
+enum status repartition_identity(struct repartition *r, const struct record *rec);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipped.h -- the schemas that crossrec ships (schemas/ *.avsc, compiled in) and what a record
+ * of each means.
+ *
+ * Threads: constants.
+ */
+#ifndef SHIPPED_H
+#define SHIPPED_H
+
+#include <stdint.h>
+
+#include "schema.h"
+#include "status.h"
+
+/* What the records of a topic are. */
+enum topic_kind {
+    KIND_EVENT,    /* somebody did something with items: learned                                  */
+    KIND_FEEDBACK, /* somebody saw, clicked or took what was recommended: counted; a click is
+                      learned as a view                                                           */
+    KIND_ITEM,     /* a row of a catalogue: global, compacted                                     */
+    KIND_PROFILE,  /* consent and coarse bands of a user: global, compacted                       */
+    KIND_PRIVACY,  /* a request to erase or to stop: global, compacted                            */
+    KIND_IDENTITY, /* a user's id at a partner: global, compacted                                 */
+    KINDS
+};
+
+/** Global topics are read whole by every instance; the others belong to tasks. */
+static inline int topic_kind_is_global(enum topic_kind k) {
+    return k >= KIND_ITEM;
+}
+
+enum reader {
+    READER_COURSE_VIEW,        /* id 1 */
+    READER_FOOD_ORDER,         /* id 2 */
+    READER_SOCIAL_INTERACTION, /* id 3 */
+    READER_FEEDBACK,           /* id 4 */
+    READER_ITEM,               /* id 5 */
+    READER_USER_PROFILE,       /* id 6 */
+    READER_PRIVACY_REQUEST,    /* id 7 */
+    READER_IDENTITY,           /* id 8 */
+    READER_EVENT,              /* SHIPPED_EVENT_ID: what intake = repartition writes */
+    READERS
+};
+
+/* crossrec itself writes events under this id, whatever a registry or a folder says of others: far
+ * from where registries count. */
+#define SHIPPED_EVENT_ID UINT32_C(2000000009)
+
+/** "CourseView" -> READER_COURSE_VIEW, ...; ST_NOT_FOUND */
+MUST_CHECK enum status reader_of(const char *name, enum reader *out);
+const char *reader_name(enum reader r);
+enum topic_kind reader_kind(enum reader r);
+/** The id without a registry and without a directory, and the text. */
+uint32_t shipped_id(enum reader r);
+const char *shipped_json(enum reader r);
+
+#endif
