@@ -19,6 +19,7 @@
 #include "draft.h"
 #include "ini_file.h"
 #include "option.h"
+#include "shipped.h"
 
 enum {
     SEEN_MAX = 512,        /* names in one file               */
@@ -64,6 +65,11 @@ void config_defaults(struct config *c) {
     draft_split_topics(&d);
     derive(&d.config);
     *c = d.config;
+}
+
+void config_topic_defaults(struct config_topic *topic) {
+    draft_default_topic(topic, "");
+    topic->kind = KIND_EVENT;
 }
 
 /* ---- the file --------------------------------------------------------------------- */

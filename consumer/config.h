@@ -179,6 +179,9 @@ struct config {
 /** Every option at its default, two shipped domains and topics. */
 void config_defaults(struct config *c);
 
+/** A topic without a name, every option at its default. */
+void config_topic_defaults(struct config_topic *topic);
+
 /**
  * Fills *c from defaults, file, environment and settings, and checks combinations.
  *

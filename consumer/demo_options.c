@@ -127,7 +127,8 @@ static void set_topics(const struct demo_options *o, const struct demo_events *e
         struct config_topic *topic = &cfg->topics[d];
         *domain =
             (struct config_domain){.target = true, .repeats = d < n_world ? d == 1 : o->repeats};
-        *topic = (struct config_topic){.domain = (uint8_t)d};
+        config_topic_defaults(topic);
+        topic->domain = (uint8_t)d;
         snprintf(domain->name, sizeof domain->name, "%s", demo_events_domain(events, d));
         snprintf(topic->schema, sizeof topic->schema, "%s",
                  d < n_world && d == 0 ? "CourseView" : "FoodOrder");
@@ -135,6 +136,7 @@ static void set_topics(const struct demo_options *o, const struct demo_events *e
         snprintf(name, sizeof name, "%.64s-orders", domain->name);
         name_topic(o, d < n_world ? world_topics[d] : name, topic->name);
     }
+    cfg->n_globals = cfg->n_raws = 0; /* whatever a configuration file has besides */
     name_topic(o, "crossrec-dead-letters", cfg->dead_letters);
 }
 

@@ -214,23 +214,33 @@ void instance_drop_waiting(struct instance *in, struct place *pl) {
 
 /* ---- learning --------------------------------------------------------------------------- */
 
+static void count_feedback(enum action action) {
+    metric_add(M_FEEDBACK, (uint32_t)(action - ACTIONS_OF_EVENTS), 1);
+}
+
 static void count_event(const struct merged *m, const struct learner_effect *effect) {
     metric_add(M_EVENTS, m->topic, 1);
     metric_add(M_LINES, m->event.domain, m->event.n_lines);
     if (effect->late) {
         metric_add(M_LATE, m->topic, 1);
     }
+    if (m->event.action == ACTION_CLICK) {
+        count_feedback(ACTION_CLICK);
+    }
 }
 
-/* Impressions and conversions are counted; a click is a view. False: there is nothing to learn. */
+/* Impressions and conversions are counted; a click is a view, and counted when it was learned: the
+ * same one again is not. False: there is nothing to learn. */
 static bool take_feedback(struct event *e) {
-    if (e->action < ACTIONS_OF_EVENTS) {
+    const enum action action = (enum action)e->action;
+    if (action < ACTIONS_OF_EVENTS) {
         return true;
     }
-    metric_add(M_FEEDBACK, (uint32_t)(e->action - ACTIONS_OF_EVENTS), 1);
-    const bool click = e->action == ACTION_CLICK;
     e->action = ACTION_VIEW;
-    return click;
+    if (action != ACTION_CLICK) {
+        count_feedback(action);
+    }
+    return action == ACTION_CLICK;
 }
 
 static void learn_one(struct instance *in, struct place *pl, const struct merged *m) {

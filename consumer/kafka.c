@@ -247,8 +247,13 @@ static const struct setting CONSUMER_FIXED[] = {
     {NULL, NULL},
 };
 
+/* librdkafka's own limit, 1000000 with all overhead, would refuse the largest letters for ever.
+ * This one is just below the brokers' default for a batch. */
+#define MESSAGE_MAX "1048576"
+
 static const struct setting PRODUCER_DEFAULTS[] = {
     {"linger.ms", "5"},
+    {"message.max.bytes", MESSAGE_MAX},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "262144"},
     {NULL, NULL},
@@ -258,6 +263,7 @@ static const struct setting PRODUCER_DEFAULTS[] = {
  * one request may take. */
 static const struct setting TX_DEFAULTS[] = {
     {"linger.ms", "5"},
+    {"message.max.bytes", MESSAGE_MAX},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "262144"},
     {"transaction.timeout.ms", "12000"},

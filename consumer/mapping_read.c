@@ -296,6 +296,7 @@ static void take_attribute(struct decoded_item *out, const struct value *v, stru
 
 static enum mapping_error take_item_value(const struct mapping *m, const struct value *v,
                                           struct decoded_item *out) {
+    enum mapping_error e;
     bool timed;
     struct view t;
     switch (v->tag) {
@@ -313,7 +314,10 @@ static enum mapping_error take_item_value(const struct mapping *m, const struct 
         out->category = t.text;
         out->category_len = t.len;
         return MAPPING_OK;
-    case MAPPING_TAG(FIELD_PRICE): return scaled(m, v, m->divisor[FIELD_PRICE], &out->price);
+    case MAPPING_TAG(FIELD_PRICE):
+        e = scaled(m, v, m->divisor[FIELD_PRICE], &out->price);
+        /* one that is written as no number is not the same as none */
+        return !e && v->type != VALUE_NULL && isnan(out->price) ? MAPPING_NUMBER : e;
     case MAPPING_TAG(FIELD_NAME):
         t = view_of(v, out->digits);
         out->name = t.text;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode.c -- nanoseconds an event: crossrec's decoder and field mapping beside avro-c's generic
- * path, on the same bytes, in one run.
+ * decode.c -- nanoseconds an event: crossrec's decoder, and decoder and field mapping, beside
+ * avro-c's generic path, on the same bytes, in one run.
  *
  *     tests/bench/decode.sh [ROUNDS]
  *
  * Each case is a writer schema and one thousand different bodies. In every round each side decodes
  * all of them several times, the sides in turn; the table shows medians over the rounds, and the
- * median of the ratios within a round. avro-c reads into a generic value by the writer's
- * schema (avro_value_read): it has neither the reader's defaults nor a mapping, so it does less.
+ * medians of the ratios within a round:
+ *     decoded    decode(): resolution to the reader's schema, wanted values on the tape
+ *     read       avro_value_read() into a generic value by the writer's schema: avro-c resolves
+ *                neither defaults nor aliases, so it does less
+ *     mapped     decode() and mapping_read_event(): an event
+ *     fetched    avro_value_read(), and each field that the mapping wants, got by its name
  */
 #include <avro.h>
 #include <inttypes.h>
@@ -202,7 +206,57 @@ static void theirs_free(struct theirs *t) {
     avro_schema_decref(t->schema);
 }
 
-static double time_theirs(struct theirs *t) {
+/* Adds what a value holds to the sink: strings and numbers, through unions, of all items. */
+static void fetch(avro_value_t *v) {
+    const char *text;
+    size_t len = 0;
+    int64_t i = 0;
+    int32_t n = 0;
+    int symbol = 0;
+    double d = 0;
+    avro_value_t branch;
+    switch (avro_value_get_type(v)) {
+    case AVRO_STRING: avro_value_get_string(v, &text, &len); break;
+    case AVRO_INT64: avro_value_get_long(v, &i); break;
+    case AVRO_INT32: avro_value_get_int(v, &n); break;
+    case AVRO_DOUBLE: avro_value_get_double(v, &d); break;
+    case AVRO_ENUM: avro_value_get_enum(v, &symbol); break;
+    case AVRO_UNION:
+        avro_value_get_current_branch(v, &branch);
+        fetch(&branch);
+        break;
+    default: break;
+    }
+    sink += len + (uint64_t)i + (uint64_t)n + (uint64_t)symbol + (uint64_t)d;
+}
+
+static void fetch_named(avro_value_t *record, const char *const *names) {
+    avro_value_t field;
+    for (; *names; names++) {
+        if (!avro_value_get_by_name(record, *names, &field, NULL)) {
+            fetch(&field);
+        }
+    }
+}
+
+static void fetch_all(avro_value_t *record) {
+    static const char *const head[] = {"event_id", "user_id", "ts", "course_id",
+                                       "action",   "price",   NULL};
+    static const char *const line[] = {"dish_id", "quantity", "amount", NULL};
+    avro_value_t lines;
+    size_t n = 0;
+    fetch_named(record, head);
+    if (!avro_value_get_by_name(record, "lines", &lines, NULL)) {
+        avro_value_get_size(&lines, &n);
+    }
+    for (size_t k = 0; k < n; k++) {
+        avro_value_t item;
+        avro_value_get_by_index(&lines, k, &item, NULL);
+        fetch_named(&item, line);
+    }
+}
+
+static double time_theirs(struct theirs *t, bool all) {
     const double start = now_ns();
     for (int r = 0; r < REPEATS; r++) {
         for (int k = 0; k < BODIES; k++) {
@@ -212,12 +266,9 @@ static double time_theirs(struct theirs *t) {
             if (avro_value_read(t->reader, &t->value)) {
                 die(avro_strerror());
             }
-            avro_value_t field;
-            int64_t ts = 0;
-            if (!avro_value_get_by_name(&t->value, "ts", &field, NULL)) {
-                avro_value_get_long(&field, &ts);
+            if (all) {
+                fetch_all(&t->value);
             }
-            sink += (uint64_t)ts;
         }
     }
     return (now_ns() - start) / (REPEATS * BODIES);
@@ -239,9 +290,11 @@ static double median(double *x, int n) {
 /* True if it is fast enough. */
 static bool run(const struct config *cfg, const struct bench_case *c, int rounds) {
     double tape[ROUNDS_MAX];
+    double read[ROUNDS_MAX];
     double event[ROUNDS_MAX];
-    double generic[ROUNDS_MAX];
-    double ratio[ROUNDS_MAX];
+    double fetched[ROUNDS_MAX];
+    double times[ROUNDS_MAX];
+    double whole[ROUNDS_MAX];
     struct rng rng = {7};
     size_t bytes = 0;
     for (int k = 0; k < BODIES; k++) {
@@ -254,16 +307,19 @@ static bool run(const struct config *cfg, const struct bench_case *c, int rounds
     theirs_new(&t, c);
     for (int r = 0; r < rounds; r++) {
         tape[r] = time_ours(o, false);
+        read[r] = time_theirs(&t, false);
         event[r] = time_ours(o, true);
-        generic[r] = time_theirs(&t);
-        ratio[r] = generic[r] / event[r];
+        fetched[r] = time_theirs(&t, true);
+        times[r] = read[r] / tape[r];
+        whole[r] = fetched[r] / event[r];
     }
-    const double times = median(ratio, rounds);
-    printf("%-28s %6zu %12.1f %12.1f %12.1f %9.1fx\n", c->name, bytes / BODIES,
-           median(tape, rounds), median(event, rounds), median(generic, rounds), times);
+    const double ratio = median(times, rounds);
+    printf("%-28s %6zu %9.1f %9.1f %8.1fx %9.1f %9.1f %8.1fx\n", c->name, bytes / BODIES,
+           median(tape, rounds), median(read, rounds), ratio, median(event, rounds),
+           median(fetched, rounds), median(whole, rounds));
     theirs_free(&t);
     ours_free(o);
-    return times >= 10.0;
+    return ratio >= 10.0;
 }
 
 int main(int argc, char **argv) {
@@ -278,12 +334,13 @@ int main(int argc, char **argv) {
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
     config_defaults(&cfg);
     printf("nanoseconds an event, medians of %d rounds\n", rounds);
-    printf("%-28s %6s %12s %12s %12s %10s\n", "", "bytes", "decoded", "and mapped", "avro-c",
-           "avro-c/us");
+    printf("%-28s %6s %9s %9s %9s %9s %9s %9s\n", "", "bytes", "decoded", "read", "", "mapped",
+           "fetched", "");
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         fast = run(&cfg, &cases[k], rounds) && fast;
     }
-    printf("%s (%" PRIu64 ")\n", fast ? "at least 10 times as fast" : "NOT 10 times as fast",
+    printf("%s (%" PRIu64 ")\n",
+           fast ? "decoding is at least 10 times as fast" : "decoding is NOT 10 times as fast",
            sink % 10);
     return fast ? 0 : 1;
 }
