@@ -82,7 +82,8 @@ enum config_ts_unit { TS_UNIT_AUTO, TS_UNIT_S, TS_UNIT_MS, TS_UNIT_US, TS_UNIT_N
 struct config_symbol { /* map.FIELD.SYMBOL = WORD */
     char symbol[64];   /* as the partner writes it                        */
     uint8_t field;     /* FIELD_ACTION or FIELD_CONSENT                   */
-    uint8_t meaning;   /* enum action; enum privacy_request; 0 no, 1 yes, 2 unknown */
+    uint8_t meaning;   /* enum action; enum privacy_request; MEANING_IGNORE of
+                          mapping_field.h; 0 no, 1 yes, 2 unknown                       */
 };
 
 struct config_topic {

@@ -142,8 +142,7 @@ static bool is_live(void *ctx, char *why, size_t len) {
     return instance_live(d->instance, why, len);
 }
 
-/* ---- life cycle -------------------------------------------------------------------------------
- */
+/* ---- life cycle ---------------------------------------------------------------------- */
 
 static enum status open_registry(struct daemon *d, char *err) {
     if (!d->cfg->registry_url[0]) {

@@ -48,8 +48,7 @@ struct play {
     int64_t elapsed_ms;
 };
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------- */
 
 /* Of a gauge, over its labels. */
 static double sum_of(enum metric m, uint32_t n) {
@@ -95,8 +94,7 @@ static void show_row(struct play *p, int64_t now_ms) {
     p->row_ms = now_ms;
 }
 
-/* ---- playing
- * ---------------------------------------------------------------------------------------- */
+/* ---- playing ------------------------------------------------------------------------- */
 
 /* Everything sent is learned and published, or it takes too long. */
 static bool finished(struct play *p, int64_t now_ms) {
@@ -241,8 +239,7 @@ static enum status play(struct play *p, char *err) {
     return st;
 }
 
-/* ---- the command
- * -------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------- */
 
 static int run(const struct cli *cli) {
     struct play *p = calloc(1, sizeof *p);

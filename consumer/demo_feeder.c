@@ -32,8 +32,7 @@ struct demo_feeder {
     char err[CONFIG_ERROR_MAX];
 };
 
-/* ---- the sample user --------------------------------------------------------------------------
- */
+/* ---- the sample user ----------------------------------------------------------------- */
 
 static void copy_id(char *out, const char *id, size_t len) {
     snprintf(out, ID_LEN_MAX + 1, "%.*s", (int)(len < ID_LEN_MAX ? len : ID_LEN_MAX), id);
@@ -67,8 +66,7 @@ uint64_t demo_feeder_taken(void) {
     return (uint64_t)(metric_sum(M_EVENTS) + metric_sum(M_DUPLICATES) + metric_sum(M_DEAD_LETTERS));
 }
 
-/* ---- the thread --------------------------------------------------------------------------------
- */
+/* ---- the thread ---------------------------------------------------------------------- */
 
 static bool too_far_ahead(const struct demo_feeder *f) {
     return feed_records(f->feed) >= demo_feeder_taken() + DEMO_AHEAD;
@@ -128,8 +126,7 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
-/* ---- life cycle --------------------------------------------------------------------------------
- */
+/* ---- life cycle ---------------------------------------------------------------------- */
 
 enum status demo_feeder_start(const struct demo_feeder_params *params, struct demo_feeder **out,
                               char *err) {

@@ -43,8 +43,7 @@ const struct flag demo_flags[DEMO_FLAGS] = {
     {"--keep", NULL, "keep Redis when all is done, until Ctrl-C"},
 };
 
-/* ---- flags ------------------------------------------------------------------------------------
- */
+/* ---- flags --------------------------------------------------------------------------- */
 
 static int64_t clamp(int64_t v, int64_t min, int64_t max) {
     return v < min ? min : v > max ? max : v;
@@ -105,8 +104,7 @@ struct world_params demo_options_world(const struct demo_options *o) {
                                  .seed = (uint64_t)o->seed};
 }
 
-/* ---- configuration ------------------------------------------------------------------------------
- */
+/* ---- configuration ------------------------------------------------------------------- */
 
 /* On somebody's brokers nothing of somebody's is touched. */
 static void name_topic(const struct demo_options *o, const char *name, char *out) {

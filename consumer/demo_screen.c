@@ -112,8 +112,7 @@ static const char *verb(enum action a) {
     return "took";
 }
 
-/* ---- the start ----------------------------------------------------------------------------------
- */
+/* ---- the start ----------------------------------------------------------------------- */
 
 void demo_screen_redis_cli(const char *address, char *buf, size_t len) {
     const char *colon = strrchr(address, ':');
@@ -190,8 +189,7 @@ void demo_screen_say(struct demo_screen *s, const char *text) {
     line_ended(s, 1);
 }
 
-/* ---- a row a second ---------------------------------------------------------------------------
- */
+/* ---- a row a second ------------------------------------------------------------------ */
 
 static void head(struct demo_screen *s) {
     printf("%s%6s %10s %9s %6s %7s %7s %9s %7s %9s %8s  %s%s\n", paint(s, BOLD), "time", "events",
@@ -222,8 +220,7 @@ void demo_screen_row(struct demo_screen *s, const struct demo_row *r) {
     line_ended(s, 1);
 }
 
-/* ---- the sample user --------------------------------------------------------------------------
- */
+/* ---- the sample user ----------------------------------------------------------------- */
 
 static void print_event(const struct demo_screen *s, const struct demo_events *e,
                         const struct demo_sight *sight) {
@@ -280,8 +277,7 @@ void demo_screen_lists(struct demo_screen *s, const struct demo_events *e,
     line_ended(s, 2 + DEMO_TOP);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------
- */
+/* ---- the end ------------------------------------------------------------------------- */
 
 /* Half the width of the 95 % interval of the difference of two shares of n lines, as if the
  * two were independent. They are not (the same lines): the true one is narrower. */

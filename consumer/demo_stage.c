@@ -24,8 +24,7 @@ enum {
     DESCRIBE_MS = 10000,
 };
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------------- */
 
 static enum status open_log(struct demo_stage *s, char *err) {
     s->log_fd = -1;
@@ -171,8 +170,7 @@ struct demo_places demo_stage_places(const struct demo_stage *s) {
                                 .rate = (double)s->options.rate};
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------- */
 
 enum status demo_stage_check(struct demo_stage *s, char *err) {
     if (atomic_load(&s->daemon_ended)) {
@@ -219,8 +217,7 @@ enum status demo_stage_feed(struct demo_stage *s, double rate, char *err) {
     return st;
 }
 
-/* ---- closing
- * --------------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------------------- */
 
 enum status demo_stage_stop(struct demo_stage *s, char *err) {
     enum status st = demo_feeder_join(s->feeder, err);

@@ -198,8 +198,12 @@ static struct look look_at_tasks(struct instance *in) {
 static void judge_ready(struct instance *in, const struct look *l) {
     char why[WHY_MAX] = "";
     char text[WHY_MAX / 2];
+    const bool waits = in->n_waiting > 0 || in->rows_waiting.n > 0;
     if (in->joined && !in->globals_complete) {
-        snprintf(why, sizeof why, "reading the global topics to their end");
+        const bool known =
+            waits && in->lookup && in->lookup->problem(in->lookup->ctx, text, sizeof text);
+        snprintf(why, sizeof why, "reading the global topics to their end%s%s",
+                 known ? "; waiting for a schema: " : "", known ? text : "");
     } else if (l->states[TASK_RESTORING] > 0) {
         snprintf(why, sizeof why, "restoring %u tasks", l->states[TASK_RESTORING]);
     } else if (!in->joined) {
@@ -208,8 +212,7 @@ static void judge_ready(struct instance *in, const struct look *l) {
         snprintf(why, sizeof why,
                  "too many bad events: reading stopped for a while; the last was %s in %s",
                  intake_reason_code(in->last_bad), in->cfg->topics[in->last_bad_topic].name);
-    } else if (in->n_waiting > 0 && in->lookup &&
-               in->lookup->problem(in->lookup->ctx, text, sizeof text)) {
+    } else if (waits && in->lookup && in->lookup->problem(in->lookup->ctx, text, sizeof text)) {
         snprintf(why, sizeof why, "waiting for a schema: %s", text);
     } else if (l->catching_up) {
         snprintf(why, sizeof why, "catching up: %lld s behind", (long long)(l->lag_ms / 1000));
@@ -326,8 +329,7 @@ void instance_refresh(struct instance *in) {
     atomic_store(&in->refresh, true);
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------------------ */
 
 static void loop_once(struct instance *in, bool busy) {
     in->now_ms = instance_mono_ms();

@@ -285,8 +285,7 @@ void instance_round(struct instance *in) {
     }
 }
 
-/* ---- users who are not to be shown ------------------------------------------------------------
- */
+/* ---- users who are not to be shown --------------------------------------------------- */
 
 bool instance_can_hide(const struct instance *in, size_t n) {
     return publisher_room(in->publisher) > n * (in->n_targets + 1);
@@ -443,8 +442,7 @@ size_t instance_sweep(struct instance *in) {
     return n;
 }
 
-/* ---- acknowledgements -------------------------------------------------------------------------
- */
+/* ---- acknowledgements ---------------------------------------------------------------- */
 
 /* The epoch that stood in Redis at the takeover; late, if Redis was away. */
 static void take_epoch(struct instance *in, struct place *pl, uint64_t epoch) {

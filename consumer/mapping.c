@@ -90,8 +90,7 @@ static enum status load_schema(struct mapping *m, const struct config_topic *t, 
     return st;
 }
 
-/* ---- paths ------------------------------------------------------------------------------------
- */
+/* ---- paths --------------------------------------------------------------------------- */
 
 /* Those of the shipped schemas. */
 static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
@@ -162,8 +161,7 @@ static void copy_paths(struct mapping *m, const struct config_topic *t) {
     }
 }
 
-/* ---- constants --------------------------------------------------------------------------------
- */
+/* ---- constants ----------------------------------------------------------------------- */
 
 /* The text between the quotes. */
 static void unquote(const struct mapping *m, enum map_field f, struct mapping_name *out) {
@@ -229,8 +227,7 @@ static enum status take_constant(struct mapping *m, enum map_field f, char *err)
     }
 }
 
-/* ---- words, bands, domains
- * ----------------------------------------------------------------------- */
+/* ---- words, bands, domains ----------------------------------------------------------- */
 
 static void add_word(struct mapping *m, const char *text, uint8_t field, uint8_t meaning) {
     m->keys[m->n_words] = mapping_key(text, strlen(text));
@@ -272,8 +269,7 @@ static void add_domains(struct mapping *m, const struct config *cfg) {
     }
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------
- */
+/* ---- all of it ----------------------------------------------------------------------- */
 
 static enum status map_fields(struct mapping *m, const struct config_topic *t, char *err) {
     for (int i = 0; i < MAP_FIELDS; i++) {

@@ -9,8 +9,7 @@
 
 #include "mapping_plan.h"
 
-/* ---- what a field needs -----------------------------------------------------------------------
- */
+/* ---- what a field needs -------------------------------------------------------------- */
 
 #define BIT(type) (1U << (type))
 
@@ -57,8 +56,7 @@ static const struct need *need_of(enum map_field f) {
     }
 }
 
-/* ---- branches: a node, or those of a union that are not null
- * ------------------------------------- */
+/* ---- branches: a node, or those of a union that are not null ------------------------- */
 
 struct branches {
     const struct schema *s;
@@ -99,8 +97,7 @@ static const char *type_text(const struct schema_node *n, char *buf, size_t len)
     return buf;
 }
 
-/* ---- one field
- * ----------------------------------------------------------------------------------- */
+/* ---- one field ----------------------------------------------------------------------- */
 
 static enum status check_type(const struct mapping *m, enum map_field f, uint32_t node, char *err) {
     const struct need *need = need_of(f);
@@ -247,8 +244,7 @@ enum status mapping_check(struct mapping *m, const struct config_topic *t, enum 
     }
 }
 
-/* ---- all fields
- * ------------------------------------------------------------------------------------ */
+/* ---- all fields ---------------------------------------------------------------------- */
 
 /* Length of the path up to the array. */
 static size_t array_len(const struct mapping *m, enum map_field f) {

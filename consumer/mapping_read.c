@@ -8,8 +8,7 @@
 
 #include "mapping_plan.h"
 
-/* ---- values
- * -------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------- */
 
 static bool announces(const struct value *v) {
     return v->type >= VALUE_ITEM;
@@ -149,8 +148,7 @@ static enum mapping_error domain_of(const struct mapping *m, const struct value 
     return MAPPING_DOMAIN;
 }
 
-/* ---- events and feedback
- * ------------------------------------------------------------------------------ */
+/* ---- events and feedback ------------------------------------------------------------- */
 
 struct reading {
     const struct mapping *m;
@@ -277,8 +275,7 @@ enum mapping_error mapping_read_event(const struct mapping *m, const struct tape
     return e ? unless_ignored(m, t, e) : e;
 }
 
-/* ---- items
- * --------------------------------------------------------------------------------------------- */
+/* ---- items --------------------------------------------------------------------------- */
 
 /* Keys and values, or values alone; a null value is none. */
 static void take_attribute(struct decoded_item *out, const struct value *v, struct view *key) {
@@ -355,8 +352,7 @@ enum mapping_error mapping_read_item(const struct mapping *m, const struct tape 
     return MAPPING_OK;
 }
 
-/* ---- profiles
- * ------------------------------------------------------------------------------------------ */
+/* ---- profiles ------------------------------------------------------------------------ */
 
 static void take_country(const struct value *v, char country[2]) {
     const bool text = v->type == VALUE_TEXT || v->type == VALUE_SYMBOL;
@@ -444,8 +440,7 @@ enum mapping_error mapping_read_profile(const struct mapping *m, const struct ta
     return MAPPING_OK;
 }
 
-/* ---- requests and identities
- * ------------------------------------------------------------------------------ */
+/* ---- requests and identities --------------------------------------------------------- */
 
 enum mapping_error mapping_read_privacy(const struct mapping *m, const struct tape *t,
                                         struct decoded_privacy *out) {

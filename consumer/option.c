@@ -321,7 +321,7 @@ static const struct option OPTIONS[] = {
     OF_TOPIC("age.bands", OPTION_STRING, age_bands, "18,25,35,50,65", "",
              "Ages at which a band begins; no finer age is kept.", bad_bands),
     SYMBOL("map.action.SYMBOL", FIELD_ACTION,
-           "The action, or the request (erase, stop, resume), that a word of theirs means."),
+           "The action, the request (erase, stop, resume), or ignore: what a word of theirs means."),
     SYMBOL("map.consent.SYMBOL", FIELD_CONSENT,
            "yes, no or unknown: what a word of theirs says of the consent."),
     OF_TOPIC_NUMBER("weight.ACTION", OPTION_WEIGHT, weight, "1", 0, 100, "",

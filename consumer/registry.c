@@ -249,8 +249,7 @@ void registry_stop(struct registry *r) {
     free(r);
 }
 
-/* ---- the port ---------------------------------------------------------------------------------
- */
+/* ---- the port ------------------------------------------------------------------------ */
 
 static enum lookup_state get(void *ctx, uint32_t id, const char **json, size_t *len) {
     struct registry *r = ctx;
@@ -289,8 +288,7 @@ struct lookup registry_lookup(struct registry *r) {
     return (struct lookup){.get = get, .problem = problem, .ctx = r};
 }
 
-/* ---- for commands ------------------------------------------------------------------------------
- */
+/* ---- for commands -------------------------------------------------------------------- */
 
 static enum status status_of(enum registry_verdict verdict) {
     switch (verdict) {

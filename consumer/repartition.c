@@ -22,8 +22,12 @@ enum {
     BATCH_BYTES = 8 << 20, /* ... or bytes                                        */
     RETRY_MS = 200,        /* between two tries of a batch                        */
     STOP_MS = 5000,        /* the last batch gets so long                         */
-    IDENTITIES_A_LOOP = 512,
+    IDENTITIES_MS = 2,
+    PROBLEM_MAX = 160,
 };
+
+static const char FENCED[] =
+    "another instance has the same instance.id: give each its own and restart";
 
 static int64_t mono_ms(void) {
     struct timespec t;
@@ -92,6 +96,7 @@ static void drop_parts(struct repartition *r) {
     r->parts = NULL;
     r->n_parts = 0;
     waiting_free(&r->batch);
+    r->opened_ms = 0;
     r->stuck = false;
     r->generation = 0;
 }
@@ -130,7 +135,8 @@ static size_t positions(const struct repartition *r, struct position *out) {
     return n;
 }
 
-/* After a commit that nobody answered: did it happen? ST_OK, ST_LOST (it did not), ST_AGAIN. */
+/* After a commit that nobody answered: did it happen? ST_OK, ST_LOST (it did not); else nobody
+ * knows yet. */
 static enum status resolve(struct repartition *r, const struct position *sent, size_t n) {
     enum status st = r->ports.transactions.renew(r->ports.transactions.ctx);
     struct position *stand = calloc(n, sizeof *stand);
@@ -152,16 +158,17 @@ static enum status attempt(struct repartition *r, const struct position *parts, 
     const struct transactions *tx = &r->ports.transactions;
     if (r->unknown) {
         enum status st = resolve(r, parts, n);
-        r->unknown = st == ST_AGAIN;
+        r->unknown = st != ST_OK && st != ST_LOST;
         if (st != ST_LOST) {
             return st;
         }
     }
     enum status st = tx->begin(tx->ctx);
-    if (!st) {
-        st = send_batch(r);
-        st = st ? (tx->abort(tx->ctx) == ST_INVALID ? ST_INVALID : ST_LOST)
-                : tx->commit(tx->ctx, parts, n, r->generation);
+    if (!st && send_batch(r)) {
+        st = tx->abort(tx->ctx);
+        st = st ? st : ST_LOST;
+    } else if (!st) {
+        st = tx->commit(tx->ctx, parts, n, r->generation);
     }
     r->unknown = st == ST_AGAIN;
     return st;
@@ -183,19 +190,31 @@ static bool commit_batch(struct repartition *r) {
             r->parts[i].next = -1;
         }
         set_stuck(r, false);
-        set_why(r, "");
         return true;
     }
     if (st == ST_INVALID) {
-        fail(r, "another instance has the same instance.id: give each its own and restart");
+        fail(r, FENCED);
     } else {
-        set_why(r, "repartitioning: a transaction did not go through; trying again");
         LOG_WARN("a transaction did not go through; trying again",
                  LOG_STR("status", status_str(st)), LOG_INT("messages", r->batch.n));
     }
     r->retry_ms = mono_ms() + RETRY_MS;
     set_stuck(r, true);
     return false;
+}
+
+/* An assignment ended before it was known what became of its last transaction: those who have the
+ * partitions now wait until it is over. */
+static void settle(struct repartition *r) {
+    if (!r->unknown || r->opened_ms != 0 || mono_ms() < r->retry_ms) {
+        return;
+    }
+    const enum status st = r->ports.transactions.renew(r->ports.transactions.ctx);
+    r->unknown = st != ST_OK;
+    r->retry_ms = mono_ms() + RETRY_MS;
+    if (st == ST_INVALID) {
+        fail(r, FENCED);
+    }
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -221,17 +240,18 @@ static bool take(struct repartition *r, struct raw_part *p, const struct record 
 
 static void take_records(struct repartition *r) {
     struct record records[POLL_MAX];
-    const size_t n =
-        r->ports.source.poll(r->ports.source.ctx, records, POLL_MAX, r->stuck ? 0 : POLL_MS);
+    const size_t n = r->ports.source.poll(r->ports.source.ctx, records, POLL_MAX, POLL_MS);
     for (size_t k = 0; k < n && !r->failed; k++) {
         struct raw_part *p = part_of(r, records[k].topic, records[k].partition);
-        if (p && (p->waiting.n > 0 || r->stuck || !take(r, p, &records[k])) &&
+        if (!p) {
+            continue;
+        }
+        /* in order: behind one that waits, everything waits */
+        if ((p->waiting.n > 0 || r->stuck || !take(r, p, &records[k])) &&
             waiting_push(&p->waiting, &records[k])) {
             fail(r, "out of memory");
         }
-        if (p) {
-            update_pause(r, p);
-        }
+        update_pause(r, p);
     }
 }
 
@@ -241,6 +261,9 @@ static void take_waiting(struct repartition *r) {
         struct record rec;
         while (!r->failed && waiting_first(&p->waiting, &rec) && take(r, p, &rec)) {
             waiting_pop(&p->waiting);
+        }
+        if (p->waiting.n == 0) {
+            waiting_free(&p->waiting);
         }
         update_pause(r, p);
     }
@@ -261,8 +284,7 @@ static void commit_when_due(struct repartition *r) {
     }
 }
 
-/* ---- rebalances -------------------------------------------------------------------------------
- */
+/* ---- rebalances ---------------------------------------------------------------------- */
 
 static void on_assigned(void *ctx, struct position *parts, size_t n, int generation) {
     struct repartition *r = ctx;
@@ -279,8 +301,6 @@ static void on_assigned(void *ctx, struct position *parts, size_t n, int generat
     }
     r->n_parts = n;
     r->generation = generation;
-    r->opened_ms = 0;
-    r->unknown = false;
     LOG_INFO("raw topics assigned", LOG_INT("partitions", n), LOG_INT("generation", generation));
 }
 
@@ -293,7 +313,6 @@ static void on_revoked(void *ctx, const struct position *parts, size_t n, bool l
         (void)commit_batch(r);
     }
     drop_parts(r);
-    r->opened_ms = 0;
     LOG_INFO("raw topics revoked", LOG_INT("partitions", n),
              LOG_STR("how", lost ? "lost" : "orderly"));
 }
@@ -302,49 +321,64 @@ struct rebalance_ops repartition_rebalance(struct repartition *r) {
     return (struct rebalance_ops){.assigned = on_assigned, .revoked = on_revoked, .ctx = r};
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------
- */
+/* ---- the thread ---------------------------------------------------------------------- */
 
-static void take_identities(struct repartition *r) {
-    struct record rows[IDENTITIES_A_LOOP];
-    const struct globals *g = &r->ports.identities;
-    const size_t n = g->poll ? g->poll(g->ctx, rows, IDENTITIES_A_LOOP) : 0;
-    for (size_t k = 0; k < n; k++) {
-        if (repartition_identity(r, &rows[k])) {
-            fail(r, "out of memory");
-        }
+static bool waits_for_schema(const struct repartition *r) {
+    bool any = r->rows_waiting.n > 0;
+    for (size_t i = 0; i < r->n_parts && !r->stuck; i++) {
+        any = any || r->parts[i].waiting.n > 0;
     }
-    if (!r->identities_complete && n == 0 && (!g->poll || g->complete(g->ctx))) {
-        r->identities_complete = true;
-        LOG_INFO("identities are read to their end", LOG_INT("links", identity_n(r->identity)));
-        set_why(r, "");
+    return any;
+}
+
+/* What keeps it from being ready, judged anew each time. */
+static void judge(struct repartition *r) {
+    char problem[PROBLEM_MAX] = "";
+    char why[WHY_MAX] = "";
+    if (r->failed) {
+        return; /* it has been said */
     }
+    if (r->stuck) {
+        snprintf(why, sizeof why, "repartitioning: a transaction did not go through; trying again");
+    } else if (waits_for_schema(r)) {
+        const bool known = r->lookup && r->lookup->problem(r->lookup->ctx, problem, sizeof problem);
+        snprintf(why, sizeof why, "repartitioning: waiting for a schema%s%s", known ? ": " : "",
+                 known ? problem : "");
+    } else if (!r->identities_complete) {
+        snprintf(why, sizeof why, "repartitioning: reading identities to their end");
+    }
+    set_why(r, why);
 }
 
 static void *run(void *arg) {
     struct repartition *r = arg;
     while (!atomic_load(&r->stop) && !r->failed) {
-        take_identities(r);
-        if (!r->identities_complete) {
-            nap_ms(2);
-            continue;
+        if (repartition_identities(r)) {
+            fail(r, "out of memory");
+            break;
         }
-        take_records(r);
-        take_waiting(r);
+        if (r->identities_complete) {
+            settle(r);
+            take_records(r);
+            take_waiting(r);
+        } else {
+            nap_ms(IDENTITIES_MS);
+        }
+        judge(r);
         commit_when_due(r);
     }
     const int64_t until_ms = mono_ms() + STOP_MS;
     while (r->opened_ms != 0 && !r->failed && mono_ms() < until_ms) {
         if (commit_batch(r)) {
-            break;
+            r->opened_ms = 0;
+        } else {
+            nap_ms(RETRY_MS);
         }
-        nap_ms(RETRY_MS);
     }
     return NULL;
 }
 
-/* ---- life cycle
- * ------------------------------------------------------------------------------------ */
+/* ---- life cycle ---------------------------------------------------------------------- */
 
 enum status repartition_new(const struct config *cfg, const struct lookup *lookup,
                             struct repartition **out, char *err) {
@@ -354,7 +388,7 @@ enum status repartition_new(const struct config *cfg, const struct lookup *looku
     }
     r->cfg = cfg;
     pthread_mutex_init(&r->why_lock, NULL);
-    snprintf(r->why, sizeof r->why, "repartitioning: reading identities to their end");
+    judge(r);
     enum status st = repartition_open(r, lookup, err);
     if (st) {
         repartition_free(r);

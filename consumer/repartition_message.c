@@ -11,12 +11,16 @@
 #include "metrics.h"
 #include "repartition_state.h"
 
-enum { MESSAGE_MAX = EVENT_LINES_MAX * (ID_LEN_MAX + 32) + 8192 };
+enum {
+    MESSAGE_MAX = EVENT_LINES_MAX * (ID_LEN_MAX + 32) + 8192,
+    IDENTITIES_A_LOOP = 512,
+};
 
 /* ---- life cycle -------------------------------------------------------------------------- */
 
 enum status repartition_open(struct repartition *r, const struct lookup *lookup, char *err) {
     const struct config *cfg = r->cfg;
+    r->lookup = lookup;
     const char *domains[DOMAINS_MAX];
     for (uint32_t d = 0; d < cfg->n_domains; d++) {
         domains[d] = cfg->domains[d].name;
@@ -44,6 +48,7 @@ enum status repartition_open(struct repartition *r, const struct lookup *lookup,
 }
 
 void repartition_close(struct repartition *r) {
+    waiting_free(&r->rows_waiting);
     encoder_free(r->encoder);
     identity_free(r->identity);
     intake_free(r->rows);
@@ -53,17 +58,55 @@ void repartition_close(struct repartition *r) {
 
 /* ---- identities ----------------------------------------------------------------------------- */
 
-enum status repartition_identity(struct repartition *r, const struct record *rec) {
+/* ST_AGAIN: its schema is being asked for. */
+static enum status take_identity(struct repartition *r, const struct record *rec) {
     struct intake_row row;
     const char *detail = "";
-    if (r->cfg->globals[rec->topic].kind != KIND_IDENTITY ||
-        intake_row(r->rows, rec, &row, &detail)) {
-        return ST_OK; /* of a bad one the learner's thread speaks */
+    struct record placed = *rec;
+    placed.misplaced = false; /* read whole by everybody: any partition will do */
+    if (r->cfg->globals[rec->topic].kind != KIND_IDENTITY) {
+        return ST_OK;
+    }
+    const enum intake_reason bad = intake_row(r->rows, &placed, &row, &detail);
+    if (bad) {
+        return bad == INTAKE_WAIT ? ST_AGAIN : ST_OK; /* of a bad one the learner's thread speaks */
     }
     const struct decoded_identity *d = &row.identity;
     const enum status st = identity_link(r->identity, d->domain, d->partner_id, d->partner_id_len,
                                          d->user_id, d->user_id_len);
     return st == ST_NOMEM ? st : ST_OK;
+}
+
+/* What waits for its schema keeps everything behind it waiting: rows of one key stay in order. */
+static enum status take_waiting(struct repartition *r) {
+    struct record row;
+    enum status st = ST_OK;
+    while (!st && waiting_first(&r->rows_waiting, &row)) {
+        st = take_identity(r, &row);
+        if (!st) {
+            waiting_pop(&r->rows_waiting);
+        }
+    }
+    return st;
+}
+
+enum status repartition_identities(struct repartition *r) {
+    struct record rows[IDENTITIES_A_LOOP];
+    const struct globals *g = &r->ports.identities;
+    enum status st = take_waiting(r);
+    if (st) {
+        return st == ST_AGAIN ? ST_OK : st;
+    }
+    const size_t n = g->poll ? g->poll(g->ctx, rows, IDENTITIES_A_LOOP) : 0;
+    for (size_t k = 0; !st && k < n; k++) {
+        st = r->rows_waiting.n > 0 ? ST_AGAIN : take_identity(r, &rows[k]);
+        st = st == ST_AGAIN ? waiting_push(&r->rows_waiting, &rows[k]) : st;
+    }
+    if (!r->identities_complete && n == 0 && (!g->poll || g->complete(g->ctx))) {
+        r->identities_complete = true;
+        LOG_INFO("identities are read to their end", LOG_INT("links", identity_n(r->identity)));
+    }
+    return st;
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -87,17 +130,22 @@ static enum status append_letter(struct repartition *r, const struct record *rec
     return st;
 }
 
-/* `domain:id`; what would be too long, and what has no id, is named by a hash. */
-static void name_event(const struct repartition *r, const struct record *rec, const struct event *e,
-                       struct decoded *d, char buf[ID_LEN_MAX + 1]) {
+/* `domain:id`; what would be too long, and what has no id, is named by a hash. Ids may have any
+ * bytes. */
+static void name_event(const struct repartition *r, const struct event *e, struct decoded *d,
+                       char buf[ID_LEN_MAX + 1]) {
     const char *domain = r->cfg->domains[e->domain].name;
-    int len = snprintf(buf, ID_LEN_MAX + 1, "%s:%.*s", domain, (int)d->event_id_len, d->event_id);
-    if (d->event_id_len == 0 || len > ID_LEN_MAX) {
-        len = snprintf(buf, ID_LEN_MAX + 1, "%.100s:#%016" PRIx64, domain, e->id);
+    size_t len = strlen(domain) + 1;
+    if (d->event_id_len > 0 && len + d->event_id_len <= ID_LEN_MAX) {
+        memcpy(buf, domain, len - 1);
+        buf[len - 1] = ':';
+        memcpy(buf + len, d->event_id, d->event_id_len);
+        len += d->event_id_len;
+    } else {
+        len = (size_t)snprintf(buf, ID_LEN_MAX + 1, "%.100s:#%016" PRIx64, domain, e->id);
     }
-    (void)rec;
     d->event_id = buf;
-    d->event_id_len = (size_t)len;
+    d->event_id_len = len;
 }
 
 static enum status append_event(struct repartition *r, const struct record *rec,
@@ -113,7 +161,7 @@ static enum status append_event(struct repartition *r, const struct record *rec,
     if (linked == ST_NOT_FOUND) {
         metric_add(M_UNLINKED, rec->topic, 1);
     }
-    name_event(r, rec, e, &d, name);
+    name_event(r, e, &d, name);
     size_t len = 0;
     enum status st = encode(r->encoder, &d, r->bytes, r->cap_bytes, &len);
     if (st) {
@@ -123,7 +171,7 @@ static enum status append_event(struct repartition *r, const struct record *rec,
                                    .key_len = d.user_id_len,
                                    .value = r->bytes,
                                    .value_len = len,
-                                   .timestamp_ms = rec->timestamp_ms,
+                                   .timestamp_ms = rec->timestamp_ms > 0 ? rec->timestamp_ms : 0,
                                    .topic = MESSAGE_EVENT};
     metric_add(M_REPARTITIONED, rec->topic, 1);
     return waiting_push(&r->batch, &message);
@@ -138,6 +186,10 @@ enum status repartition_message(struct repartition *r, const struct record *rec,
         r->raws, &placed, r->cfg->clock == CLOCK_STREAM ? INT64_MAX : now_ms, &e, &detail);
     if (bad == INTAKE_WAIT) {
         return ST_AGAIN;
+    }
+    if (bad == INTAKE_IGNORED) {
+        metric_add(M_IGNORED, r->cfg->n_topics + rec->topic, 1);
+        return ST_OK;
     }
     return bad ? append_letter(r, rec, bad, detail) : append_event(r, rec, &e);
 }

@@ -34,11 +34,13 @@ struct raw_part { /* a partition of a raw topic that is ours */
 struct repartition {
     const struct config *cfg;
     struct repartition_ports ports;
-    struct intake *raws, *rows; /* rows: NULL without global topics */
+    const struct lookup *lookup; /* NULL: no registry */
+    struct intake *raws, *rows;  /* rows: NULL without global topics */
     struct identity *identity;
     struct encoder *encoder;
     uint8_t *bytes; /* scratch of one message, cap_bytes */
     size_t cap_bytes;
+    struct waiting rows_waiting; /* identities, for their schema */
     bool identities_complete;
 
     struct raw_part *parts; /* (n_parts,) */
@@ -46,7 +48,8 @@ struct repartition {
     int generation;
     struct waiting batch; /* messages, kept until they are committed */
     int64_t opened_ms;    /* of the batch; 0: it is empty */
-    bool stuck, unknown;  /* it is tried again; nobody knows whether it was committed */
+    bool stuck;           /* it is tried again */
+    bool unknown;         /* nobody knows whether the last transaction was committed */
     int64_t retry_ms;
 
     pthread_t thread;
@@ -59,10 +62,10 @@ struct repartition {
 /** Makes intakes, encoder and identities. @return ST_OK, ST_INVALID, ST_IO, ST_NOMEM */
 enum status repartition_open(struct repartition *r, const struct lookup *lookup, char *err);
 void repartition_close(struct repartition *r);
-/** Appends what a record becomes to the batch.
+/** Appends what a record becomes to the batch; what is ignored becomes nothing.
  *  @return ST_OK, ST_AGAIN (its schema is being asked for: nothing appended), ST_NOMEM */
 enum status repartition_message(struct repartition *r, const struct record *rec, int64_t now_ms);
-/** Takes a row of a global topic, if it is an identity. @return ST_OK, ST_NOMEM */
-enum status repartition_identity(struct repartition *r, const struct record *rec);
+/** Takes identities that have come, without waiting. @return ST_OK, ST_NOMEM */
+enum status repartition_identities(struct repartition *r);
 
 #endif

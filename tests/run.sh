@@ -124,7 +124,7 @@ if build asan; then
 fi
 step "threaded parts under TSan"
 if build tsan; then
-    run tsan -R 'queue|committer|publisher|metrics|log|http|items' -L unit
+    run tsan -R 'queue|committer|publisher|metrics|log|http|items|registry|repartition' -L unit
 fi
 step "clang, warnings are errors"
 if build clang -DBUILD_TESTING=ON; then

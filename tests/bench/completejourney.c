@@ -84,8 +84,7 @@ static bool replay(const struct run *r, const char *file) {
     return system(command) == 0;
 }
 
-/* ---- /metrics ---------------------------------------------------------------------------------
- */
+/* ---- /metrics ------------------------------------------------------------------------ */
 
 static bool fetch(struct run *r) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -131,8 +130,7 @@ static double dead_letters(const struct run *r) {
     return sum;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------
- */
+/* ---- waiting ------------------------------------------------------------------------- */
 
 static bool settled(struct run *r) {
     return fetch(r) && value(r, "crossrec_ready") == 1.0 &&

@@ -113,8 +113,7 @@ void stand_load(struct stand *s) {
     }
 }
 
-/* ---- topics and records -----------------------------------------------------------------------
- */
+/* ---- topics and records -------------------------------------------------------------- */
 
 void stand_create(struct stand *s, const char *topic, int32_t partitions) {
     char err[CONFIG_ERROR_MAX] = "";
@@ -170,8 +169,7 @@ int64_t stand_records(struct stand *s, const char *topic) {
     return n;
 }
 
-/* ---- the daemon
- * ---------------------------------------------------------------------------------- */
+/* ---- the daemon ---------------------------------------------------------------------- */
 
 void stand_start(struct stand *s) {
     const char *sets[STAND_SETS];
@@ -191,8 +189,7 @@ void stand_kill(struct stand *s) {
     daemon_fixture_kill(s->daemon);
 }
 
-/* ---- what is seen from outside
- * ------------------------------------------------------------------- */
+/* ---- what is seen from outside ------------------------------------------------------- */
 
 const char *stand_get(struct stand *s, const char *format, ...) {
     char key[512];

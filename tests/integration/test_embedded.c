@@ -449,8 +449,7 @@ static void a_commit_that_is_not_answered_in_time_is_unknown(void **state) {
     leave(m);
 }
 
-/* ---- no broker at all
- * ---------------------------------------------------------------------------- */
+/* ---- no broker at all ---------------------------------------------------------------- */
 
 struct answer {
     const struct config *cfg;

@@ -212,8 +212,7 @@ static void fill_topics(struct fixture *f) {
     world_free(w);
 }
 
-/* ---- truth: the same events, no Kafka and no Redis ---------------------------------------------
- */
+/* ---- truth: the same events, no Kafka and no Redis ----------------------------------- */
 
 static int by_merge_order(const void *a, const void *b) {
     const struct sent *x = a;
@@ -258,8 +257,7 @@ static void learn_truth(struct fixture *f) {
     intake_free(intake);
 }
 
-/* ---- reading Redis
- * --------------------------------------------------------------------------------- */
+/* ---- reading Redis ------------------------------------------------------------------- */
 
 static redisReply *command(struct fixture *f, const char *format, const char *arg) {
     if (f->client && f->client->err) {
@@ -427,8 +425,7 @@ static int64_t dead_letters(struct fixture *f) {
     return high - low;
 }
 
-/* ---- tests
- * --------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------- */
 
 static void await_dead_letters(struct fixture *f, int64_t n) {
     for (int waited = 0; waited < SETTLE_MS && dead_letters(f) < n; waited += 50) {

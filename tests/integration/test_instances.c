@@ -301,8 +301,7 @@ static long daemon_rss_kb(void) {
     return rss;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------------------- */
 
 static void topics_with_different_partition_counts_end_it_with_a_message(void **state) {
     struct fixture *f = *state;

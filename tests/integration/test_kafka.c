@@ -716,8 +716,7 @@ static void an_option_of_producers_does_not_trouble_the_consumer_nor_the_reverse
     free(cfg);
 }
 
-/* ---- where keys lie ----------------------------------------------------------------------------
- */
+/* ---- where keys lie ------------------------------------------------------------------ */
 
 /* librdkafka itself, for what crossrec never does to a cluster. */
 static rd_kafka_t *admin(const struct kafka_fixture *f, const char *isolation) {
@@ -830,8 +829,7 @@ static void no_key_is_misplaced_because_its_topic_got_more_partitions(void **sta
     free(cfg);
 }
 
-/* ---- the consumer of raw topics
- * ------------------------------------------------------------------ */
+/* ---- the consumer of raw topics ------------------------------------------------------ */
 
 struct raw {
     struct source source;
@@ -916,8 +914,7 @@ the_intake_reads_raw_topics_of_any_partition_counts_in_a_group_of_its_own(void *
     free(cfg);
 }
 
-/* ---- whole topics
- * -------------------------------------------------------------------------------- */
+/* ---- whole topics -------------------------------------------------------------------- */
 
 static void a_reader_reads_all_partitions_of_all_topics_to_the_end_that_stood(void **state) {
     struct config *cfg = create(*state, "whole-a", "whole-b");

@@ -346,8 +346,7 @@ static void a_transaction_without_offsets_is_refused(void **state) {
     free(cfg);
 }
 
-/* ---- whose id ----------------------------------------------------------------------------------
- */
+/* ---- whose id ------------------------------------------------------------------------ */
 
 static void the_second_owner_of_an_id_fences_the_first(void **state) {
     struct config *cfg = create(*state, "fence");
@@ -391,8 +390,7 @@ static void what_a_former_owner_left_open_is_ended_by_the_next(void **state) {
     free(cfg);
 }
 
-/* ---- errors
- * --------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------- */
 
 static void a_wrong_option_is_refused_and_named(void **state) {
     struct config *cfg = create(*state, "option");
@@ -512,8 +510,7 @@ a_transaction_that_was_open_for_too_long_is_given_up_and_not_called_fenced(void 
     free(cfg);
 }
 
-/* ---- a broker that is killed
- * ------------------------------------------------------------------------ */
+/* ---- a broker that is killed --------------------------------------------------------- */
 
 /* Commits transactions of RECORDS records, offset by offset, as the contract says: after an
  * unknown outcome it asks what was committed. Returns the last committed offset. */

@@ -34,8 +34,7 @@ enum {
 static const int64_t START_MS = INT64_C(1700000000000);
 static struct avro_bytes bytes;
 
-/* ---- records of two partners
- * --------------------------------------------------------------------- */
+/* ---- records of two partners --------------------------------------------------------- */
 
 static void send_identity(struct stand *s, const char *domain, const char *id, const char *user) {
     char key[64];
@@ -126,8 +125,7 @@ static void send_events(struct stand *s, struct kafka_producer *other, int from,
     assert_int_equal(kafka_producer_flush(other, 20000, err, sizeof err), ST_OK);
 }
 
-/* ---- set-up
- * ------------------------------------------------------------------------------------------ */
+/* ---- set-up -------------------------------------------------------------------------- */
 
 /* The shipped topics do not take part: a configuration file names others. */
 static const char *write_ini(void) {
@@ -176,8 +174,7 @@ static bool has_list(struct stand *s, const char *target, const char *id) {
     return v && strstr(v, "\"items\":[{");
 }
 
-/* ---- tests
- * -------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------- */
 
 static void both_partners_read_their_lists_under_their_own_ids(void **state) {
     struct stand *s = *state;

@@ -155,8 +155,7 @@ static inline struct learner *learner_of(struct learner_params params, uint32_t 
     return l;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------
- */
+/* ---- comparing ----------------------------------------------------------------------- */
 
 static inline uint64_t mixed(uint64_t h, const void *bytes, size_t len) {
     const unsigned char *p = bytes;

@@ -489,8 +489,7 @@ static void view_of(const struct bench *b, uint32_t user, uint8_t domain, int64_
     candidates_view(b->s, b->users[user], domain, domain == REPEATS, now, v);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------------------- */
 
 static void candidates_and_features_are_those_of_the_raw_log(void **state) {
     (void)state;

@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "decoded.h"
+#include "mapping_field.h"
 #include "shipped.h"
 
 /* ---- helpers ---------------------------------------------------------------------- */
@@ -828,6 +829,20 @@ static void requests_and_consent_have_words_of_their_own(void **state) {
     assert_string_equal(value(&c, "topic.p.map.consent.out"), "no");
 }
 
+static void words_may_be_ignored_where_there_are_actions_or_requests(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){
+                  .set = {"topic.course-views.map.action.RATE=Ignore", "topic.f.schema=Feedback",
+                          "topic.f.domain=food", "topic.f.map.action.CLICK=ignore",
+                          "topic.p.schema=PrivacyRequest", "topic.p.map.action.STOP=ignore"}});
+    assert_int_equal(c.topics[0].symbols[0].meaning, MEANING_IGNORE);
+    assert_string_equal(value(&c, "topic.course-views.map.action.RATE"), "ignore");
+    assert_string_equal(value(&c, "topic.f.map.action.CLICK"), "ignore");
+    assert_int_equal(c.globals[0].symbols[0].meaning, MEANING_IGNORE);
+    assert_string_equal(value(&c, "topic.p.map.action.STOP"), "ignore");
+}
+
 static void a_schema_file_lies_beside_the_configuration(void **state) {
     (void)state;
     struct config c;
@@ -914,20 +929,20 @@ static void words_are_checked(void **state) {
     (void)state;
     static const char all[] =
         "must be view, enroll, purchase, order, complete, rate, like, share, "
-        "comment, report, impression, click, conversion, erase, stop or resume";
+        "comment, report, impression, click, conversion, erase, stop, resume or ignore";
     char expected[512];
     snprintf(expected, sizeof expected,
              "--set topic.food-orders.map.action.PAID=purchas: %s; did you mean purchase?", all);
     fails(expected, (struct sources){.set = {"topic.food-orders.map.action.PAID=purchas"}});
     snprintf(expected, sizeof expected, "--set topic.food-orders.map.action.PAID=: %s", all);
     fails(expected, (struct sources){.set = {"topic.food-orders.map.action.PAID="}});
-    fails(
-        "topic.food-orders: map.action.PAID = erase: must be view, enroll, purchase, order, "
-        "complete, rate, like, share, comment, report, impression, click or conversion in a topic "
-        "of kind event",
-        (struct sources){.set = {"topic.food-orders.map.action.PAID=erase"}});
-    fails("topic.f: map.action.PAID = view: must be impression, click or conversion in a topic of "
-          "kind feedback",
+    fails("topic.food-orders: map.action.PAID = erase: must be view, enroll, purchase, order, "
+          "complete, rate, like, share, comment, report, impression, click, conversion or ignore "
+          "in a "
+          "topic of kind event",
+          (struct sources){.set = {"topic.food-orders.map.action.PAID=erase"}});
+    fails("topic.f: map.action.PAID = view: must be impression, click, conversion or ignore in a "
+          "topic of kind feedback",
           (struct sources){.set = {"topic.f.schema=Feedback", "topic.f.domain=food",
                                    "topic.f.map.action.PAID=view"}});
     fails("topic.food-orders: a topic of kind event has no map.consent.in; remove it",
@@ -938,6 +953,11 @@ static void words_are_checked(void **state) {
           "purchase, order, complete, rate, like, share, comment, report, impression, click or "
           "conversion; did you mean view?",
           (struct sources){.set = {"topic.food-orders.weight.veiw=1"}});
+    fails(
+        "--set topic.food-orders.weight.ignore=1: weight.ACTION: the action must be view, enroll, "
+        "purchase, order, complete, rate, like, share, comment, report, impression, click or "
+        "conversion",
+        (struct sources){.set = {"topic.food-orders.weight.ignore=1"}});
     fails("--set topic.food-orders.weight.view=101: must be 0..100",
           (struct sources){.set = {"topic.food-orders.weight.view=101"}});
     char ini[4096] = "[topic.t]\ndomain = food\nschema = FoodOrder\n";
@@ -1227,6 +1247,7 @@ int main(void) {
         cmocka_unit_test(the_topic_of_events_can_be_named),
         cmocka_unit_test(a_mapping_is_taken_as_it_is_written),
         cmocka_unit_test(requests_and_consent_have_words_of_their_own),
+        cmocka_unit_test(words_may_be_ignored_where_there_are_actions_or_requests),
         cmocka_unit_test(a_schema_file_lies_beside_the_configuration),
         cmocka_unit_test(names_with_dots_are_told_from_options_with_dots),
         cmocka_unit_test(combinations_of_topics_are_checked),

@@ -19,6 +19,7 @@
 
 #include "avro_bytes.h"
 #include "instance_state.h"
+#include "mapping_field.h"
 #include "metrics.h"
 #include "running.h"
 
@@ -242,8 +243,7 @@ static void what_waited_when_its_task_was_taken_away_is_read_again(void **state)
     stop_and_check(r, r->n_events);
 }
 
-/* ---- too many bad ones ------------------------------------------------------------------------
- */
+/* ---- too many bad ones --------------------------------------------------------------- */
 
 static void the_breaker_stops_reading_says_why_and_tries_again(void **state) {
     struct running *r = make(state, false, false);
@@ -288,8 +288,7 @@ static void one_bad_in_ten_stops_nothing(void **state) {
     stop_and_check(r, r->n_events);
 }
 
-/* ---- global topics ------------------------------------------------------------------------------
- */
+/* ---- global topics ------------------------------------------------------------------- */
 
 static void nothing_is_learned_before_the_global_topics_are_read_to_their_end(void **state) {
     struct running *r = make(state, false, true);
@@ -358,6 +357,36 @@ static void a_bad_row_is_counted_and_the_next_ones_are_taken(void **state) {
     stop_and_check(r, r->n_events);
 }
 
+static void ignore(struct config_topic *t, const char *symbol) {
+    struct config_symbol *s = &t->symbols[t->n_symbols++];
+    snprintf(s->symbol, sizeof s->symbol, "%s", symbol);
+    s->field = FIELD_ACTION;
+    s->meaning = MEANING_IGNORE;
+}
+
+/* The breaker would open if they were bad. */
+static void what_is_ignored_is_counted_and_its_offset_is_passed(void **state) {
+    struct running *r = make(state, false, true);
+    ignore(&r->cfg.topics[COURSE], "enroll");
+    ignore(&r->cfg.globals[PRIVACY_TOPIC], "stop");
+    r->cfg.breaker_share = 0.3;
+    r->cfg.breaker_window = 10;
+    privacy_row("u2-1", PRIVACY_STOP, INT64_C(1700000000000));
+    running_fill(r, TASKS, 30);
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, TASKS, TASKS));
+    AWAIT(running_published(r, TASKS));
+    AWAIT(fake_all_committed(&r->kafka));
+    assert_true(metric_value(M_IGNORED, COURSE) == TASKS * 30);
+    assert_true(metric_value(M_IGNORED, FOOD) == 0.0);
+    assert_true(metric_value(M_IGNORED, r->cfg.n_topics + PRIVACY_TOPIC) == 1.0);
+    assert_true(metric_value(M_RECORDS, COURSE) == TASKS * 30);
+    assert_true(metric_value(M_EVENTS, COURSE) == 0.0);
+    assert_true(metric_sum(M_BAD_ROWS) == 0.0 && metric_sum(M_NOT_ALLOWED) == 0.0);
+    assert_int_equal(fake_letters_acked(&r->kafka), 0);
+    stop_and_check(r, TASKS * 30);
+}
+
 static void whoever_asks_to_be_erased_has_empty_lists_and_begins_anew(void **state) {
     struct running *r = make(state, false, true);
     running_fill(r, TASKS, 40);
@@ -410,6 +439,7 @@ int main(void) {
         TEST(nothing_is_learned_before_the_global_topics_are_read_to_their_end),
         TEST(an_item_that_is_switched_off_leaves_all_lists_and_comes_back),
         TEST(a_bad_row_is_counted_and_the_next_ones_are_taken),
+        TEST(what_is_ignored_is_counted_and_its_offset_is_passed),
         TEST(whoever_asks_to_be_erased_has_empty_lists_and_begins_anew),
         TEST(whoever_stops_is_neither_learned_nor_shown_until_he_resumes),
     };

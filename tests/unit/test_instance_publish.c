@@ -264,8 +264,7 @@ static void a_full_queue_at_the_takeover_loses_no_list(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
-/* ---- rounds and lists -------------------------------------------------------------------------
- */
+/* ---- rounds and lists ---------------------------------------------------------------- */
 
 static void a_task_with_a_crowd_does_not_keep_the_others_waiting(void **state) {
     enum { CROWD = 5000 };

@@ -21,6 +21,7 @@
 #include "hash.h"
 #include "intake.h"
 #include "mapping.h"
+#include "mapping_field.h"
 
 enum { COURSE_VIEWS, FOOD_ORDERS, BYTES_MAX = 1 << 20 };
 
@@ -102,7 +103,8 @@ static enum intake_reason take(struct fixture *f, uint16_t topic, const void *va
     const enum intake_reason reason = intake_event(f->in, &r, now_ms, &event, &detail);
     assert_non_null(detail);
     assert_int_equal(detail[0] != '\0', reason == INTAKE_DECODE || reason == INTAKE_OVERSIZED ||
-                                            reason == INTAKE_SCHEMA_READER);
+                                            reason == INTAKE_SCHEMA_READER ||
+                                            reason == INTAKE_IGNORED);
     return reason;
 }
 
@@ -393,6 +395,39 @@ static void a_refused_record_leaves_the_event_untouched(void **state) {
     assert_int_equal(take_order(f, &d), INTAKE_OK); /* and the next one is taken */
 }
 
+static void what_map_action_says_to_ignore_is_no_event_and_no_dead_letter(void **state) {
+    struct fixture *f = *state;
+    static struct config cfg;
+    char err[CONFIG_ERROR_MAX] = "";
+    struct intake *in = NULL;
+    cfg = f->cfg;
+    struct config_topic *t = &cfg.topics[COURSE_VIEWS];
+    t->symbols[t->n_symbols++] =
+        (struct config_symbol){.symbol = "rate", .field = FIELD_ACTION, .meaning = MEANING_IGNORE};
+    const struct intake_spec spec = {.cfg = &cfg, .topics = cfg.topics, .n_topics = cfg.n_topics};
+    assert_int_equal(intake_new(&spec, &in, err), ST_OK);
+    struct intake *before = f->in;
+    struct event untouched;
+    memset(&untouched, 0x5a, sizeof untouched);
+    struct decoded d = good(1);
+    f->in = in;
+    d.action = ACTION_RATE;
+    assert_int_equal(take_view(f, &d), INTAKE_IGNORED);
+    assert_string_equal(detail, mapping_error_str(MAPPING_IGNORED));
+    assert_memory_equal(&event, &untouched, sizeof event);
+    d.user_id_len = 0; /* nothing else is looked at */
+    d.ts_ms = 0;
+    assert_int_equal(take_view(f, &d), INTAKE_IGNORED);
+    d.action = ACTION_VIEW;
+    assert_int_equal(take_view(f, &d), INTAKE_USER);
+    d = good(1);
+    d.action = ACTION_VIEW;
+    assert_int_equal(take_view(f, &d), INTAKE_OK);
+    assert_true((int)INTAKE_IGNORED >= (int)INTAKE_REASONS && INTAKE_IGNORED != INTAKE_WAIT);
+    f->in = before;
+    intake_free(in);
+}
+
 /* ---- reasons --------------------------------------------------------------------------- */
 
 static void codes_are_these_for_ever(void **state) {
@@ -484,6 +519,7 @@ int main(void) {
         cmocka_unit_test(an_order_without_lines_is_refused),
         cmocka_unit_test(one_line_more_than_there_may_be_is_refused),
         cmocka_unit_test(a_refused_record_leaves_the_event_untouched),
+        cmocka_unit_test(what_map_action_says_to_ignore_is_no_event_and_no_dead_letter),
         cmocka_unit_test(codes_are_these_for_ever),
         cmocka_unit_test(a_topic_whose_mapping_is_wrong_stops_the_start_and_says_why),
         cmocka_unit_test(without_memory_there_is_no_intake),

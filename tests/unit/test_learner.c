@@ -208,8 +208,7 @@ static void a_known_event_id_learns_nothing(void **state) {
     learner_free(l);
 }
 
-/* ---- late events ------------------------------------------------------------------------------
- */
+/* ---- late events --------------------------------------------------------------------- */
 
 static bool paired(const struct learner *l, uint32_t from, uint32_t to, double *a, double *f) {
     int64_t v[3];
@@ -319,8 +318,7 @@ static void late_max_is_the_last_moment_that_is_learned(void **state) {
     learner_free(l);
 }
 
-/* ---- actions ------------------------------------------------------------------------------------
- */
+/* ---- actions ------------------------------------------------------------------------- */
 
 static bool on_list(struct learner *l, uint32_t user, uint8_t domain, uint32_t item) {
     struct list list;
@@ -463,8 +461,7 @@ static void rankers_move_to_the_mean_of_all_tasks_weighted_by_their_steps(void *
     learner_free(l);
 }
 
-/* ---- strange times
- * -------------------------------------------------------------------------------- */
+/* ---- strange times ------------------------------------------------------------------- */
 
 static void assert_finite(struct learner *l, int64_t now_ms) {
     const struct users *us = learner_users(l, 0);
@@ -546,8 +543,7 @@ static void no_time_makes_anything_infinite(void **state) {
     }
 }
 
-/* ---- memory
- * -------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------- */
 
 static void a_known_catalogue_needs_no_more_memory_however_long_it_is_learned(void **state) {
     (void)state;

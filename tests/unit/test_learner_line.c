@@ -131,8 +131,7 @@ static void the_context_is_that_before_the_event_and_without_the_item(void **sta
     learner_free(l);
 }
 
-/* ---- the order of lines ------------------------------------------------------------------------
- */
+/* ---- the order of lines -------------------------------------------------------------- */
 
 static void the_order_of_lines_does_not_matter(void **state) {
     (void)state;
@@ -167,8 +166,7 @@ static void the_order_of_lines_does_not_matter(void **state) {
     }
 }
 
-/* ---- traits, pairs ----------------------------------------------------------------------------
- */
+/* ---- traits, pairs ------------------------------------------------------------------- */
 
 static double share_of(const struct shared *s, uint32_t i) {
     double sum = 0.0;
@@ -231,8 +229,7 @@ static void no_item_is_its_own_neighbour(void **state) {
     learner_free(l);
 }
 
-/* ---- observed and expected ----------------------------------------------------------------------
- */
+/* ---- observed and expected ----------------------------------------------------------- */
 
 /* In events at the obs landmark, summed over all items. */
 static void obs_and_exp(const struct learner *l, double sums[2]) {
@@ -328,8 +325,7 @@ static void the_expectation_of_two_candidates_is_their_softmax(void **state) {
     learner_free(l);
 }
 
-/* ---- votes
- * ------------------------------------------------------------------------------------------ */
+/* ---- votes --------------------------------------------------------------------------- */
 
 /* Without decay the weights of the segments count votes. */
 static void a_user_votes_once_in_a_mini_batch(void **state) {

@@ -134,8 +134,7 @@ static void nobody_is_ranked_who_does_not_exist(void **state) {
     learner_free(l);
 }
 
-/* ---- order --------------------------------------------------------------------------------------
- */
+/* ---- order --------------------------------------------------------------------------- */
 
 struct scored {
     float score;
@@ -313,8 +312,7 @@ static void the_digest_sees_what_readers_see(void **state) {
     learner_free(l);
 }
 
-/* ---- replay ------------------------------------------------------------------------------------
- */
+/* ---- replay -------------------------------------------------------------------------- */
 
 static void seal_or_commit_somewhere(struct learner *l, struct rng *rng, uint32_t n_tasks) {
     const uint32_t task = rng_below(rng, n_tasks);
@@ -369,8 +367,7 @@ static void the_same_events_give_the_same_lists_bit_for_bit(void **state) {
     }
 }
 
-/* ---- prequential
- * --------------------------------------------------------------------------------- */
+/* ---- prequential --------------------------------------------------------------------- */
 
 /* Is the item among the ten of the domain with the largest 7-day counts that are not hidden? */
 static bool naive_popular(const struct learner *l, const struct hidden *h, uint32_t user,

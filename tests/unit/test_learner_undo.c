@@ -140,8 +140,7 @@ static void the_bytes_of_a_batch_do_not_remember_earlier_ones(void **state) {
     learner_free(l);
 }
 
-/* ---- undo -------------------------------------------------------------------------------------
- */
+/* ---- undo ---------------------------------------------------------------------------- */
 
 static void undo_leaves_what_a_learner_has_that_never_had_the_events(void **state) {
     (void)state;
@@ -403,8 +402,7 @@ static void a_task_that_lags_behind_the_others_is_not_late(void **state) {
     learner_free(l);
 }
 
-/* ---- memory that runs out ---------------------------------------------------------------------
- */
+/* ---- memory that runs out ------------------------------------------------------------ */
 
 /* An item may exist that found no room in some part of the model: nobody is shown it. */
 static void assert_only_usable_items(struct learner *l, uint8_t domain) {

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "decode.h"
 #include "mapping.h"
+#include "mapping_field.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
@@ -157,8 +158,7 @@ static void plain_head(struct avro_bytes *b) {
     avro_text(b, "i1");
 }
 
-/* ---- errors of paths --------------------------------------------------------------------------
- */
+/* ---- errors of paths ----------------------------------------------------------------- */
 
 static void fails(enum topic_kind kind, const char *paths, const char *schema,
                   const char *expected) {
@@ -345,6 +345,10 @@ static void constants_are_checked(void **state) {
           "like, share, comment, report, impression, click or conversion; did you mean purchase?");
     fails(KIND_PRIVACY, "user=u\nts=t\naction=\"view\"", schema,
           "topic.t.action = \"view\": must be erase, stop or resume");
+    fails(
+        KIND_EVENT, PATHS "action=\"ignore\"", schema,
+        "topic.t.action = \"ignore\": must be view, enroll, purchase, order, complete, rate, like, "
+        "share, comment, report, impression, click or conversion");
     fails(KIND_EVENT, PATHS "action=\"view\"\nquantity=\"many\"", schema,
           "topic.t.quantity = \"many\": must be a number that is not negative");
     fails(KIND_EVENT, PATHS "action=\"view\"\namount=\"-1\"", schema,
@@ -367,8 +371,7 @@ static void symbols_that_are_not_there_are_refused(void **state) {
                         "VIEW, X");
 }
 
-/* ---- values of events
- * ----------------------------------------------------------------------------- */
+/* ---- values of events ---------------------------------------------------------------- */
 
 static void ids_are_texts_or_decimal_numbers(void **state) {
     (void)state;
@@ -603,6 +606,106 @@ static void words_mean_actions(void **state) {
     bench_free(b);
 }
 
+static void what_a_word_says_to_ignore_is_ignored_and_nothing_else(void **state) {
+    (void)state;
+    static const struct {
+        const char *word;
+        enum mapping_error expected;
+    } rows[] = {{"CANCELLED", MAPPING_IGNORED}, {"cancelled", MAPPING_IGNORED},
+                {"rate", MAPPING_IGNORED}, /* goes over the word's own meaning */
+                {"view", MAPPING_OK},           {"ignore", MAPPING_ACTION},
+                {"Cancel", MAPPING_ACTION},     {"", MAPPING_ACTION}};
+    struct config_topic t = topic_of(KIND_EVENT, PATHS "action=x");
+    struct avro_bytes body;
+    map_symbol(&t, FIELD_ACTION, "Cancelled", MEANING_IGNORE);
+    map_symbol(&t, FIELD_ACTION, "RATE", MEANING_IGNORE);
+    struct bench *b = bench_of(t, PLAIN("'string'"));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        plain_head(&body);
+        avro_text(&body, rows[i].word);
+        assert_int_equal(read_event(b, &body), rows[i].expected);
+    }
+    bench_free(b);
+}
+
+/* The action before and behind a time that is none, and behind more lines than there may be. */
+static void what_is_ignored_may_be_wrong_in_other_ways(void **state) {
+    (void)state;
+    static const char *const schemas[] = {
+        RECORD(F("u", "'string'") "," F("x", "'string'") "," F("t", "'string'") "," F(
+            "i", "{'type':'array','items':'string'}")),
+        RECORD(F("u", "'string'") "," F("t", "'string'") "," F(
+            "i", "{'type':'array','items':'string'}") "," F("x", "'string'"))};
+    struct config_topic t = topic_of(KIND_EVENT, "user=u\nts=t\nitem=i[]\naction=x");
+    struct avro_bytes body;
+    map_symbol(&t, FIELD_ACTION, "no", MEANING_IGNORE);
+    for (int k = 0; k < 8; k++) {
+        const char *word = k & 1 ? "no" : "view";
+        const bool many = k & 2;
+        const bool behind = k & 4;
+        struct bench *b = bench_of(t, schemas[behind]);
+        body.n = 0;
+        avro_text(&body, "u1");
+        avro_text(&body, behind ? many ? "2026-03-01" : "tomorrow" : word);
+        if (!behind) {
+            avro_text(&body, many ? "2026-03-01" : "tomorrow");
+        }
+        const int n = many ? EVENT_LINES_MAX + 1 : 1;
+        avro_block(&body, n);
+        for (int i = 0; i < n; i++) {
+            avro_text(&body, "i1");
+        }
+        avro_end(&body);
+        if (behind) {
+            avro_text(&body, word);
+        }
+        const enum mapping_error wrong = many ? MAPPING_LINES : MAPPING_TIME;
+        assert_int_equal(read_event(b, &body), k & 1 ? MAPPING_IGNORED : wrong);
+        bench_free(b);
+    }
+}
+
+static void an_enum_of_which_all_is_ignored_means_nothing(void **state) {
+    (void)state;
+    static const char schema[] = PLAIN("{'type':'enum','name':'E','symbols':['PAID','X']}");
+    struct config_topic t = topic_of(KIND_EVENT, PATHS "action=x");
+    struct mapping *m = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    map_symbol(&t, FIELD_ACTION, "X", MEANING_IGNORE);
+    assert_int_equal(make(&t, schema, &m, err), ST_INVALID);
+    assert_string_equal(err, "topic.t.action = x: what its symbols mean is not said; write "
+                             "topic.t.map.action.SYMBOL = WORD; it has PAID, X");
+    map_symbol(&t, FIELD_ACTION, "PAID", ACTION_PURCHASE);
+    struct bench *b = bench_of(t, schema);
+    struct avro_bytes body;
+    for (int symbol = 0; symbol < 2; symbol++) {
+        plain_head(&body);
+        avro_long(&body, symbol);
+        assert_int_equal(read_event(b, &body), symbol ? MAPPING_IGNORED : MAPPING_OK);
+    }
+    bench_free(b);
+}
+
+static void a_request_may_be_ignored(void **state) {
+    (void)state;
+    struct config_topic t = topic_of(KIND_PRIVACY, "user=u\nts=t\naction=x");
+    struct decoded_privacy p;
+    struct avro_bytes body;
+    map_symbol(&t, FIELD_ACTION, "ACCESS", MEANING_IGNORE);
+    map_symbol(&t, FIELD_ACTION, "GONE", PRIVACY_ERASE); /* 0, as what is to be told apart */
+    struct bench *b = bench_of(t, PLAIN("'string'"));
+    static const char *const words[] = {"access", "gone", "stop", "ignore"};
+    static const enum mapping_error expected[] = {MAPPING_IGNORED, MAPPING_OK, MAPPING_OK,
+                                                  MAPPING_ACTION};
+    for (int i = 0; i < 4; i++) {
+        plain_head(&body);
+        avro_text(&body, words[i]);
+        decodes(b, &body);
+        assert_int_equal(mapping_read_privacy(b->mapping, b->tape, &p), expected[i]);
+    }
+    bench_free(b);
+}
+
 static void money_is_a_number_or_a_decimal(void **state) {
     (void)state;
     static const struct {
@@ -664,8 +767,7 @@ static void a_fixed_can_be_a_decimal(void **state) {
     bench_free(b);
 }
 
-/* ---- nested records, unions, maps, lines
- * -------------------------------------------------------------- */
+/* ---- nested records, unions, maps, lines --------------------------------------------- */
 
 #define ARRAY(items) "{'type':'array','items':" items "}"
 
@@ -858,8 +960,7 @@ static void the_shipped_event_names_its_domain(void **state) {
     }
 }
 
-/* ---- other kinds
- * --------------------------------------------------------------------------------------- */
+/* ---- other kinds --------------------------------------------------------------------- */
 
 static void items_have_attributes_of_maps_and_arrays(void **state) {
     (void)state;
@@ -1134,8 +1235,7 @@ static void every_kind_has_its_own_function(void **state) {
     }
 }
 
-/* ---- the partners of docs/domains.md
- * ------------------------------------------------------------------ */
+/* ---- the partners of docs/domains.md ------------------------------------------------- */
 
 #ifdef SOURCE_DIR
 static const struct config_topic *topic_called(const struct config *c, const char *name) {
@@ -1328,6 +1428,10 @@ int main(void) {
         cmocka_unit_test(texts_are_times_by_rfc_3339),
         cmocka_unit_test(every_day_is_the_day_of_the_c_library),
         cmocka_unit_test(words_mean_actions),
+        cmocka_unit_test(what_a_word_says_to_ignore_is_ignored_and_nothing_else),
+        cmocka_unit_test(what_is_ignored_may_be_wrong_in_other_ways),
+        cmocka_unit_test(an_enum_of_which_all_is_ignored_means_nothing),
+        cmocka_unit_test(a_request_may_be_ignored),
         cmocka_unit_test(money_is_a_number_or_a_decimal),
         cmocka_unit_test(a_fixed_can_be_a_decimal),
         cmocka_unit_test(lines_are_read_with_what_is_around_them),

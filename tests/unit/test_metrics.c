@@ -404,8 +404,7 @@ static void a_quantile_is_interpolated(void **state) {
     assert_true(fabs(metric_quantile(M_COMMIT_SECONDS, 0, 0.5) - 1048.576) < 1e-9);
 }
 
-/* ---- text and threads --------------------------------------------------------------------------
- */
+/* ---- text and threads ---------------------------------------------------------------- */
 
 static void a_short_buffer_gets_the_beginning_and_the_length(void **state) {
     (void)state;
