@@ -179,8 +179,8 @@ static void admit_waiting(struct instance *in, struct place *pl, uint16_t topic,
     if (w->n == 0) {
         waiting_free(w);
         in->n_waiting--;
-        LOG_INFO("the schema is there: going on", LOG_STR("topic", in->cfg->topics[topic].name),
-                 LOG_INT("partition", pl->task.p));
+        LOG_INFO("nothing waits for a schema any more: going on",
+                 LOG_STR("topic", in->cfg->topics[topic].name), LOG_INT("partition", pl->task.p));
     }
     update_pause(in, pl, topic);
 }

@@ -109,9 +109,10 @@ server() {
     fi
 }
 
-step "a real Kafka and a real schema registry for the integration tests (cached)"
+step "a real Kafka a real schema registry and foreign clients for the integration tests (cached)"
 server kafka
 server registry
+server foreign
 
 step "lint, unit, fuzz corpora"
 run dev -L 'unit|lint|fuzz'
