@@ -109,7 +109,7 @@ server() {
     fi
 }
 
-step "a real Kafka a real schema registry and foreign clients for the integration tests (cached)"
+step "a real Kafka, a real schema registry and foreign clients for the integration tests (cached)"
 server kafka
 server registry
 server foreign
