@@ -34,7 +34,8 @@ trap 'exit 1' HUP INT TERM
 # The version is written last: it marks a complete directory.
 if [ "$(cat "$cache/app/version" 2>/dev/null)" != "$version" ]; then
     command -v mvn >/dev/null || fail "mvn is missing; apt-get install maven"
-    mvn -B -q dependency:copy \
+    # 2.8: newer ones also want the descriptors of its parents, which are not on Central
+    mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:2.8:copy \
         "-Dartifact=io.apicurio:apicurio-registry-app:$version:tar.gz:all" \
         "-DoutputDirectory=$work" >"$work/mvn.log" 2>&1 || {
         cat "$work/mvn.log" >&2

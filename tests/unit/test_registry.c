@@ -312,7 +312,7 @@ static void half_an_answer_is_none(void **state) {
     struct fixture *f = *state;
     fake_registry_set_mood(f->server, FAKE_HALF);
     start(f);
-    waits_says_why_and_recovers(f, "bytes remaining");
+    waits_says_why_and_recovers(f, " bytes "); /* of curl 7: remaining, of curl 8: missing */
 }
 
 static void more_than_a_mebibyte_is_no_answer(void **state) {
