@@ -16,6 +16,7 @@ enum status instance_globals_new(struct instance *in, char *err) {
         domains[d] = cfg->domains[d].name;
     }
     enum status st = people_new(&in->people);
+    st = st ? st : recent_new(&in->feedback);
     if (!st && cfg->n_raws > 0) {
         st = identity_new(domains, cfg->n_domains, &in->identity);
     }
@@ -32,6 +33,7 @@ void instance_globals_free(struct instance *in) {
     intake_free(in->rows);
     identity_free(in->identity);
     people_free(in->people);
+    recent_free(in->feedback);
 }
 
 void instance_globals_restart(struct instance *in) {

@@ -231,13 +231,13 @@ static void count_event(const struct merged *m, const struct learner_effect *eff
 
 /* Impressions and conversions are counted; a click is a view, and counted when it was learned: the
  * same one again is not. False: there is nothing to learn. */
-static bool take_feedback(struct event *e) {
+static bool take_feedback(struct instance *in, struct event *e) {
     const enum action action = (enum action)e->action;
     if (action < ACTIONS_OF_EVENTS) {
         return true;
     }
     e->action = ACTION_VIEW;
-    if (action != ACTION_CLICK) {
+    if (action != ACTION_CLICK && !recent_seen(in->feedback, e->id)) {
         count_feedback(action);
     }
     return action == ACTION_CLICK;
@@ -250,7 +250,7 @@ static void learn_one(struct instance *in, struct place *pl, const struct merged
         metric_add(M_NOT_ALLOWED, m->topic, 1);
         return;
     }
-    if (!take_feedback(&e)) {
+    if (!take_feedback(in, &e)) {
         return;
     }
     enum status st = learner_learn(in->learner, pl->task.p, &e, &effect);

@@ -23,6 +23,7 @@
 #include "people.h"
 #include "publish.h"
 #include "publisher.h"
+#include "recent.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -59,6 +60,7 @@ struct instance {
     struct people *people;
     struct identity *identity; /* NULL: users have one id everywhere */
     struct waiting rows_waiting;
+    struct recent *feedback; /* ids of impressions and conversions */
     bool globals_complete;  /* read to the end that stood at the start */
     bool catalogue_changed; /* an item was switched: everyone is to be ranked again */
     struct breaker breaker;

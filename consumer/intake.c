@@ -324,18 +324,27 @@ static enum intake_reason read_row(struct intake *in, const struct record *r,
     return of_mapping(e);
 }
 
+/* Of the newest statement the time decides: it cannot be later than its record. */
+static int64_t said_ms(const struct intake *in, const struct record *r, int64_t ts_ms) {
+    const bool late = in->cfg->clock != CLOCK_STREAM && r->timestamp_ms >= INTAKE_EPOCH_2000_MS &&
+                      ts_ms > r->timestamp_ms + INTAKE_FUTURE_MS;
+    return late ? r->timestamp_ms : ts_ms;
+}
+
 static enum intake_reason finish_row(struct intake *in, const struct record *r,
                                      struct intake_row *out) {
     switch (out->kind) {
     case KIND_ITEM: return read_item(in, r, out);
     case KIND_PROFILE:
         name_user(out, out->profile.user_id, out->profile.user_id_len);
+        out->profile.ts_ms = said_ms(in, r, out->profile.ts_ms);
         return check_user(out);
     case KIND_PRIVACY:
         name_user(out, out->privacy.user_id, out->privacy.user_id_len);
         if (out->privacy.ts_ms == 0) {
             out->privacy.ts_ms = r->timestamp_ms; /* a schema without a time */
         }
+        out->privacy.ts_ms = said_ms(in, r, out->privacy.ts_ms);
         return out->privacy.ts_ms < INTAKE_EPOCH_2000_MS ? INTAKE_TIME_PAST : check_user(out);
     default: break;
     }
@@ -356,30 +365,46 @@ static uint32_t domain_named(const struct config *cfg, const char *name, size_t 
     return d;
 }
 
+/* `domain/id`, or the id alone where the topic is of one domain. */
+static enum intake_reason read_unlink(struct intake *in, const struct record *r,
+                                      struct decoded_identity *out) {
+    const char *key = r->key;
+    const char *slash = memchr(key, '/', r->key_len);
+    const size_t len = slash ? (size_t)(slash - key) : r->key_len;
+    const uint8_t own = mapping_domain(in->mappings[r->topic]);
+    const uint32_t named = slash ? domain_named(in->cfg, key, len) : in->cfg->n_domains;
+    *out = (struct decoded_identity){.user_id = ""};
+    if (own != DOMAIN_OF_RECORD && named != own) {
+        out->domain = own;
+        out->partner_id = key;
+        out->partner_id_len = r->key_len;
+        return INTAKE_OK;
+    }
+    if (named == in->cfg->n_domains) {
+        return INTAKE_DOMAIN;
+    }
+    out->domain = (uint8_t)named;
+    out->partner_id = slash + 1;
+    out->partner_id_len = r->key_len - len - 1;
+    return INTAKE_OK;
+}
+
 /* What a tombstone takes away. */
 static enum intake_reason read_tombstone(struct intake *in, const struct record *r,
                                          struct intake_row *out) {
+    enum intake_reason bad = INTAKE_OK;
     if (!r->key || r->key_len == 0 || out->kind == KIND_PRIVACY) {
         return INTAKE_EMPTY;
     }
-    const char *key = r->key;
     if (out->kind == KIND_ITEM) {
-        in->item = (struct decoded_item){.item = key, .item_len = r->key_len, .price = (double)NAN};
+        in->item =
+            (struct decoded_item){.item = r->key, .item_len = r->key_len, .price = (double)NAN};
     } else if (out->kind == KIND_PROFILE) {
-        out->profile = (struct decoded_profile){.user_id = key, .user_id_len = r->key_len};
+        out->profile = (struct decoded_profile){.user_id = r->key, .user_id_len = r->key_len};
     } else {
-        const char *slash = memchr(key, '/', r->key_len);
-        const size_t len = slash ? (size_t)(slash - key) : r->key_len;
-        const uint32_t domain = domain_named(in->cfg, key, len);
-        if (!slash || domain == in->cfg->n_domains) {
-            return INTAKE_DOMAIN;
-        }
-        out->identity = (struct decoded_identity){.user_id = "",
-                                                  .partner_id = slash + 1,
-                                                  .partner_id_len = r->key_len - len - 1,
-                                                  .domain = (uint8_t)domain};
+        bad = read_unlink(in, r, &out->identity);
     }
-    return finish_row(in, r, out);
+    return bad ? bad : finish_row(in, r, out);
 }
 
 enum intake_reason intake_row(struct intake *in, const struct record *r, struct intake_row *out,

@@ -104,8 +104,10 @@ struct intake_row {
 };
 
 /** The same for a global topic. A tombstone (no value) withdraws what its key names: an item by
- *  its id, a profile by the user id, an identity by `domain/id`; of a privacy topic it says
- *  nothing: INTAKE_EMPTY. */
+ *  its id, a profile by the user id, an identity by `domain/id`, or by the id alone where all rows
+ *  are of one domain; of a privacy topic it says nothing: INTAKE_EMPTY.
+ *  A profile or request that is dated over ten minutes after its record (unless clock=stream)
+ *  counts from the record's time: else one wrong clock would outvote all that is said later. */
 enum intake_reason intake_row(struct intake *in, const struct record *r, struct intake_row *out,
                               const char **detail);
 

@@ -340,6 +340,10 @@ bool mapping_has(const struct mapping *m, enum map_field f) {
     return m->path[f][0] != '\0';
 }
 
+uint8_t mapping_domain(const struct mapping *m) {
+    return m->domain;
+}
+
 const struct schema *mapping_schema(const struct mapping *m) {
     return m->reader;
 }

@@ -76,6 +76,9 @@ const struct schema *mapping_schema(const struct mapping *m);
 /** Does a path or a constant stand for this field, as shipped or configured? */
 bool mapping_has(const struct mapping *m, enum map_field f);
 
+/** The domain that all its records are of, DOMAIN_OF_RECORD if they say it themselves. */
+uint8_t mapping_domain(const struct mapping *m);
+
 /** The decoder of records of this topic written with `writer`; results as decoder_new(). */
 MUST_CHECK enum status mapping_decoder(const struct mapping *m, const struct schema *writer,
                                        struct decoder **out, char *err, size_t err_len);

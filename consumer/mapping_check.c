@@ -329,10 +329,23 @@ static enum status check_enum(const struct mapping *m, const struct config_topic
                                   f == FIELD_CONSENT ? "yes, no or unknown" : "WORD", list);
 }
 
+/* Words of what no path leads to would never be looked at, and whoever wrote them never know. */
+static enum status check_unused(const struct mapping *m, const struct config_topic *t,
+                                enum map_field f, char *err) {
+    for (uint32_t i = 0; i < t->n_symbols; i++) {
+        if (t->symbols[i].field == f) {
+            return mapping_complain(m, f, err, "%s, so map.%s.%s is never looked at; remove it",
+                                    m->path[f][0] ? "a constant" : "not mapped", map_field_name(f),
+                                    t->symbols[i].symbol);
+        }
+    }
+    return ST_OK;
+}
+
 static enum status check_words(const struct mapping *m, const struct config_topic *t,
                                enum map_field f, char *err) {
     if (!m->path[f][0] || map_is_constant(m->path[f])) {
-        return ST_OK;
+        return check_unused(m, t, f, err);
     }
     const struct schema_node *n = only_enum(m, f);
     if (n) {

@@ -113,6 +113,17 @@ static void mean_parts(const struct ranker *ranker, const struct features_block 
     }
 }
 
+/* A reason must be true: nobody takes again what he never took, and nothing goes with what was never
+ * taken beside it, though the group may stand nearest to the mean. */
+static bool is_true(const struct features_block *b, uint32_t at, enum reason reason) {
+    const size_t stride = b->stride;
+    switch (reason) {
+    case REASON_AGAIN: return b->x[X_TIMES * stride + at] > 0.0F;
+    case REASON_TOGETHER: return b->x[X_K1_REL * stride + at] > 0.0F;
+    default: return true;
+    }
+}
+
 static enum reason why(const struct ranker *ranker, const struct features_block *b, uint32_t at,
                        const float mean[RANKER_X]) {
     float parts[RANKER_X];
@@ -123,7 +134,7 @@ static enum reason why(const struct ranker *ranker, const struct features_block 
     }
     enum reason best = REASON_POPULAR;
     for (int g = 0; g < REASONS; g++) {
-        if (groups[g] > groups[best]) {
+        if (groups[g] > groups[best] && is_true(b, at, (enum reason)g)) {
             best = (enum reason)g;
         }
     }

@@ -229,6 +229,9 @@ static enum status tx_begin(void *ctx) {
         }
         return leave(b, ST_AGAIN);
     }
+    if (b->losing) {
+        wrong(b, "begin when the partitions are lost");
+    }
     b->fault = draw_fault(b);
     b->faults[b->fault]++;
     b->begun++;
@@ -434,14 +437,17 @@ static void serve_revoke(struct fake_broker *b, bool lost) {
     lock(b);
     const size_t n = positions_of(b, assigned_of(b), parts);
     b->generation = lost ? 0 : b->generation;
+    b->losing = lost;
     unlock(b);
     if (n > 0) {
         b->ops.revoked(b->ops.ctx, parts, n, lost);
     }
     lock(b);
     b->generation = 0;
+    b->losing = false;
     for (int i = 0; i < BROKER_PARTS; i++) {
         b->parts[i].assigned = b->parts[i].paused = false;
+        b->parts[i].slack = 0;
     }
     unlock(b);
 }
@@ -556,6 +562,11 @@ static void lend(struct fake_broker *b, int i, struct record *out) {
     out->misplaced = true; /* partners' partitioners are their own */
 }
 
+static bool may_lend(const struct broker_part *p) {
+    return p->assigned && (!p->paused || p->slack > 0) && p->position >= 0 &&
+           (p->position < p->n || !p->told_end);
+}
+
 static size_t lend_some(struct fake_broker *b, struct record *out, size_t max) {
     size_t n = 0;
     const uint32_t first = rng_below(&b->rng, BROKER_PARTS);
@@ -566,9 +577,8 @@ static size_t lend_some(struct fake_broker *b, struct record *out, size_t max) {
             p->position = p->committed < 0 ? 0 : p->committed;
         }
         const uint32_t most = 1 + rng_below(&b->rng, 60);
-        for (uint32_t m = 0; m < most && n < max && p->assigned && !p->paused && p->position >= 0 &&
-                             (p->position < p->n || !p->told_end);
-             m++) {
+        for (uint32_t m = 0; m < most && n < max && may_lend(p); m++) {
+            p->slack -= p->paused;
             lend(b, i, &out[n++]);
         }
     }
@@ -603,7 +613,7 @@ static void set_paused(struct fake_broker *b, uint16_t topic, int32_t partition,
               p->assigned ? "going the other way" : "assigned");
     }
     p->paused = paused;
-    p->pauses += paused;
+    p->slack = paused ? rng_below(&b->rng, 4) : 0;
     unlock(b);
 }
 

@@ -59,7 +59,7 @@ struct broker_part {
     int64_t n, cap, committed;     /* committed -1: nothing */
     int64_t position;              /* -1: not known yet */
     bool assigned, paused, told_end;
-    int pauses;
+    uint32_t slack; /* records that still come after a pause: fetched before it */
 };
 
 enum broker_fault { /* of one transaction */
@@ -81,6 +81,7 @@ struct fake_broker {
     struct rebalance_ops ops;
     struct broker_part parts[BROKER_PARTS]; /* topic * BROKER_EACH + partition */
     int generation, assignments;            /* generation 0: nothing is assigned */
+    bool losing;                            /* inside a revocation of what is lost */
     /* Which record an event was made of; false: none. */
     bool (*origin)(void *ctx, const struct broker_message *m, struct broker_place *out);
     void *origin_ctx;

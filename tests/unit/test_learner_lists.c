@@ -17,6 +17,7 @@ enum { DOMAINS = 5, USERS = 30, ITEMS = 3000 };
 struct hidden {
     bool repeats[DOMAINS];
     bool item[USERS][DOMAINS][ITEMS];
+    bool took[USERS][DOMAINS][ITEMS]; /* where repeats are allowed */
     bool exists[DOMAINS][ITEMS];
 };
 
@@ -33,6 +34,9 @@ static void note(struct hidden *h, const struct made *m) {
         h->exists[m->e.domain][item] = true;
         if (m->e.action == ACTION_REPORT || (consumes && !h->repeats[m->e.domain])) {
             h->item[user][m->e.domain][item] = true;
+        }
+        if (consumes && h->repeats[m->e.domain]) {
+            h->took[user][m->e.domain][item] = true;
         }
     }
 }
@@ -54,6 +58,8 @@ static void assert_list(const struct learner *l, const struct hidden *h, uint32_
         assert_false(h->item[user][domain][item]);
         assert_true(h->exists[domain][item]);
         assert_true(list->items[k].reason < REASONS);
+        /* a reason is true: nobody takes again what he never took */
+        assert_true(list->items[k].reason != REASON_AGAIN || h->took[user][domain][item]);
         seen[item] = true;
     }
 }

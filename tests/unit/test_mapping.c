@@ -371,6 +371,22 @@ static void symbols_that_are_not_there_are_refused(void **state) {
                         "VIEW, X");
 }
 
+static void words_that_are_never_looked_at_are_refused(void **state) {
+    (void)state;
+    struct mapping *m = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    struct config_topic t = topic_of(KIND_EVENT, PATHS "action=\"view\"");
+    map_symbol(&t, FIELD_ACTION, "CANCELLED", MEANING_IGNORE);
+    assert_int_equal(make(&t, PLAIN("'string'"), &m, err), ST_INVALID);
+    assert_string_equal(err, "topic.t.action = \"view\": a constant, so map.action.CANCELLED is "
+                             "never looked at; remove it");
+    t = topic_of(KIND_PROFILE, "user=u");
+    map_symbol(&t, FIELD_CONSENT, "in", 1);
+    assert_int_equal(make(&t, PLAIN("'string'"), &m, err), ST_INVALID);
+    assert_string_equal(err, "topic.t.consent = : not mapped, so map.consent.in is never looked "
+                             "at; remove it");
+}
+
 /* ---- values of events ---------------------------------------------------------------- */
 
 static void ids_are_texts_or_decimal_numbers(void **state) {
@@ -1422,6 +1438,7 @@ int main(void) {
         cmocka_unit_test(lines_are_of_one_array),
         cmocka_unit_test(constants_are_checked),
         cmocka_unit_test(symbols_that_are_not_there_are_refused),
+        cmocka_unit_test(words_that_are_never_looked_at_are_refused),
         cmocka_unit_test(ids_are_texts_or_decimal_numbers),
         cmocka_unit_test(an_event_without_an_id_has_an_empty_one),
         cmocka_unit_test(numbers_are_times_in_their_unit),
