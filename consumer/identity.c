@@ -344,7 +344,10 @@ static bool id_ok(const struct identity *t, uint8_t domain, size_t len) {
 static bool renew(struct identity *t, const uint8_t *row) {
     const struct text user = row_text(row, BY_USER);
     const uint32_t place = find(t, BY_ID, row[ROW_DOMAIN], row_text(row, BY_ID));
-    const struct text before = place ? row_text(row_at(t, place), BY_USER) : (struct text){0};
+    if (!place) {
+        return false;
+    }
+    const struct text before = row_text(row_at(t, place), BY_USER);
     if (before.len != user.len || memcmp(before.p, user.p, user.len) != 0) {
         return false;
     }
