@@ -433,6 +433,23 @@ const char *identity_at(const struct identity *t, const char *user, size_t user_
     return (const char *)rest.p;
 }
 
+const char *identity_linked(const struct identity *t, const char *user, size_t user_len,
+                            uint8_t domain, uint32_t k, size_t *id_len) {
+    if (!id_ok(t, domain, user_len)) {
+        return NULL;
+    }
+    uint32_t place = find(t, BY_USER, domain, (struct text){(const uint8_t *)user, user_len});
+    for (; place && k > 0; k--) {
+        place = get_place(row_at(t, place), ROW_OLDER);
+    }
+    if (!place) {
+        return NULL;
+    }
+    const struct text found = row_text(row_at(t, place), BY_ID);
+    *id_len = found.len;
+    return (const char *)found.p;
+}
+
 size_t identity_n(const struct identity *t) {
     return t->n;
 }

@@ -55,6 +55,11 @@ MUST_CHECK enum status identity_user(const struct identity *t, uint8_t domain, c
 const char *identity_at(const struct identity *t, const char *user, size_t user_len, uint8_t domain,
                         size_t *id_len);
 
+/** The same for every id that rows link to him there: k = 0 is the last, 1 the one linked before
+ *  it, ...; NULL behind the first. Walks: k steps. */
+const char *identity_linked(const struct identity *t, const char *user, size_t user_len,
+                            uint8_t domain, uint32_t k, size_t *id_len);
+
 /** How many ids are linked. */
 size_t identity_n(const struct identity *t);
 

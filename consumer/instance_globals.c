@@ -64,10 +64,14 @@ static enum status take_item(struct instance *in, const struct content_row *row)
 /* Without repartitioning nobody asks who is who. */
 static enum status take_identity(struct instance *in, const struct intake_row *row) {
     const struct decoded_identity *d = &row->identity;
-    const enum status st = in->identity
-                               ? identity_link(in->identity, d->domain, d->partner_id,
-                                               d->partner_id_len, row->user_id, row->user_id_len)
-                               : ST_OK;
+    if (!in->identity) {
+        return ST_OK;
+    }
+    enum status st = identity_link(in->identity, d->domain, d->partner_id, d->partner_id_len,
+                                   row->user_id, row->user_id_len);
+    if (!st && row->user_id_len > 0) {
+        st = instance_news_of(in, row->user); /* his list is due under this id */
+    }
     return st == ST_NOMEM ? st : ST_OK; /* the intake has checked the lengths */
 }
 

@@ -2,9 +2,11 @@
  * instance_publish.c -- publish rounds, sweeps, fallback and info; see instance_state.h. */
 #include <string.h>
 
+#include "hash.h"
 #include "instance_state.h"
 #include "log.h"
 #include "metrics.h"
+#include "mix.h"
 
 enum {
     CARDS_MS = 5000, /* fallback and info are looked at this often */
@@ -86,6 +88,13 @@ static void name_user(struct rec *r, uint32_t slot, const char *id, size_t len) 
     memcpy(r->user_id, id, len);
 }
 
+/* Of a list under a key: a user whom a row gave another id has no list there yet. 0 is none. */
+static uint64_t digest_of(const struct instance *in, const struct list *list, const char *id,
+                          size_t id_len) {
+    const uint64_t digest = learner_list_digest(in->learner, list);
+    return (in->identity ? mix64(digest ^ hash_id(id, id_len)) : digest) | 1;
+}
+
 /* Ranks one list and hands it over if a reader would see a difference. */
 static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
                         int64_t record_ms) {
@@ -103,7 +112,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     }
     metric_add(M_RANKED, target, 1);
     struct publish_written *w = publish_written(pl->publish, slot, k);
-    const uint64_t digest = learner_list_digest(in->learner, list) | 1; /* 0: none */
+    const uint64_t digest = digest_of(in, list, id, id_len);
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     if (digest != w->digest || expired) {
@@ -291,16 +300,31 @@ bool instance_can_hide(const struct instance *in, size_t n) {
     return publisher_room(in->publisher) > n * (in->n_targets + 1);
 }
 
+static void write_empty_to(struct instance *in, struct place *pl, uint32_t slot, uint8_t target,
+                           const char *id, size_t len) {
+    struct rec *r = start_rec(in, pl, REC_LIST, target);
+    name_user(r, slot, id, len);
+    publisher_push(in->publisher);
+}
+
+/* Under the id that he has at each partner, and under every other that was linked to him. */
 static void write_empty(struct instance *in, struct place *pl, uint32_t slot) {
     const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
-    for (uint32_t k = 0; k < in->n_targets; k++) {
+    size_t user_len = 0;
+    const char *user = user_id(u, &user_len);
+    for (uint32_t k = 0; k < in->n_targets && slot < publish_slots(pl->publish); k++) {
+        const uint8_t target = in->targets[k];
         size_t len = 0;
-        const char *id = id_at(in, u, in->targets[k], &len);
-        if (id && slot < publish_slots(pl->publish)) {
-            struct rec *r = start_rec(in, pl, REC_LIST, in->targets[k]);
-            name_user(r, slot, id, len);
-            publisher_push(in->publisher);
+        const char *id = id_at(in, u, target, &len);
+        if (id) {
+            write_empty_to(in, pl, slot, target, id, len);
             *publish_written(pl->publish, slot, k) = (struct publish_written){0};
+        }
+        for (uint32_t other = 1;
+             in->identity && publisher_room(in->publisher) > in->n_targets &&
+             (id = identity_linked(in->identity, user, user_len, target, other, &len));
+             other++) {
+            write_empty_to(in, pl, slot, target, id, len);
         }
     }
 }
@@ -314,6 +338,18 @@ void instance_hide(struct instance *in, uint64_t user) {
         }
     }
     (void)learner_forget(in->learner, user); /* known or not */
+}
+
+enum status instance_news_of(struct instance *in, uint64_t user) {
+    enum status st = ST_OK;
+    for (uint32_t p = 0; p < in->n_places && !st; p++) {
+        struct place *pl = instance_place(in, p);
+        const uint32_t slot = pl ? users_find(learner_users(in->learner, p), user) : USER_NONE;
+        if (slot != USER_NONE && pl->task.state == TASK_RUNNING) {
+            st = publish_touch(pl->publish, slot, 0);
+        }
+    }
+    return st;
 }
 
 /* ---- sweeps ---------------------------------------------------------------------------------- */

@@ -61,8 +61,8 @@ struct instance {
     struct identity *identity; /* NULL: users have one id everywhere */
     struct waiting rows_waiting;
     struct recent *feedback; /* ids of impressions and conversions */
-    bool globals_complete;  /* read to the end that stood at the start */
-    bool catalogue_changed; /* an item was switched: everyone is to be ranked again */
+    bool globals_complete;   /* read to the end that stood at the start */
+    bool catalogue_changed;  /* an item was switched: everyone is to be ranked again */
     struct breaker breaker;
     uint32_t n_waiting; /* topic partitions with records that wait for their schema */
     int64_t next_admit_ms;
@@ -150,6 +150,8 @@ void instance_globals_restart(struct instance *in);
 /* ---- instance_publish.c ---- */
 /** Writes empty lists over those of a user who must not be shown, and forgets him. */
 void instance_hide(struct instance *in, uint64_t user);
+/** A user is to be ranked, though he did nothing. @return ST_OK, ST_NOMEM */
+enum status instance_news_of(struct instance *in, uint64_t user);
 /** Can instance_hide() be called n times now? */
 bool instance_can_hide(const struct instance *in, size_t n);
 /** One publish round. */

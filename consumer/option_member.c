@@ -57,8 +57,10 @@ static uint32_t find(const struct config_topic *t, uint8_t field, const char *sy
 
 static const char *const CONSENTS[] = {"no", "yes", "unknown"}; /* in the order of meanings */
 
+enum { N_CONSENTS = sizeof CONSENTS / sizeof CONSENTS[0] };
+
 static enum status consent_of(const char *text, uint8_t *meaning, char *why, size_t why_len) {
-    for (size_t i = 0; i < sizeof CONSENTS / sizeof CONSENTS[0]; i++) {
+    for (size_t i = 0; i < N_CONSENTS; i++) {
         if (strcmp(text, CONSENTS[i]) == 0) {
             *meaning = (uint8_t)i;
             return ST_OK;
@@ -131,8 +133,10 @@ enum status option_member_format(const struct option *o, const char *member,
     /* Once loaded, the kind of the topic says whether a meaning is a request. */
     const bool requests = t->kind == KIND_PRIVACY && s->meaning != MEANING_IGNORE;
     const unsigned request = requests ? MEANING_REQUEST : 0;
-    snprintf(buf, len, "%s",
-             s->field == FIELD_CONSENT ? CONSENTS[s->meaning]
-                                       : map_word_name((uint8_t)(s->meaning | request)));
+    const char *word = map_word_name((uint8_t)(s->meaning | request));
+    if (s->field == FIELD_CONSENT) {
+        word = CONSENTS[s->meaning < N_CONSENTS ? s->meaning : N_CONSENTS - 1];
+    }
+    snprintf(buf, len, "%s", word);
     return ST_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kafka.h"
+#include "log.h"
 #include "registry.h"
 #include "repartition.h"
 
@@ -51,10 +52,14 @@ static enum status tx_abort(void *ctx) {
 
 static enum status tx_renew(void *ctx) {
     struct relay *r = ctx;
-    char err[CONFIG_ERROR_MAX];
+    char err[CONFIG_ERROR_MAX] = "";
     kafka_tx_free(r->tx);
     r->tx = NULL;
-    return kafka_tx_new(r->cfg, r->tx_id, &r->tx, err);
+    const enum status st = kafka_tx_new(r->cfg, r->tx_id, &r->tx, err);
+    if (st) {
+        LOG_WARN("transactions cannot begin anew", LOG_STR("id", r->tx_id), LOG_STR("error", err));
+    }
+    return st;
 }
 
 /* ---- life cycle --------------------------------------------------------------------------- */
@@ -133,7 +138,9 @@ void relay_stop(struct relay *r) {
 }
 
 bool relay_ready(struct relay *r, char *why, size_t len) {
-    return repartition_ready(r->repartition, why, len);
+    return !kafka_consumer_problem(r->consumer, why, len) &&
+           !(r->reader && kafka_reader_problem(r->reader, why, len)) &&
+           repartition_ready(r->repartition, why, len);
 }
 
 bool relay_end(struct relay *r, char *why, size_t len) {

@@ -27,7 +27,8 @@ enum {
 };
 
 static const char FENCED[] =
-    "another instance has the same instance.id: give each its own and restart";
+    "transactions cannot go on: another instance has the same instance.id (give each its own and "
+    "restart), or a right is missing: the log says which";
 
 static int64_t mono_ms(void) {
     struct timespec t;
@@ -73,7 +74,7 @@ static struct raw_part *part_of(struct repartition *r, uint16_t topic, int32_t p
 }
 
 static void update_pause(struct repartition *r, struct raw_part *p) {
-    const bool pause = p->waiting.n > 0 || r->stuck;
+    const bool pause = p->waiting.n > 0 || r->stuck || r->breaker.state == BREAKER_OPEN;
     if (pause != p->paused) {
         p->paused = pause;
         (pause ? r->ports.source.pause : r->ports.source.resume)(r->ports.source.ctx, p->topic,
@@ -81,11 +82,15 @@ static void update_pause(struct repartition *r, struct raw_part *p) {
     }
 }
 
-static void set_stuck(struct repartition *r, bool stuck) {
-    r->stuck = stuck;
+static void update_pauses(struct repartition *r) {
     for (size_t i = 0; i < r->n_parts; i++) {
         update_pause(r, &r->parts[i]);
     }
+}
+
+static void set_stuck(struct repartition *r, bool stuck) {
+    r->stuck = stuck;
+    update_pauses(r);
 }
 
 static void drop_parts(struct repartition *r) {
@@ -219,11 +224,27 @@ static void settle(struct repartition *r) {
 
 /* ---- records -------------------------------------------------------------------------------- */
 
+static void tell_breaker(struct repartition *r, const struct record *rec) {
+    if (r->last_bad) {
+        r->worst = r->last_bad;
+        r->worst_topic = rec->topic;
+    }
+    if (breaker_take(&r->breaker, r->last_bad != INTAKE_OK, mono_ms())) {
+        LOG_ERROR("too many bad events: reading stops for a while, nothing is lost; repair the "
+                  "producer or the mapping, then crossrec dead-letters redrive",
+                  LOG_STR("topic", r->cfg->raws[rec->topic].name),
+                  LOG_INT("partition", rec->partition), LOG_INT("offset", rec->offset),
+                  LOG_STR("reason", intake_reason_code(r->last_bad)));
+        update_pauses(r);
+    }
+}
+
 /* False if its schema is being asked for. */
 static bool take(struct repartition *r, struct raw_part *p, const struct record *rec) {
     if (rec->end) {
         return true;
     }
+    r->last_bad = INTAKE_OK;
     const enum status st = repartition_message(r, rec, wall_ms());
     if (st == ST_AGAIN) {
         return false;
@@ -231,6 +252,7 @@ static bool take(struct repartition *r, struct raw_part *p, const struct record 
     if (st) {
         fail(r, "out of memory");
     }
+    tell_breaker(r, rec);
     p->next = rec->offset + 1;
     if (r->opened_ms == 0) {
         r->opened_ms = mono_ms();
@@ -256,6 +278,10 @@ static void take_records(struct repartition *r) {
 }
 
 static void take_waiting(struct repartition *r) {
+    if (r->breaker.state == BREAKER_OPEN && breaker_allows(&r->breaker, mono_ms())) {
+        LOG_INFO("trying again after too many bad events");
+        update_pauses(r);
+    }
     for (size_t i = 0; i < r->n_parts && !r->stuck; i++) {
         struct raw_part *p = &r->parts[i];
         struct record rec;
@@ -340,6 +366,10 @@ static void judge(struct repartition *r) {
     }
     if (r->stuck) {
         snprintf(why, sizeof why, "repartitioning: a transaction did not go through; trying again");
+    } else if (r->breaker.state == BREAKER_OPEN) {
+        snprintf(why, sizeof why,
+                 "too many bad events: reading stopped for a while; the last was %s in %.100s",
+                 intake_reason_code(r->worst), r->cfg->raws[r->worst_topic].name);
     } else if (waits_for_schema(r)) {
         const bool known = r->lookup && r->lookup->problem(r->lookup->ctx, problem, sizeof problem);
         snprintf(why, sizeof why, "repartitioning: waiting for a schema%s%s", known ? ": " : "",
@@ -388,6 +418,8 @@ enum status repartition_new(const struct config *cfg, const struct lookup *looku
     }
     r->cfg = cfg;
     pthread_mutex_init(&r->why_lock, NULL);
+    breaker_init(&r->breaker, cfg->breaker_share, (uint32_t)cfg->breaker_window,
+                 cfg->breaker_retry_ms);
     judge(r);
     enum status st = repartition_open(r, lookup, err);
     if (st) {

@@ -123,6 +123,7 @@ static enum status append_letter(struct repartition *r, const struct record *rec
     const struct record message = {.value = block, .value_len = size, .topic = MESSAGE_LETTER};
     enum status st = waiting_push(&r->batch, &message);
     free(block);
+    r->last_bad = reason;
     metric_add(M_DEAD_LETTERS, (uint32_t)reason, 1);
     LOG_WARN("bad event: goes to the dead-letter topic", LOG_STR("topic", topic),
              LOG_INT("partition", rec->partition), LOG_INT("offset", rec->offset),

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "breaker.h"
 #include "encode.h"
 #include "identity.h"
 #include "intake.h"
@@ -46,6 +47,10 @@ struct repartition {
     struct raw_part *parts; /* (n_parts,) */
     size_t n_parts;
     int generation;
+    struct breaker breaker;
+    enum intake_reason last_bad; /* of the record taken last; INTAKE_OK: a good one */
+    enum intake_reason worst;    /* of the last bad one, with its topic */
+    uint16_t worst_topic;
     struct waiting batch; /* messages, kept until they are committed */
     int64_t opened_ms;    /* of the batch; 0: it is empty */
     bool stuck;           /* it is tried again */

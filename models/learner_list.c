@@ -113,8 +113,8 @@ static void mean_parts(const struct ranker *ranker, const struct features_block 
     }
 }
 
-/* A reason must be true: nobody takes again what he never took, and nothing goes with what was never
- * taken beside it, though the group may stand nearest to the mean. */
+/* A reason must be true: nobody takes again what he never took, and nothing goes with what was
+ * never taken beside it, though the group may stand nearest to the mean. */
 static bool is_true(const struct features_block *b, uint32_t at, enum reason reason) {
     const size_t stride = b->stride;
     switch (reason) {

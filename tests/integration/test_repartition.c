@@ -202,6 +202,9 @@ static void both_partners_read_their_lists_under_their_own_ids(void **state) {
     STAND_AWAIT(s, stand_records(s, s->cfg.dead_letters) >= BAD);
     STAND_EXPECT(s, stand_metric(s, "crossrec_repartitioned_events_total", NULL) == VIEWS + ORDERS);
     STAND_EXPECT(s, stand_metric(s, "crossrec_unlinked_events_total", NULL) > 0);
+    send_identity(s, "course", "c0-new", "person-0"); /* he does nothing, and has his list there */
+    stand_flush(s);
+    STAND_AWAIT(s, has_list(s, "course", "c0-new"));
     stand_term(s);
     kafka_producer_free(other);
 }

@@ -519,8 +519,32 @@ static void without_memory_nothing_changes(void **state) {
     identity_free(t);
 }
 
+static void every_id_of_a_user_is_told_the_last_one_first(void **state) {
+    (void)state;
+    static const char *const ids[] = {"f3", "f1", "f2"};
+    struct identity *t = new_identity();
+    size_t len = 0;
+    link_text(t, FOOD, "f2", "ann");
+    link_text(t, FOOD, "f9", "bob");
+    link_text(t, FOOD, "f1", "ann");
+    link_text(t, FOOD, "f3", "ann");
+    link_text(t, COURSE, "c1", "ann");
+    for (uint32_t k = 0; k < 3; k++) {
+        const char *id = identity_linked(t, "ann", 3, FOOD, k, &len);
+        assert_non_null(id);
+        assert_int_equal(len, 2);
+        assert_memory_equal(id, ids[k], 2);
+    }
+    assert_null(identity_linked(t, "ann", 3, FOOD, 3, &len));
+    assert_null(identity_linked(t, "eve", 3, FOOD, 0, &len));
+    assert_null(identity_linked(t, "ann", 3, N_DOMAINS, 0, &len));
+    assert_null(identity_linked(t, "ann", 0, FOOD, 0, &len));
+    identity_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_id_of_a_user_is_told_the_last_one_first),
         cmocka_unit_test(links_are_read_both_ways),
         cmocka_unit_test(several_ids_may_lead_to_one_user_who_has_the_one_linked_last),
         cmocka_unit_test(an_id_that_is_given_to_another_is_his),
