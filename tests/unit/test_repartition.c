@@ -70,8 +70,7 @@ struct world {
     _Atomic int failures;
 };
 
-/* ---- the registry, the identities -------------------------------------------------------------
- */
+/* ---- the registry, the identities ---------------------------------------------------- */
 
 static enum lookup_state get_schema(void *ctx, uint32_t id, const char **json, size_t *len) {
     struct world *w = ctx;
@@ -135,8 +134,7 @@ static void failed(void *ctx) {
     atomic_fetch_add(&w->failures, 1);
 }
 
-/* ---- raw records -------------------------------------------------------------------------------
- */
+/* ---- raw records --------------------------------------------------------------------- */
 
 static void name_item(char buf[TEXT], int topic, int partition, int64_t offset) {
     snprintf(buf, TEXT, "%d-%d-%lld", topic, partition, (long long)offset);
@@ -212,8 +210,7 @@ static void send_some(struct world *w, int n) {
     }
 }
 
-/* ---- what became of them
- * ------------------------------------------------------------------------- */
+/* ---- what became of them ------------------------------------------------------------- */
 
 static bool origin(void *ctx, const struct broker_message *m, struct broker_place *out) {
     struct world *w = ctx;
@@ -299,8 +296,7 @@ static void check_part(struct world *w, int part, bool late) {
     }
 }
 
-/* ---- life cycle ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ---------------------------------------------------------------------- */
 
 static void configure(struct world *w, const char *more) {
     const char *sets[] = {"topic.views.schema=CourseView",
@@ -430,8 +426,7 @@ static void check_all(struct world *w, bool late) {
     assert_false(repartition_failed(w->r));
 }
 
-/* ---- without faults
- * ------------------------------------------------------------------------------ */
+/* ---- without faults ------------------------------------------------------------------ */
 
 static void each_record_becomes_one_event_of_its_user_or_one_dead_letter(void **state) {
     (void)state;
@@ -529,8 +524,7 @@ static void partners_may_use_any_ids_and_the_same_ones(void **state) {
     end(w);
 }
 
-/* ---- transactions that fail
- * ------------------------------------------------------------------------ */
+/* ---- transactions that fail ---------------------------------------------------------- */
 
 static void whatever_becomes_of_transactions_each_record_becomes_one_message(void **state) {
     (void)state;
@@ -619,8 +613,7 @@ static void whoever_is_fenced_stops_and_says_so_once(void **state) {
     end(w);
 }
 
-/* ---- identities
- * ------------------------------------------------------------------------------------ */
+/* ---- identities ---------------------------------------------------------------------- */
 
 static void set_open(struct world *w, bool open) {
     pthread_mutex_lock(&w->lock);
@@ -701,8 +694,7 @@ static void an_identity_whose_schema_is_asked_for_is_not_forgotten(void **state)
     end(w);
 }
 
-/* ---- schemas of raw records
- * ------------------------------------------------------------------------ */
+/* ---- schemas of raw records ---------------------------------------------------------- */
 
 static bool topic_paused(struct world *w, uint16_t topic) {
     bool all = true;
@@ -748,6 +740,25 @@ static void only_the_partitions_that_need_a_schema_wait_and_go_on_by_themselves(
     end(w);
 }
 
+static void too_many_bad_records_stop_reading_for_a_while_and_nothing_is_lost(void **state) {
+    (void)state;
+    char why[256];
+    struct world *w = new_world_with("breaker.retry=200ms", 1);
+    start(w);
+    assert_true(broker_assign(&w->broker, ALL_PARTS));
+    for (int k = 0; k < 400; k++) {
+        send_record(w, VIEWS, k % BROKER_EACH, BAD, k % USERS);
+    }
+    AWAIT(!repartition_ready(w->r, why, sizeof why) && strstr(why, "too many bad events"));
+    assert_non_null(strstr(why, "wire-header in views"));
+    AWAIT(broker_part(&w->broker, ORDERS, 0).paused);
+    send_some(w, 20);
+    AWAIT(broker_all_committed(&w->broker)); /* it tries again, and again */
+    AWAIT(repartition_ready(w->r, why, sizeof why));
+    repartition_stop(w->r);
+    end(w);
+}
+
 static void an_id_that_nobody_knows_makes_dead_letters(void **state) {
     (void)state;
     struct world *w = started_world();
@@ -767,8 +778,7 @@ static void an_id_that_nobody_knows_makes_dead_letters(void **state) {
     end(w);
 }
 
-/* ---- rebalances
- * ------------------------------------------------------------------------------------- */
+/* ---- rebalances ---------------------------------------------------------------------- */
 
 static int64_t committed_in_all(struct world *w) {
     int64_t n = 0;
@@ -890,8 +900,7 @@ static void a_start_that_fails_says_why_and_leaves_nothing(void **state) {
     end(w);
 }
 
-/* ---- everything at once
- * ------------------------------------------------------------------------------ */
+/* ---- everything at once -------------------------------------------------------------- */
 
 static void disturb(struct world *w, struct rng *rng) {
     char partner[TEXT];
@@ -958,6 +967,7 @@ static void whatever_happens_each_record_becomes_one_message(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_many_bad_records_stop_reading_for_a_while_and_nothing_is_lost),
         cmocka_unit_test(each_record_becomes_one_event_of_its_user_or_one_dead_letter),
         cmocka_unit_test(only_ignored_records_still_pass_their_offsets),
         cmocka_unit_test(partners_may_use_any_ids_and_the_same_ones),
