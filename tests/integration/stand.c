@@ -40,12 +40,15 @@ void stand_show_log(struct stand *s) {
 
 /* ---- servers ------------------------------------------------------------------------------ */
 
-int stand_open(struct stand *s) {
-    redis_fixture_require();
+int stand_missing(void) {
     const int missing = kafka_fixture_missing();
-    if (missing) {
-        return missing;
+    if (!missing) {
+        redis_fixture_require();
     }
+    return missing;
+}
+
+int stand_open(struct stand *s) {
     s->kafka = kafka_fixture_start();
     s->redis = redis_fixture_start(REDIS_NO_PORT, NULL);
     s->client = s->redis ? redisConnectUnix(redis_fixture_socket(s->redis)) : NULL;
@@ -66,6 +69,17 @@ void stand_close(struct stand *s) {
     }
     redis_fixture_stop(s->redis);
     kafka_fixture_stop(s->kafka);
+}
+
+int stand_setup(void **state) {
+    static struct stand s;
+    *state = &s;
+    return stand_open(&s);
+}
+
+int stand_teardown(void **state) {
+    stand_close(*state);
+    return 0;
 }
 
 /* ---- configuration ------------------------------------------------------------------------- */

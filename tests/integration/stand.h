@@ -33,8 +33,9 @@ struct stand {
     char value[STAND_VALUE_MAX]; /* of the last stand_get() */
 };
 
-/** @return 0, or what main() is to return (77: skipped) */
-int stand_open(struct stand *s);
+/** First in main(): 0 if the servers are there, else what main() is to return (77: skipped). */
+int stand_missing(void);
+int stand_open(struct stand *s); /* 0, or what a group's setup is to return */
 void stand_close(struct stand *s);
 
 /** A group called `name`, short intervals, the servers' addresses; what ran before is ended. */
@@ -67,6 +68,10 @@ bool stand_logged(struct stand *s, const char *text);
 int64_t stand_now_ms(void);
 void stand_nap_ms(int ms);
 void stand_show_log(struct stand *s);
+
+/** For cmocka_run_group_tests(): *state is the one stand of the program. */
+int stand_setup(void **state);
+int stand_teardown(void **state);
 
 #define STAND_EXPECT(s, what)                                                                      \
     do {                                                                                           \

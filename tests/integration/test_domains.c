@@ -614,11 +614,10 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    const int missing = kafka_fixture_missing();
+    const int missing = stand_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_domains_learn_at_once_and_recommend_across),
         cmocka_unit_test(a_customer_whom_nobody_links_has_lists_at_the_bank_only),

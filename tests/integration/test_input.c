@@ -443,11 +443,10 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    const int missing = kafka_fixture_missing();
+    const int missing = stand_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_topics_are_consumed_at_once),
         cmocka_unit_test(an_item_that_is_switched_off_leaves_all_lists),

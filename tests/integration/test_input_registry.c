@@ -351,12 +351,11 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    int missing = kafka_fixture_missing();
+    int missing = stand_missing();
     missing = missing ? missing : registry_fixture_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_the_registry_is_away_only_what_needs_it_waits),
         cmocka_unit_test(a_registry_that_hangs_does_not_hold_up_what_is_known),

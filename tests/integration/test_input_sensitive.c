@@ -417,11 +417,10 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-    const int missing = kafka_fixture_missing();
+    const int missing = stand_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_mapped_comes_out_nowhere),
         cmocka_unit_test(an_age_becomes_its_band_only),

@@ -19,7 +19,6 @@
 
 #include "avro_bytes.h"
 #include "kafka_fixture.h"
-#include "redis_fixture.h"
 #include "shipped.h"
 #include "stand.h"
 
@@ -114,28 +113,20 @@ static void redriven_letters_are_events_that_count_once(void **state) {
     assert_null(strstr(output, "300 letters put back"));
 }
 
-static int open_all(void **state) {
-    static struct stand s;
-    *state = &s;
-    return stand_open(&s);
-}
-
 static int close_all(void **state) {
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     assert_int_equal(system(command), 0);
-    stand_close(*state);
-    return 0;
+    return stand_teardown(state);
 }
 
 int main(void) {
-    const int missing = kafka_fixture_missing();
+    const int missing = stand_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(redriven_letters_are_events_that_count_once),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, stand_setup, close_all);
 }

@@ -16,9 +16,7 @@
 #include <time.h>
 
 #include "avro_bytes.h"
-#include "kafka_fixture.h"
 #include "mix.h"
-#include "redis_fixture.h"
 #include "shipped.h"
 #include "stand.h"
 
@@ -252,26 +250,14 @@ static void however_often_it_is_killed_each_record_becomes_one_event(void **stat
     kafka_producer_free(other);
 }
 
-static int open_all(void **state) {
-    static struct stand s;
-    *state = &s;
-    return stand_open(&s);
-}
-
-static int close_all(void **state) {
-    stand_close(*state);
-    return 0;
-}
-
 int main(void) {
-    const int missing = kafka_fixture_missing();
+    const int missing = stand_missing();
     if (missing) {
         return missing;
     }
-    redis_fixture_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_partners_read_their_lists_under_their_own_ids),
         cmocka_unit_test(however_often_it_is_killed_each_record_becomes_one_event),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, stand_setup, stand_teardown);
 }
