@@ -221,6 +221,13 @@ static void sample_topic(const struct check *c, const struct kafka_topic_info *t
 
 static void judge(struct check *c, const char *topic, const struct sample *s) {
     const char *mine = c->cfg->partitioner;
+    if (strcmp(mine, "any") == 0) {
+        report_note(&c->report,
+                    "partitioner: %s: any; whether all events of a user lie in one partition is "
+                    "not looked at",
+                    topic);
+        return;
+    }
     const bool murmur2 = strcmp(mine, "murmur2") == 0;
     const char *other = murmur2 ? "consistent" : "murmur2";
     if (s->n == 0) {

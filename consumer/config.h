@@ -128,8 +128,8 @@ struct config {
     char schemas_dir[CONFIG_VALUE_MAX]; /* "" : the shipped schemas, ids 1, 2          */
     char dead_letters[CONFIG_NAME_MAX]; /* topic, default crossrec-dead-letters        */
     char events[CONFIG_NAME_MAX];       /* topic of repartitioned events, crossrec-events */
-    char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka): what producers
-                                           use */
+    char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka) | any: what
+                                           producers  use */
 
     /* [merge], [learn] */
     int64_t merge_max_wait_ms;   /* merge.max.wait, 500 ms                               */

@@ -1166,7 +1166,8 @@ enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
     pthread_mutex_init(&c->commit_lock, NULL);
     pthread_mutex_init(&c->f.problems.lock, NULL);
     snprintf(group, sizeof group, "%s%s", cfg->group, intake ? "-intake" : "");
-    if (!intake) { /* raw topics are keyed as their partners please */
+    /* raw topics are keyed as their partners please */
+    if (!intake && strcmp(cfg->partitioner, "any") != 0) {
         snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
     }
     enum status st =

@@ -215,8 +215,9 @@ static const struct option OPTIONS[] = {
          "Topic for events that cannot be used, as they came, with the reason."),
     TEXT("crossrec", "events", events, "crossrec-events", option_bad_topic,
          "Topic that intake = repartition writes to, keyed by user."),
-    WORD("crossrec", "partitioner", OPTION_CHOICE, partitioner, "murmur2", "murmur2|consistent",
-         "How producers choose the partition of a key: murmur2 (Java), consistent (librdkafka)."),
+    WORD("crossrec", "partitioner", OPTION_CHOICE, partitioner, "murmur2", "murmur2|consistent|any",
+         "How producers choose the partition of a key: murmur2 (Java), consistent (librdkafka); "
+         "any: not checked."),
     TIME("crossrec", "late.max", late_max_ms, "1d", 0, 3650 * DAY,
          "Events later than this only count for features and for what was already taken."),
     TIME("merge", "max.wait", merge_max_wait_ms, "500ms", 0, 7 * DAY,

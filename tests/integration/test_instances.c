@@ -479,6 +479,18 @@ static void events_of_a_foreign_partitioner_are_dead_letters_until_reading_stops
     terminate(f, a);
 }
 
+/* On the same records, when nobody looks. */
+static void with_any_partitioner_every_event_counts(void **state) {
+    struct fixture *f = *state;
+    configure(f, "any");
+    set(f, "crossrec.partitioner", "any");
+    load(f);
+    struct process *a = start(f, 0);
+    AWAIT(f, learned(a) > 1500);
+    EXPECT(f, scrape(a->http, "crossrec_dead_letters_total", "wrong-partition") == 0);
+    terminate(f, a);
+}
+
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
@@ -517,6 +529,7 @@ int main(void) {
         TEST(sigterm_under_load_ends_in_order_and_a_restart_goes_on),
         TEST(a_stop_without_brokers_ends_in_time),
         TEST(events_of_a_foreign_partitioner_are_dead_letters_until_reading_stops),
+        TEST(with_any_partitioner_every_event_counts),
 #undef TEST
     };
     return cmocka_run_group_tests_name("instances", tests, setup, teardown);

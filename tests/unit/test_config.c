@@ -371,7 +371,7 @@ static void numbers_and_words_are_read_strictly(void **state) {
     fails("--set clock=wal: must be wall or stream", (struct sources){.set = {"clock=wal"}});
     fails("--set log.level=trace: must be debug, info, warn or error",
           (struct sources){.set = {"log.level=trace"}});
-    fails("--set partitioner=: must be murmur2 or consistent",
+    fails("--set partitioner=: must be murmur2, consistent or any",
           (struct sources){.set = {"partitioner="}});
     fails("--set domain.food.repeats=1: must be yes or no",
           (struct sources){.set = {"domain.food.repeats=1"}});
