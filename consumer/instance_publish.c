@@ -311,8 +311,8 @@ static void write_empty_to(struct instance *in, struct place *pl, uint32_t slot,
 static void write_empty(struct instance *in, struct place *pl, uint32_t slot) {
     const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
     size_t user_len = 0;
-    const char *user = user_id(u, &user_len);
-    for (uint32_t k = 0; k < in->n_targets && slot < publish_slots(pl->publish); k++) {
+    const char *user = u ? user_id(u, &user_len) : NULL;
+    for (uint32_t k = 0; user && k < in->n_targets && slot < publish_slots(pl->publish); k++) {
         const uint8_t target = in->targets[k];
         size_t len = 0;
         const char *id = id_at(in, u, target, &len);

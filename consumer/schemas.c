@@ -72,7 +72,7 @@ static struct entry *find(struct schemas *s, uint32_t id) {
         return &s->entries[s->last];
     }
     const size_t i = place_of(s, id);
-    if (i == s->n || s->entries[i].id != id) {
+    if (!s->entries || i == s->n || s->entries[i].id != id) {
         return NULL;
     }
     s->last = i;

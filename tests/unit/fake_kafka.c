@@ -10,7 +10,7 @@
 enum { POLL_BYTES = 8 << 20 }; /* as much as one fetch brings */
 
 struct fake_message {
-    char key[FAKE_KEY];
+    char *key; /* of its own: a record is lent while the array grows */
     const void *value;
     size_t len;
     int64_t timestamp_ms;
@@ -63,6 +63,7 @@ void fake_kafka_free(struct fake_kafka *k) {
                 const void *in;
                 void *out;
             } value = {.in = k->parts[i].messages[m].value};
+            free(k->parts[i].messages[m].key);
             if (k->parts[i].messages[m].owned) {
                 free(value.out);
             }
@@ -425,7 +426,7 @@ int64_t fake_append(struct fake_kafka *k, int topic, int32_t partition, const ch
     struct fake_message *m = &p->messages[offset];
     *m = (struct fake_message){
         .value = value, .len = len, .timestamp_ms = timestamp_ms, .owned = copy, .bad = bad};
-    snprintf(m->key, sizeof m->key, "%s", key);
+    m->key = strdup(key);
     if (copy) {
         void *mine = malloc(len ? len : 1);
         if (!mine) {

@@ -17,7 +17,7 @@
 
 #include "ports.h"
 
-enum { FAKE_TOPICS = 2, FAKE_KEY = 40, FAKE_LETTERS = 8192, FAKE_WAIT_MS = 10000 };
+enum { FAKE_TOPICS = 2, FAKE_LETTERS = 8192, FAKE_WAIT_MS = 10000 };
 
 struct fake_part {
     struct fake_message *messages; /* (n,) */
