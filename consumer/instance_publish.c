@@ -75,7 +75,10 @@ static bool has_own_ids(const struct config *cfg, uint8_t domain) {
 static const char *id_at(const struct instance *in, const struct user *u, uint8_t target,
                          size_t *len) {
     const char *id = user_id(u, len);
-    const char *there = in->identity ? identity_at(in->identity, id, *len, target, len) : id;
+    if (!in->identity) {
+        return id;
+    }
+    const char *there = identity_at(in->identity, id, *len, target, len);
     if (!there && !has_own_ids(in->cfg, target) && !is_unlinked(in->cfg, id, *len)) {
         return id;
     }
