@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,10 @@ void stand_term(struct stand *s) {
 
 void stand_kill(struct stand *s) {
     daemon_fixture_kill(s->daemon);
+}
+
+void stand_refresh(struct stand *s) {
+    daemon_fixture_signal(s->daemon, SIGUSR1);
 }
 
 /* ---- what is seen from outside ------------------------------------------------------- */

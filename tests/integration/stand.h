@@ -53,7 +53,8 @@ void stand_flush(struct stand *s);
 void stand_start(struct stand *s);
 /** SIGTERM; it must exit with 0. */
 void stand_term(struct stand *s);
-void stand_kill(struct stand *s); /* kill -9 */
+void stand_kill(struct stand *s);    /* kill -9 */
+void stand_refresh(struct stand *s); /* SIGUSR1: whoever has lists is ranked again */
 
 /** GET; NULL if there is no such key. Borrowed until the next call. */
 const char *stand_get(struct stand *s, const char *format, ...)
