@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "mapping_plan.h"
+#include "schema_file.h"
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
@@ -44,37 +45,13 @@ const char *mapping_error_str(enum mapping_error e) {
 
 /* ---- the schema ------------------------------------------------------------------------------ */
 
-/* Reads at most one byte more than a schema may have, so that schema_parse() can refuse. */
-static enum status read_file(const char *path, char **text, size_t *len) {
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        return ST_IO;
-    }
-    errno = 0;
-    char *buf = malloc(SCHEMA_JSON_MAX + 1);
-    enum status st = buf ? ST_OK : ST_NOMEM;
-    if (buf) {
-        *len = fread(buf, 1, SCHEMA_JSON_MAX + 1, f);
-        st = ferror(f) ? ST_IO : ST_OK;
-    }
-    const int reason = errno;
-    (void)fclose(f);
-    if (st) {
-        free(buf);
-        errno = reason;
-        return st;
-    }
-    *text = buf;
-    return ST_OK;
-}
-
 static enum status load_schema(struct mapping *m, const struct config_topic *t, char *err) {
     enum reader r;
     char *text = NULL;
     size_t len = 0;
     char why[512];
     const bool shipped = !reader_of(t->schema, &r);
-    enum status st = shipped ? ST_OK : read_file(t->schema, &text, &len);
+    enum status st = shipped ? ST_OK : schema_file_read(t->schema, &text, &len);
     if (st == ST_IO) {
         snprintf(why, sizeof why, "%s", strerror(errno));
     }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "schema.h"
+#include "schema_file.h"
 #include "shipped.h"
 
 enum { WHY_LEN = 512, ID_FILE_PATH_MAX = 4096 };
@@ -148,31 +149,6 @@ static bool is_schema_file(const char *name) {
     return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".avsc") == 0;
 }
 
-/* Reads at most one byte more than a schema may have, so that schema_parse() can refuse. */
-static enum status read_file(const char *path, char **text, size_t *len) {
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        return ST_IO;
-    }
-    enum status st = ST_OK;
-    char *buf = malloc(SCHEMA_JSON_MAX + 1);
-    if (!buf) {
-        st = ST_NOMEM;
-    } else {
-        *len = fread(buf, 1, SCHEMA_JSON_MAX + 1, f);
-        st = ferror(f) ? ST_IO : ST_OK; /* a directory opens, but does not read */
-    }
-    const int saved = errno;
-    fclose(f);
-    errno = saved;
-    if (st) {
-        free(buf);
-        return st;
-    }
-    *text = buf;
-    return ST_OK;
-}
-
 static enum status add_file(struct schemas *s, const char *dir, const char *name, char *err,
                             size_t err_len) {
     uint32_t id = 0;
@@ -188,7 +164,7 @@ static enum status add_file(struct schemas *s, const char *dir, const char *name
     }
     char *text = NULL;
     size_t len = 0;
-    enum status st = read_file(path, &text, &len);
+    enum status st = schema_file_read(path, &text, &len);
     if (st) {
         snprintf(err, err_len, "%s: %s", path, st == ST_IO ? strerror(errno) : status_str(st));
         return st;

@@ -14,6 +14,7 @@
 #include "report.h"
 #include "schema.h"
 #include "schema_diff.h"
+#include "schema_file.h"
 #include "shipped.h"
 
 enum { SUBJECT_LEN = CONFIG_NAME_MAX + 8 };
@@ -174,20 +175,16 @@ static void check_latest(struct job *job, const struct subject *s) {
 }
 
 static void check_file(struct job *job, const struct config_topic *topic, const char *path) {
-    FILE *f = fopen(path, "rb");
-    char *text = f ? malloc(SCHEMA_JSON_MAX + 1) : NULL;
-    const size_t len = text ? fread(text, 1, SCHEMA_JSON_MAX + 1, f) : 0;
-    if (!f || (text && ferror(f))) {
-        report_problem(&job->report, "%s: %s", path, strerror(errno));
-    } else if (!text) {
-        report_problem(&job->report, "%s: %s", path, status_str(ST_NOMEM));
+    char *text = NULL;
+    size_t len = 0;
+    const enum status st = schema_file_read(path, &text, &len);
+    if (st) {
+        report_problem(&job->report, "%s: %s", path,
+                       st == ST_IO ? strerror(errno) : status_str(st));
     } else {
         check_schema(job, topic, path, text, len);
     }
     free(text);
-    if (f) {
-        fclose(f);
-    }
 }
 
 /* ---- which topics ---------------------------------------------------------------------------- */
