@@ -206,6 +206,24 @@ static void a_file_is_checked_without_a_registry(void **state) {
     unlink(none);
 }
 
+/* The daemon reads such records: a writer's defaults are never used. */
+static void a_partners_wrong_default_is_no_reason(void **state) {
+    struct fixture *f = *state;
+    static const char note[] = "\"fields\":[{\"name\":\"note\",\"type\":[\"null\",\"string\"],"
+                               "\"default\":\"\"},";
+    static char text[16384];
+    char path[SCRATCH_PATH_MAX];
+    const char *shipped = shipped_json(READER_COURSE_VIEW);
+    const char *fields = strstr(shipped, "\"fields\": [");
+    assert_non_null(fields);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(fields - shipped), shipped, note,
+             fields + strlen("\"fields\": ["));
+    scratch_text(path, text);
+    assert_int_equal(RUN(f, "check", path, "--topic", "course-views"), CLI_OK);
+    says(f->out, "can be read as topic course-views needs\n");
+    unlink(path);
+}
+
 /* ---- usage -------------------------------------------------------------------------------- */
 
 static void what_is_typed_wrong_is_answered_with_what_to_type(void **state) {
@@ -235,6 +253,7 @@ int main(void) {
         TEST(what_is_no_avro_schema_is_a_problem),
         TEST(a_registry_that_is_away_is_asked_once),
         TEST(a_file_is_checked_without_a_registry),
+        TEST(a_partners_wrong_default_is_no_reason),
         TEST(what_is_typed_wrong_is_answered_with_what_to_type),
     };
     return cmocka_run_group_tests_name("schemas_command", tests, NULL, NULL);
