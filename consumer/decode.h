@@ -33,10 +33,10 @@
  * int, long, float promote to the right; string and bytes into one another; enum symbols by name,
  * an unknown one is the reader's default or an error of the event; a fixed needs name and size. A
  * writer's union is resolved branch by branch: one that cannot be read is an error of the event
- * that uses it; if none can be, the writer cannot be read. Of a reader's union the first branch
- * that matches is taken: one of the same full name before one of the same unqualified name, one of
- * the same type before one by promotion. A field of the writer that has a name of its own in the
- * reader's record is not taken by another one's alias.
+ * that uses it. Of a reader's union the first branch that matches at all is taken, be it by
+ * promotion or by the unqualified name, whatever its fields and whatever comes after it: of
+ * [double, long] a long is the double, even if the writer has the same union. A field of the writer
+ * that has a name of its own in the reader's record is not taken by another one's alias.
  *
  * Values whose reader is a float are rounded to float. Numbers of logical types are left as they
  * are.
@@ -129,6 +129,11 @@ struct decoder_spec {
 MUST_CHECK enum status decoder_new(const struct decoder_spec *spec, struct decoder **out, char *err,
                                    size_t err_len);
 void decoder_free(struct decoder *d);
+
+/** Why every event of this writer is refused although its plan was made: of a union that each of
+ *  them has no branch can be read. The text is as decoder_new()'s, of the first branch that is not
+ *  null, and lives as long as the decoder. NULL: some events can be read. */
+const char *decoder_unreadable(const struct decoder *d);
 
 /** Decodes one body onto the tape, from its start. Allocates nothing. On error the tape has
  *  unspecified contents. */

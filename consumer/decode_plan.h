@@ -87,6 +87,7 @@ struct decoder {
     struct value *constants;
     char **texts; /* (n_texts,) of constants that lie nowhere else */
     uint32_t n_texts;
+    const char *unreadable; /* decoder_unreadable(): one of texts, terminated, or NULL */
 };
 
 #endif

@@ -22,53 +22,42 @@ static bool promotes(enum schema_type from, enum schema_type to) {
     }
 }
 
-static enum match match_names(const struct schema_node *w, const struct schema_node *r) {
-    if (strcmp(w->name, r->name) == 0) {
-        return MATCH_FULL;
-    }
+static bool match_names(const struct schema_node *w, const struct schema_node *r) {
     bool match = strcmp(path_short_name(w->name), path_short_name(r->name)) == 0;
     for (uint32_t i = 0; i < r->n_aliases && !match; i++) {
         match = strcmp(w->name, r->aliases[i]) == 0;
     }
-    return match ? MATCH_SAME : MATCH_NONE;
+    return match;
 }
 
-enum match match_types(const struct match_schemas *s, uint32_t w, uint32_t r) {
+bool match_types(const struct match_schemas *s, uint32_t w, uint32_t r) {
     const struct schema_node *wn = &s->writer->nodes[w];
     const struct schema_node *rn = &s->reader->nodes[r];
     if (wn->type == SCHEMA_UNION || rn->type == SCHEMA_UNION) {
-        return MATCH_SAME;
+        return true;
     }
     if (wn->type != rn->type) {
-        return promotes(wn->type, rn->type) ? MATCH_PROMOTED : MATCH_NONE;
+        return promotes(wn->type, rn->type);
     }
     switch (wn->type) {
-    case SCHEMA_RECORD:
-        if (s->any_root && w == 0 && r == 0) {
-            return MATCH_FULL;
-        }
-        return match_names(wn, rn);
-    case SCHEMA_FIXED: return wn->n == rn->n ? match_names(wn, rn) : MATCH_NONE;
+    case SCHEMA_RECORD: return (s->any_root && w == 0 && r == 0) || match_names(wn, rn);
+    case SCHEMA_FIXED: return wn->n == rn->n && match_names(wn, rn);
     case SCHEMA_ENUM: return match_names(wn, rn);
     case SCHEMA_ARRAY:
     case SCHEMA_MAP: /* no deeper than the text of the schema: cycles have records */
-        return match_types(s, wn->fields[0].node, rn->fields[0].node) ? MATCH_FULL : MATCH_NONE;
-    default: return MATCH_FULL;
+        return match_types(s, wn->fields[0].node, rn->fields[0].node);
+    default: return true;
     }
 }
 
 uint32_t match_branch(const struct match_schemas *s, uint32_t w, uint32_t r) {
     const struct schema_node *u = &s->reader->nodes[r];
-    uint32_t best = MATCH_NOTHING;
-    enum match so_far = MATCH_NONE;
     for (uint32_t i = 0; i < u->n; i++) {
-        const enum match m = match_types(s, w, u->fields[i].node);
-        if (m > so_far) {
-            best = i;
-            so_far = m;
+        if (match_types(s, w, u->fields[i].node)) {
+            return i;
         }
     }
-    return best;
+    return MATCH_NOTHING;
 }
 
 /* ---- fields ---------------------------------------------------------------------------- */

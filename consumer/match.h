@@ -19,21 +19,16 @@ struct match_schemas {
     bool any_root; /* the names of the two roots need not match */
 };
 
-/* How well two types match; more is better. */
-enum match {
-    MATCH_NONE,
-    MATCH_PROMOTED, /* int as long, string as bytes, ...                   */
-    MATCH_SAME,     /* one type; of named ones the name without namespace or an alias too */
-    MATCH_FULL,     /* one type and, of named ones, the full name          */
-};
-
-/** Neither `w` nor `r` looks into the fields of records. A union matches everything. */
-enum match match_types(const struct match_schemas *s, uint32_t w, uint32_t r);
+/** One type, of named ones also the name without namespace or an alias of the reader's, of fixed
+ *  ones the size; or a promotion: int as long, string as bytes. Items of arrays and maps are looked
+ *  at, fields and symbols are not. A union matches everything: its branches are matched one by one.
+ */
+bool match_types(const struct match_schemas *s, uint32_t w, uint32_t r);
 
 #define MATCH_NOTHING UINT32_MAX
 
-/** The branch of the reader's union `r` that matches best, the first of those, or
- *  MATCH_NOTHING. */
+/** The first branch of the reader's union `r` that the writer's `w`, itself no union, matches at
+ *  all, or MATCH_NOTHING. */
 uint32_t match_branch(const struct match_schemas *s, uint32_t w, uint32_t r);
 
 /** The field of the writer's record `w` for field `i` of the reader's record `r`: by name, else

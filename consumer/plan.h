@@ -42,6 +42,7 @@ struct plan {
     enum status status;
     bool hopeless; /* a failure that no other branch can mend */
     char err[PLAN_ERROR_MAX];
+    char unreadable[PLAN_ERROR_MAX]; /* why every event fails in what is written so far, or "" */
 };
 
 enum { SUBROUTINE_PENDING = 1 }; /* no place: OP_END alone lies there or before */

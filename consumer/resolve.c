@@ -245,40 +245,54 @@ static void read_map(struct plan *p, uint32_t w, uint32_t at) {
     put(p, at, VALUE_END);
 }
 
+/* An event may have no items, so it can be read even where they cannot. */
+static void read_items(struct plan *p, uint32_t w, uint32_t at) {
+    const bool before = p->unreadable[0] != '\0';
+    if (plan_node(p, w)->type == SCHEMA_ARRAY) {
+        read_array(p, w, at);
+    } else {
+        read_map(p, w, at);
+    }
+    if (!before) {
+        p->unreadable[0] = '\0';
+    }
+}
+
 /* ---- unions ---------------------------------------------------------------------------- */
 
-/* Takes back a branch that cannot be read; it fails when it is met. `why` keeps what is wrong
- * with the first one, null apart. */
-static void fail_branch(struct plan *p, struct plan_mark mark, bool null, char *why) {
+/* One branch of the writer's. One that cannot be read is taken back and fails when it is met. */
+static void resolve_one_branch(struct plan *p, uint32_t branch, uint32_t at) {
+    const struct plan_mark mark = plan_mark(p);
+    resolve(p, branch, at);
     if (p->status && plan_undo(p, mark)) {
-        if (why[0] == '\0' && !null) {
-            memcpy(why, p->err, sizeof p->err);
-        }
+        memcpy(p->unreadable, p->err, sizeof p->err);
         plan_emit(p, (struct op){.code = OP_FAIL, .n = DECODE_TYPE});
     }
 }
 
-/* Each branch by itself; if none can be read, the writer cannot be read. */
+/* Each branch by itself. If none can be read, neither can any event that has the union; the reason
+ * is that of the first branch which is not null. */
 static void resolve_each_branch(struct plan *p, uint32_t w, uint32_t at) {
     const struct schema_node *wn = plan_node(p, w);
     const struct branches branches = plan_begin_union(p, wn->n);
+    const bool null_first = plan_node(p, wn->fields[0].node)->type == SCHEMA_NULL;
+    const uint32_t told = wn->n > 1 && null_first ? 1 : 0;
+    char before[PLAN_ERROR_MAX];
     char why[PLAN_ERROR_MAX] = "";
     bool any = false;
+    memcpy(before, p->unreadable, sizeof before);
     for (uint32_t i = 0; i < wn->n && !p->status; i++) {
-        const uint32_t branch = wn->fields[i].node;
         plan_begin_branch(p, branches, i);
-        const struct plan_mark mark = plan_mark(p);
-        resolve(p, branch, at);
-        any = any || !p->status;
-        fail_branch(p, mark, plan_node(p, branch)->type == SCHEMA_NULL, why);
+        p->unreadable[0] = '\0';
+        resolve_one_branch(p, wn->fields[i].node, at);
         plan_end_branch(p, branches, i);
+        any = any || !p->unreadable[0];
+        if (i == told) {
+            memcpy(why, p->unreadable, sizeof why);
+        }
     }
     plan_end_union(p, branches);
-    if (!any && why[0]) {
-        plan_fail(p, ST_INVALID, "%s", why);
-    } else if (!any) {
-        refuse_type(p, w, at, wanted_at(p, at)->node);
-    }
+    memcpy(p->unreadable, before[0] || any ? before : why, sizeof before);
 }
 
 /* Neither is a union; `r` is the reader's: that of `at`, or a branch of it. */
@@ -287,10 +301,8 @@ static void resolve_as(struct plan *p, uint32_t w, uint32_t at, uint32_t r) {
     const struct schema_node *rn = reader_node(p, r);
     /* arrays and maps say more exactly what does not match when they are read */
     const bool same = plan_node(p, w)->type == rn->type;
-    if (rn->type == SCHEMA_ARRAY && same) {
-        read_array(p, w, at);
-    } else if (rn->type == SCHEMA_MAP && same) {
-        read_map(p, w, at);
+    if (same && (rn->type == SCHEMA_ARRAY || rn->type == SCHEMA_MAP)) {
+        read_items(p, w, at);
     } else if (!match_types(&s, w, r)) {
         refuse_type(p, w, at, r);
     } else if (rn->type == SCHEMA_RECORD) {
@@ -353,6 +365,9 @@ static void compile(struct plan *p) {
         resolve(p, 0, 0);
     }
     plan_emit(p, (struct op){.code = OP_END});
+    if (p->unreadable[0]) {
+        p->d->unreadable = plan_text(p, p->unreadable, strlen(p->unreadable) + 1);
+    }
     plan_finish(p);
 }
 
@@ -376,6 +391,10 @@ enum status decoder_new(const struct decoder_spec *spec, struct decoder **out, c
     }
     *out = p.d;
     return ST_OK;
+}
+
+const char *decoder_unreadable(const struct decoder *d) {
+    return d->unreadable;
 }
 
 void decoder_free(struct decoder *d) {

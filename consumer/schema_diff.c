@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "match.h"
 
 enum {
     DEPTH_MAX = 24,
@@ -148,16 +149,21 @@ static void say_types(struct walk *w, uint32_t r, uint32_t wr, const char *then)
 
 static void compare(struct walk *w, uint32_t r, uint32_t wr);
 
-/* Avro 1.11, "Schema Resolution": what the reader's `r` takes beside its own type. */
-static bool promotes(enum schema_type wr, enum schema_type r) {
-    switch (wr) {
-    case SCHEMA_INT: return r == SCHEMA_LONG || r == SCHEMA_FLOAT || r == SCHEMA_DOUBLE;
-    case SCHEMA_LONG: return r == SCHEMA_FLOAT || r == SCHEMA_DOUBLE;
-    case SCHEMA_FLOAT: return r == SCHEMA_DOUBLE;
-    case SCHEMA_STRING: return r == SCHEMA_BYTES;
-    case SCHEMA_BYTES: return r == SCHEMA_STRING;
-    default: return false;
+/* By names and types alone; a union by any of its branches. */
+static bool matches(const struct walk *w, uint32_t r, uint32_t wr) {
+    const struct match_schemas s = {w->d->writer, w->d->reader, true};
+    const struct schema_node *n = &w->d->writer->nodes[wr];
+    bool any = false;
+    if (n->type == SCHEMA_UNION) {
+        for (uint32_t i = 0; i < n->n && !any; i++) {
+            any = matches(w, r, n->fields[i].node);
+        }
+    } else if (w->d->reader->nodes[r].type == SCHEMA_UNION) {
+        any = match_branch(&s, wr, r) != MATCH_NOTHING;
+    } else {
+        any = match_types(&s, wr, r);
     }
+    return any;
 }
 
 static const struct schema_field *named(const struct schema_node *n, const char *name) {
@@ -281,7 +287,7 @@ static void compare_unions(struct walk *w, uint32_t r, uint32_t wr) {
         schema_describe(w->d->reader, r, here, sizeof here);
         schema_describe(w->d->writer, wr, there, sizeof there);
         if (strcmp(here, there) != 0) {
-            say_types(w, r, wr, "read branch by branch");
+            say_types(w, r, wr, matches(w, r, wr) ? "read branch by branch" : "cannot be read so");
         }
         return;
     }
@@ -351,7 +357,7 @@ static void compare(struct walk *w, uint32_t r, uint32_t wr) {
     } else if (a->type == b->type) {
         compare_same_type(w, r, wr);
     } else {
-        say_types(w, r, wr, promotes(b->type, a->type) ? "can be read" : "cannot be read so");
+        say_types(w, r, wr, matches(w, r, wr) ? "can be read" : "cannot be read so");
     }
     w->depth--;
 }

@@ -151,11 +151,13 @@ static void check_schema(struct job *job, const struct config_topic *topic, cons
     struct decoder *decoder = NULL;
     if (open_mapping(job, topic, &m) && parse(job, what, json, len, &writer)) {
         const enum status st = mapping_decoder(m, writer, &decoder, why, sizeof why);
-        if (st) {
+        const char *problem = st == ST_NOMEM ? status_str(st) : why;
+        problem = st ? problem : decoder_unreadable(decoder);
+        if (problem) {
             report_problem(&job->report,
                            "%s: cannot be read as topic %s needs: %s; keep that field as it was, "
                            "or map another one (crossrec help options)",
-                           what, topic->name, st == ST_NOMEM ? status_str(st) : why);
+                           what, topic->name, problem);
         } else {
             report_ok(&job->report, "%s: can be read as topic %s needs", what, topic->name);
         }

@@ -45,7 +45,7 @@ AGREES = "agrees"
 def written(type_, body):
     """The writer's value, or MISSING where it is too much to be held."""
     try:
-        return spec.decode(spec.resolve(type_, type_), body)
+        return spec.decode(spec.resolve(type_, type_, like=("same",)), body)
     except spec.DataError:
         return schemas.MISSING
 

@@ -34,26 +34,21 @@ class Raw(NamedTuple):
 
 
 def match(w, r, any_size=False):
-    """0: they do not match; 1: by promotion; 2: one type; 3: of named types the full name too.
-    Of a reader's union the first of those that match best is taken: the order of the numbers
-    is crossrec's (and Java's), the specification takes the first that matches at all."""
     if "union" in (w.kind, r.kind):
-        return 2
+        return True
     if w.kind != r.kind:
-        return int(r.kind in PROMOTIONS.get(w.kind, ()))
+        return r.kind in PROMOTIONS.get(w.kind, ())
     if w.kind in ("array", "map"):
-        return 3 if match(w.items, r.items, any_size) else 0
+        return match(w.items, r.items, any_size)
     if w.kind == "fixed" and w.size != r.size and not any_size:
-        return 0
-    if w.kind not in NAMED or w.name == r.name:
-        return 3
-    return 2 if w.short == r.short or w.name in r.aliases else 0
+        return False
+    return w.kind not in NAMED or w.short == r.short or w.name in r.aliases
 
 
-def best_branch(w, union, like):
+def first_branch(w, union, like):
     matches = [match(w, branch, "lazy" in like) for branch in union.branches]
     need(any(matches), f"{w.kind} is none of the reader's union")
-    return next(i for i, m in enumerate(matches) if m == max(matches) or "first" in like and m)
+    return matches.index(True)
 
 
 def source(r, i, names):
@@ -82,12 +77,9 @@ def scalar(r):
     return r.kind in SCALARS or r.kind == "union" and all(b.kind in SCALARS for b in r.branches)
 
 
-LIKE_FASTAVRO = ("first", "raw", "lazy", "blind")
-
-
 def resolve(w, r, wanted=False, like=()):
     """`like` departs as fastavro does; differences.py:
-    first  of a reader's union the first branch that matches at all
+    same   both are one schema, of which each branch of a union is its own
     raw    a default is its JSON as it stands: Raw
     lazy   what does not match is an error only of the bytes that need it
     blind  what is skipped may end after the bytes"""
@@ -132,7 +124,7 @@ class Resolver:
         if r is None:
             return self._same_kind(w, None, inside)
         if r.kind == "union":
-            index = best_branch(w, r, self.like)
+            index = first_branch(w, r, self.like)
             branch = r.branches[index]
             if self.wanted and not scalar(r) and scalar(branch):
                 branch = None
@@ -143,16 +135,24 @@ class Resolver:
         return self._same_kind(w, r, inside)
 
     def _writer_union(self, w, r, inside):
-        """An error of the bytes that use a branch; of the schema if no branch can be read."""
-        branches, errors = [], []
+        """A branch that cannot be read is an error of the bytes that use it."""
+        if "same" in self.like and r is not None:
+            return self._same_union(w, inside)
+        branches = []
         for branch in w.branches:
             try:
                 branches.append(self.resolve(branch, r, inside))
             except SchemaError as error:
-                errors.append(str(error))
                 branches.append(refuse(str(error)))
-        need(len(errors) < len(branches), "; ".join(errors))
         return lambda data: branches[data.index(len(branches))](data)
+
+    def _same_union(self, w, inside):
+        branches = [self.resolve(branch, branch, inside) for branch in w.branches]
+
+        def run(data):
+            index = data.index(len(branches))
+            return Branch(index, branches[index](data))
+        return run
 
     def _same_kind(self, w, r, inside):
         if w.kind == "record":

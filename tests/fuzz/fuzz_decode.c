@@ -178,6 +178,7 @@ static void run(const struct pair *p, const uint8_t *body, size_t size) {
     if (e) {
         return;
     }
+    require(!decoder_unreadable(p->decoder));
     check_tape(p, &tape);
     /* every value takes bytes, so a shorter body is another error, never another event */
     require(size == 0 || decode(p->decoder, body, size - 1, &tape) == DECODE_SHORT);

@@ -86,6 +86,10 @@ static void run(const struct decoder *d, const void *body, size_t len) {
         }
         memcpy(exact, body, n);
         const enum decode_error e = decode(d, exact, n, &tape);
+        if (!e && decoder_unreadable(d)) {
+            fprintf(stderr, "read, although %s\n", decoder_unreadable(d));
+            abort();
+        }
         if (n == len && e) {
             say("error: %s", decode_error_str(e));
             break;
@@ -104,14 +108,15 @@ static void run(const struct decoder *d, const void *body, size_t len) {
     free(exact);
 }
 
-static const char *decoded(const char *writer, const char *reader, const char *paths, bool any_root,
-                           const void *body, size_t len) {
+/* A decoder and the reader's schema, which it needs; or NULL, and why is said. */
+static struct decoder *compiled(const char *writer, const char *reader, const char *paths,
+                                bool any_root, struct schema **r) {
     struct want wants[PATHS_MAX];
     static char names[65536];
     char err[512] = "";
     struct schema *w = parsed(writer);
-    struct schema *r = parsed(reader);
-    struct decoder_spec spec = {.writer = w, .reader = r, .wants = wants, .any_root = any_root};
+    *r = parsed(reader);
+    struct decoder_spec spec = {.writer = w, .reader = *r, .wants = wants, .any_root = any_root};
     if ((size_t)snprintf(names, sizeof names, "%s", paths) >= sizeof names) {
         abort();
     }
@@ -130,8 +135,27 @@ static const char *decoded(const char *writer, const char *reader, const char *p
     memset(names, 'x', sizeof names); /* nor are the paths */
     if (st) {
         say("%s: %s", st == ST_INVALID ? "refused" : status_str(st), err);
-    } else {
+    }
+    return d;
+}
+
+static const char *decoded(const char *writer, const char *reader, const char *paths, bool any_root,
+                           const void *body, size_t len) {
+    struct schema *r = NULL;
+    struct decoder *d = compiled(writer, reader, paths, any_root, &r);
+    if (d) {
         run(d, body, len);
+    }
+    decoder_free(d);
+    schema_free(r);
+    return out;
+}
+
+const char *decoding_unreadable(const char *writer, const char *reader, const char *paths) {
+    struct schema *r = NULL;
+    struct decoder *d = compiled(writer, reader, paths, false, &r);
+    if (d && decoder_unreadable(d)) {
+        say("%s", decoder_unreadable(d));
     }
     decoder_free(d);
     schema_free(r);

@@ -11,7 +11,8 @@
  * decoder_new(), or "error: " and decode_error_str().
  *
  * Every body is decoded from a block of just its size. Of one that is decoded, every shorter piece
- * must be too short: that is checked each time. Threads: one.
+ * must be too short, and none is that of an unreadable writer: that is checked each time.
+ * Threads: one.
  */
 #ifndef DECODING_H
 #define DECODING_H
@@ -26,6 +27,8 @@ const char *decoding(const char *writer, const char *reader, const char *paths, 
 /** The same with any_root. */
 const char *decoding_any_root(const char *writer, const char *reader, const char *paths,
                               const void *body, size_t len);
+/** decoder_unreadable(), "" if it is NULL. */
+const char *decoding_unreadable(const char *writer, const char *reader, const char *paths);
 /** Writer and reader alike. */
 const char *decoding_same(const char *schema, const char *paths, const void *body, size_t len);
 

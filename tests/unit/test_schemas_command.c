@@ -33,6 +33,12 @@ static const char GROWN[] =
     "{\"name\":\"ts\",\"type\":\"long\"},{\"name\":\"course_id\",\"type\":\"string\"},"
     "{\"name\":\"tip\",\"type\":\"int\"}]}";
 
+/* One with another type of ts. */
+#define WITH_TS(type)                                                                              \
+    "{\"type\":\"record\",\"name\":\"CourseView\",\"namespace\":\"crossrec\",\"fields\":["         \
+    "{\"name\":\"event_id\",\"type\":\"string\"},{\"name\":\"user_id\",\"type\":\"string\"},"      \
+    "{\"name\":\"ts\",\"type\":" type "},{\"name\":\"course_id\",\"type\":\"string\"}]}"
+
 struct fixture {
     struct fake_registry *server;
     char url[96]; /* registry.url=... */
@@ -206,6 +212,17 @@ static void a_file_is_checked_without_a_registry(void **state) {
     unlink(none);
 }
 
+static void check_names_a_union_of_which_nothing_can_be_read(void **state) {
+    struct fixture *f = *state;
+    put_latest(f, "course-views-value", 3, WITH_TS("[\"null\",\"string\"]"));
+    assert_int_equal(RUN(f, "check", "--topic", "course-views", "--set", f->url), CLI_FAILED);
+    says(f->out, "problem: course-views-value version 3 (id 103): cannot be read as topic "
+                 "course-views needs: ts: string, needs long; keep");
+    put_latest(f, "course-views-value", 4, WITH_TS("[\"null\",\"string\",\"long\"]"));
+    assert_int_equal(RUN(f, "check", "--topic", "course-views", "--set", f->url), CLI_OK);
+    says(f->out, "ok: course-views-value version 4 (id 104): can be read");
+}
+
 /* The daemon reads such records: a writer's defaults are never used. */
 static void a_partners_wrong_default_is_no_reason(void **state) {
     struct fixture *f = *state;
@@ -249,6 +266,7 @@ int main(void) {
         TEST(a_registration_that_is_refused_says_why),
         TEST(diff_tells_every_field),
         TEST(check_says_which_field_and_why),
+        TEST(check_names_a_union_of_which_nothing_can_be_read),
         TEST(a_subject_that_is_not_there_is_a_note),
         TEST(what_is_no_avro_schema_is_a_problem),
         TEST(a_registry_that_is_away_is_asked_once),
