@@ -168,6 +168,7 @@ static int put_lines(avro_value_t *record, const struct decoded *event, const ch
         rc = rc ? rc : put_string(&item, id, line->item, line->item_len);
         rc = rc ? rc : put_double(&item, "quantity", line->quantity);
         rc = rc ? rc : put_double(&item, "amount", line->amount);
+        rc = rc ? rc : put_double(&item, "discount", line->discount);
     }
     return rc;
 }

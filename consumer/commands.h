@@ -13,5 +13,7 @@ extern const struct command command_schemas;      /* schemas_command.c */
 extern const struct command command_dead_letters; /* dead_letters.c */
 extern const struct command command_replay;       /* replay.c */
 extern const struct command command_demo;         /* demo.c   */
+extern const struct command command_explain;      /* explain.c */
+extern const struct command command_eval;         /* eval.c   */
 
 #endif

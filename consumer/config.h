@@ -61,6 +61,7 @@ enum map_field {
     FIELD_ACTION,
     FIELD_QUANTITY,
     FIELD_AMOUNT,
+    FIELD_DISCOUNT,
     FIELD_REC,
     FIELD_AVAILABLE,
     FIELD_CATEGORY,
@@ -157,6 +158,10 @@ struct config {
     char registry_cache[CONFIG_VALUE_MAX]; /* folder, "" : none                               */
     int64_t registry_timeout_ms;           /* of one request, 2 s                             */
     int64_t registry_grace_ms;             /* an unknown id is waited for, 30 s               */
+
+    /* [rank] */
+    double rank_diversity; /* rank.diversity, 0..1: dial of the category mix, 0        */
+    double rank_explore;   /* rank.explore, 0..1: share of the slots for finding out, 0 */
 
     /* [publish], [commit] */
     int64_t list_n;              /* publish.n: items a list, 10                        */

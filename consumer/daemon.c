@@ -85,6 +85,20 @@ static const char *version_name(const struct config *cfg, size_t k) {
     return CROSSREC_VERSION;
 }
 
+/* Of each domain: users who are new to it, users whom it knows. */
+static enum status label_guard(const struct config *cfg) {
+    static const char *const slices[] = {"cold", "known"};
+    char texts[2 * DOMAINS_MAX][CONFIG_NAME_MAX + 8];
+    const char *names[2 * DOMAINS_MAX];
+    const size_t n = 2 * (size_t)cfg->n_domains;
+    for (size_t k = 0; k < n; k++) {
+        snprintf(texts[k], sizeof texts[k], "%s,%s", cfg->domains[k / 2].name, slices[k % 2]);
+        names[k] = texts[k];
+    }
+    enum status st = metrics_label(M_GUARD_LEAD, names, n);
+    return st ? st : metrics_label(M_GUARD_TWIN, names, n);
+}
+
 enum status daemon_label_metrics(const struct config *cfg) {
     static const enum metric by_domain[] = {M_LINES,        M_ITEMS,     M_RANKED,     M_PUBLISHED,
                                             M_UNCHANGED,    M_TESTED,    M_HITS_MODEL, M_HITS_POP,
@@ -121,7 +135,7 @@ enum status daemon_label_metrics(const struct config *cfg) {
         }
     }
     metric_set(M_BUILD, 0, 1.0);
-    return ST_OK;
+    return label_guard(cfg);
 }
 
 /* ---- admin ---------------------------------------------------------------------------------- */
@@ -140,6 +154,13 @@ static bool is_ready(void *ctx, char *why, size_t len) {
 static bool is_live(void *ctx, char *why, size_t len) {
     struct daemon *d = ctx;
     return instance_live(d->instance, why, len);
+}
+
+static enum status explain(void *ctx, const struct http_explain *q, char **text) {
+    struct daemon *d = ctx;
+    const struct explain_query query = {
+        .user = q->user, .user_len = q->user_len, .target = q->target, .n = q->n};
+    return instance_explain(d->instance, &query, text);
 }
 
 /* ---- life cycle ---------------------------------------------------------------------- */
@@ -215,7 +236,8 @@ static enum status open_all(struct daemon *d, char *err) {
         st = relay_start(cfg, stop_daemon, d, &d->relay, err);
     }
     if (!st && strcmp(cfg->http_address, "off") != 0) {
-        const struct http_ops ops = {.ready = is_ready, .live = is_live, .ctx = d};
+        const struct http_ops ops = {
+            .ready = is_ready, .live = is_live, .explain = explain, .ctx = d};
         st = http_start(cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
     }
     return st;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "intake.h"
-#include "mapping_plan.h"
+#include "mapping_time.h"
 
 #define DAY_MS       INT64_C(86400000)
 #define YEAR_9999_MS INT64_C(253402300800000) /* its end */

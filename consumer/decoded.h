@@ -22,6 +22,7 @@ struct decoded_line {
     size_t item_len;
     double quantity;             /* 1 if the record has none   */
     double amount;               /* 0 if the record has none   */
+    double discount;             /* likewise                   */
     char digits[DECODED_DIGITS]; /* `item` lies here where it was a number */
 };
 

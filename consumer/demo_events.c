@@ -99,8 +99,8 @@ static enum status file_open(struct demo_events *e, char *err) {
     }
     if (!st && n == 0) {
         snprintf(err, CONFIG_ERROR_MAX,
-                 "%s has no events; a line is: ts domain user item [action quantity amount], "
-                 "tab-separated",
+                 "%s has no events; a line is: ts domain user item [action quantity amount "
+                 "discount], tab-separated",
                  e->params.file);
         st = ST_INVALID;
     }

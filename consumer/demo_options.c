@@ -32,8 +32,8 @@ const struct flag demo_flags[DEMO_FLAGS] = {
     {"--users", "N", "users of the synthetic world"},
     {"--seed", "N", "of the synthetic world and of the model (1)"},
     {"--data", "FILE.tsv",
-     "stream a file: ts domain user item [action quantity amount];\n"
-     "                             deploy/demo.sh knows completejourney, too"},
+     "stream a file: ts domain user item [action quantity\n"
+     "                             amount discount]; deploy/demo.sh knows completejourney"},
     {"--catalogue", "FILE.tsv", "names of the file's items: domain item name"},
     {"--no-repeats", NULL, "with --data: never recommend again what was taken"},
     {"--redis", "HOST:PORT", "use a Redis that runs, keys crossrec-demo:* (its own)"},

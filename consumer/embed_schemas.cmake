@@ -6,7 +6,7 @@
 #   cmake -DOUT=FILE "-DFILES=CourseView.avsc;FoodOrder.avsc;..." -P embed_schemas.cmake
 #
 # Of every file the header defines one terminated text, named after it: CourseView.avsc is
-# builtin_course_view.
+# builtin_course_view, earlier/2.avsc is builtin_2.
 foreach(var OUT FILES)
   if(NOT DEFINED ${var})
     message(FATAL_ERROR "embed_schemas.cmake: -D${var}=... is missing")

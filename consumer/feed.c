@@ -12,7 +12,7 @@
 #include "shipped.h"
 
 enum {
-    /* an item and two doubles a line, and room for ids and the head */
+    /* an item and three doubles a line, and room for ids and the head */
     RECORD_MAX = EVENT_LINES_MAX * (ID_LEN_MAX + 32) + 8192,
     SUFFIX_MAX = 5, /* "-511" */
     FULL_WAIT_MS = 100,

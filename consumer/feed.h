@@ -6,7 +6,7 @@
  * the first configured topic of its domain whose schema is CourseView, FoodOrder or
  * SocialInteraction, encoded in it. A CourseView or a SocialInteraction
  * carries one line: an event of several lines becomes several, with ids `id`, `id-1`, `id-2`,
- * ...; it has no quantity. A FoodOrder has no action. The record timestamp is now.
+ * ...; it has no quantity and no discount. A FoodOrder has no action. The record timestamp is now.
  *
  * Ownership: owns its encoders; the producer and the configuration are borrowed. Threads: one.
  */

@@ -32,3 +32,20 @@ uint64_t hash_item(const char *domain, const char *id, size_t len) {
     memcpy(buf + n + 1, id, len);
     return siphash(buf, n + 1 + len);
 }
+
+uint64_t hash_attribute(const char *domain, const char *key, size_t key_len, const char *value,
+                        size_t value_len) {
+    char buf[CONFIG_NAME_MAX + 2 * ID_LEN_MAX + 1];
+    const size_t n = strlen(domain) + 1;
+    const size_t first = key_len < ID_LEN_MAX ? key_len : ID_LEN_MAX;
+    const size_t second = value_len < ID_LEN_MAX ? value_len : ID_LEN_MAX;
+    memcpy(buf, domain, n);
+    memcpy(buf + n, key, first);
+    buf[n + first] = '\0';
+    memcpy(buf + n + first + 1, value, second);
+    return siphash(buf, n + first + 1 + second);
+}
+
+uint64_t hash_category(const char *domain, const char *text, size_t len) {
+    return hash_attribute(domain, "", 0, text, len);
+}

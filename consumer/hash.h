@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hash.h -- durable 64-bit names of users, items and events: SipHash-2-4 (libsodium).
+ * hash.h -- durable 64-bit names of users, items, events and attributes: SipHash-2-4 (libsodium).
  *
  * Aumasson, Bernstein: SipHash: a fast short-input PRF, INDOCRYPT 2012. The key is a public
  * constant: these are names, not secrets (pseudonyms are made otherwise), and they must be
  * the same on every instance and after every restart. At 10^9 ids the chance that any
  * two collide is about 3 %.
  *
- * Threads: any.
+ * Names of domains are shorter than CONFIG_NAME_MAX. Threads: any.
  */
 #ifndef HASH_H
 #define HASH_H
@@ -20,5 +20,11 @@ uint64_t hash_id(const char *id, size_t len);
 
 /** Hash of an item: of `domain`, a zero byte, and the id (len <= ID_LEN_MAX). */
 uint64_t hash_item(const char *domain, const char *id, size_t len);
+
+/** Hash of what a catalogue says of an item: of `domain`, a zero byte, the key, a zero byte and the
+ *  value; of key and value the first ID_LEN_MAX bytes count. A category has the empty key. */
+uint64_t hash_attribute(const char *domain, const char *key, size_t key_len, const char *value,
+                        size_t value_len);
+uint64_t hash_category(const char *domain, const char *text, size_t len);
 
 #endif

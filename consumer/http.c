@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http.c -- see http.h. libmicrohttpd's own thread parses and limits; every connection is
+ * http.c -- see http.h. libmicrohttpd's own threads parse and limit; every connection is
  * closed after its answer, so that idle clients cannot keep others out.
  */
 #include "http.h"
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct answer {
 };
 
 static const char PLAIN[] = "text/plain; charset=utf-8";
+static const char NO_PAGE[] = "no such page; GET / lists them\n";
 
 static void set_text(struct answer *a, unsigned status, const char *text) {
     a->status = status;
@@ -65,16 +67,19 @@ static void say_health(struct answer *a, const struct http_ops *ops,
     set_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 
-static void answer_livez(const struct http *h, struct answer *a) {
+static void answer_livez(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    (void)c;
     say_health(a, &h->ops, h->ops.live);
 }
 
-static void answer_readyz(const struct http *h, struct answer *a) {
+static void answer_readyz(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    (void)c;
     say_health(a, &h->ops, h->ops.ready);
 }
 
-static void answer_metrics(const struct http *h, struct answer *a) {
+static void answer_metrics(const struct http *h, struct MHD_Connection *c, struct answer *a) {
     (void)h;
+    (void)c;
     a->status = MHD_HTTP_OK;
     a->type = "text/plain; version=0.0.4; charset=utf-8";
     size_t room = metrics_text(NULL, 0) + 1024; /* numbers grow meanwhile */
@@ -89,23 +94,91 @@ static void answer_metrics(const struct http *h, struct answer *a) {
     }
 }
 
-static void answer_root(const struct http *h, struct answer *a);
+/* ---- /explain ---------------------------------------------------------------------- */
+
+/* The address as of IPv6: one of IPv4 is mapped. */
+static bool address_of(const struct sockaddr *from, struct in6_addr *out) {
+    if (from->sa_family == AF_INET6) {
+        *out = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+        return true;
+    }
+    *out = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(out->s6_addr + 12, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+    return from->sa_family == AF_INET;
+}
+
+/* Over the loopback, or from the very address that was asked: nobody else has that. */
+static bool asked_from_here(struct MHD_Connection *c) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct in6_addr peer;
+    struct in6_addr own;
+    if (!info || !info->client_addr || !address_of(info->client_addr, &peer)) {
+        return false;
+    }
+    if (IN6_IS_ADDR_LOOPBACK(&peer) ||
+        (IN6_IS_ADDR_V4MAPPED(&peer) && peer.s6_addr[12] == IN_LOOPBACKNET)) {
+        return true;
+    }
+    struct sockaddr_storage local = {0};
+    socklen_t len = sizeof local;
+    info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info && getsockname(info->connect_fd, (struct sockaddr *)&local, &len) == 0 &&
+           address_of((const struct sockaddr *)&local, &own) &&
+           memcmp(&own, &peer, sizeof own) == 0;
+}
+
+static const char *argument(struct MHD_Connection *c, const char *name, size_t *len) {
+    const char *value = NULL;
+    size_t n = 0;
+    (void)MHD_lookup_connection_value_n(c, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, &n);
+    if (len) {
+        *len = value ? n : 0;
+    }
+    return value;
+}
+
+static void answer_explain(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    if (!h->ops.explain) {
+        set_text(a, MHD_HTTP_NOT_FOUND, NO_PAGE);
+        return;
+    }
+    if (!asked_from_here(c)) {
+        set_text(a, MHD_HTTP_FORBIDDEN, "only from this machine: it tells what people took\n");
+        return;
+    }
+    struct http_explain q = {.target = argument(c, "target", NULL), .n = argument(c, "n", NULL)};
+    q.user = argument(c, "user", &q.user_len);
+    const enum status st = h->ops.explain(h->ops.ctx, &q, &a->body);
+    a->status = st == ST_OK          ? MHD_HTTP_OK
+                : st == ST_INVALID   ? MHD_HTTP_BAD_REQUEST
+                : st == ST_NOT_FOUND ? MHD_HTTP_NOT_FOUND
+                                     : MHD_HTTP_SERVICE_UNAVAILABLE;
+    a->type = st == ST_OK ? "application/json" : PLAIN;
+    a->len = a->body ? strlen(a->body) : 0;
+}
+
+/* ---- routes ------------------------------------------------------------------------ */
+
+static void answer_root(const struct http *h, struct MHD_Connection *c, struct answer *a);
 
 static const struct route {
     const char *path;
     const char *text;
-    void (*answer)(const struct http *h, struct answer *a);
+    void (*answer)(const struct http *h, struct MHD_Connection *c, struct answer *a);
 } ROUTES[] = {
     {"/", "this list", answer_root},
     {"/livez", "200 while the process works, else 503 and why", answer_livez},
     {"/readyz", "200 when it publishes, else 503 and why", answer_readyz},
     {"/metrics", "Prometheus text format", answer_metrics},
+    {"/explain", "why a user sees what he sees: ?user=ID&target=DOMAIN&n=10", answer_explain},
 };
 
 enum { N_ROUTES = sizeof ROUTES / sizeof ROUTES[0] };
 
-static void answer_root(const struct http *h, struct answer *a) {
+static void answer_root(const struct http *h, struct MHD_Connection *c, struct answer *a) {
     (void)h;
+    (void)c;
     char text[512];
     size_t n = 0;
     for (size_t i = 0; i < N_ROUTES; i++) {
@@ -162,11 +235,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     }
     for (size_t i = 0; i < N_ROUTES; i++) {
         if (strcmp(url, ROUTES[i].path) == 0) {
-            ROUTES[i].answer(h, &a);
+            ROUTES[i].answer(h, connection, &a);
             return send_answer(connection, &a, NULL);
         }
     }
-    set_text(&a, MHD_HTTP_NOT_FOUND, "no such page; GET / lists them\n");
+    set_text(&a, MHD_HTTP_NOT_FOUND, NO_PAGE);
     return send_answer(connection, &a, NULL);
 }
 
@@ -273,10 +346,10 @@ enum status http_start(const char *address, const struct http_ops *ops, struct h
     }
     *h = (struct http){.ops = *ops, .port = port_of(fd)};
     h->daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, h,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_END);
+        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL,
+        NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_END);
     if (!h->daemon) {
         /* versions differ in whether the socket is closed by now: it is left alone */
         free(h);

@@ -5,10 +5,12 @@
  *     GET /livez    200 "ok" while the process runs and `live` says so, else 503 + why
  *     GET /readyz   200 "ok", or 503 with the reason in a line
  *     GET /metrics  text/plain; version=0.0.4
+ *     GET /explain?user=ID&target=DOMAIN[&n=10]   JSON, or 400, 404, 503 and why; 403 to anybody
+ *                   but this machine: it tells what people took
  *     GET /         a line per route; anything else 404; other methods 405
  *
- * Loopback by default. Runs on a thread of libmicrohttpd's own; sees published counters
- * and copies only. HEAD is answered like GET without a body.
+ * Loopback by default. Runs on threads of libmicrohttpd's own, one a connection, at most 32; sees
+ * published counters and copies only. HEAD is answered like GET without a body.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -19,11 +21,22 @@
 
 #include "status.h"
 
-/* What the endpoint may ask. Called on its thread; must not block. */
+/* Arguments of GET /explain, unescaped; NULL where one is not given. */
+struct http_explain {
+    const char *user; /* (user_len,), terminated */
+    size_t user_len;
+    const char *target, *n;
+};
+
+/* What the endpoint may ask. Called on its threads, several at a time. */
 struct http_ops {
     /** True if ready; else writes a reason of at most len bytes into why. */
     bool (*ready)(void *ctx, char *why, size_t len);
     bool (*live)(void *ctx, char *why, size_t len);
+    /** May take some seconds. *text: malloc'ed, JSON of ST_OK, else why not in a line; NULL: out of
+     *  memory. ST_INVALID is answered with 400, ST_NOT_FOUND with 404, all others with 503. NULL:
+     *  there is no such page. */
+    enum status (*explain)(void *ctx, const struct http_explain *q, char **text);
     void *ctx;
 };
 

@@ -50,6 +50,8 @@ struct learner_params instance_learner_params(const struct config *cfg) {
         .user_rate = (uint32_t)cfg->user_rate,
         .prequential_sample = (uint32_t)cfg->prequential_sample,
         .prequential_window = ROLLING_LINES,
+        .diversity = (float)cfg->rank_diversity,
+        .explore = (float)cfg->rank_explore,
         .seed = (uint64_t)cfg->seed,
         .segments = {.k = (uint32_t)cfg->segments_k,
                      .seed_points = (uint32_t)cfg->segments_seed_users,
@@ -89,6 +91,9 @@ enum status instance_new(const struct config *cfg, const struct lookup *lookup,
     }
     if (!st) {
         st = instance_globals_new(in, err);
+    }
+    if (!st) {
+        st = instance_explain_new(in);
     }
     if (!st) {
         st = merge_new(cfg->n_topics, cfg->merge_max_wait_ms, cfg->merge_max_idle_ms, &in->merge);
@@ -131,6 +136,7 @@ void instance_free(struct instance *in) {
     intake_free(in->intake);
     instance_globals_free(in);
     merge_free(in->merge);
+    mailbox_free(in->mailbox);
     free(in->places);
     free(in->letter);
     pthread_mutex_destroy(&in->why_lock);
@@ -289,6 +295,7 @@ static void update_gauges(struct instance *in) {
     raise_to(M_MINI_BATCHES, 0, learner_n_mini_batches(in->learner));
     gauge_lag(in);
     gauge_recall(in);
+    instance_guard(in);
     judge_ready(in, &l);
     atomic_store(&in->settled, l.states[TASK_RUNNING] > 0 && l.states[TASK_RESTORING] == 0 &&
                                    l.at_end && l.dirty == 0 && !l.unsettled && !l.owed &&
@@ -334,6 +341,7 @@ void instance_refresh(struct instance *in) {
 static void loop_once(struct instance *in, bool busy) {
     in->now_ms = instance_mono_ms();
     atomic_store(&in->beat_ms, in->now_ms);
+    instance_answer(in);
     instance_take_acks(in);
     (void)instance_globals(in);
     instance_restore(in);
@@ -394,6 +402,7 @@ enum status instance_run(struct instance *in, const struct instance_ports *ports
         return st;
     }
     loop(in);
+    mailbox_close(in->mailbox);
     drain(in);
     committer_stop(in->committer); /* before the caller closes the source, which it uses */
     in->committer = NULL;

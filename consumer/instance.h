@@ -16,8 +16,9 @@
  *
  * instance_run() is the loop of the learner's thread; it owns all state. Work longer than
  * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
- * the time. The publisher and the committer run on threads of their own; the admin thread
- * reads metrics and instance_ready() only.
+ * the time. The publisher and the committer run on threads of their own; the admin threads
+ * read metrics and instance_ready() only, and put questions into a mailbox that the loop looks into
+ * once a round (instance_explain()).
  *
  * State lives in memory here (`state = memory`): at the first assignment every task is read from
  * the earliest retained offset, whatever the group committed. Committed offsets say up to
@@ -78,6 +79,26 @@ void instance_refresh(struct instance *in);
 bool instance_ready(const struct instance *in, char *why, size_t len);
 /** True unless the learner's loop has not come round for 60 s. Any thread. */
 bool instance_live(const struct instance *in, char *why, size_t len);
+/* A question of GET /explain, as it came: NULL where an argument was not given. */
+struct explain_query {
+    const char *user; /* (user_len,) any bytes: the id of the events, or of the target's partner */
+    size_t user_len;
+    const char *target; /* a domain's name */
+    const char *n;      /* a number; NULL: publish.n */
+};
+
+/**
+ * Why a user sees what he sees: asks the learner's thread, and waits for at most 2 s. Any thread.
+ *
+ * @param text  out: malloc'ed; JSON (explain_text.h) of ST_OK, else a sentence that says why not,
+ *              with its line end; NULL of ST_NOMEM
+ * @return ST_OK; ST_INVALID (an argument); ST_NOT_FOUND (no such target, or no such user among the
+ *         tasks that run here); ST_AGAIN (somebody else asks, or nothing runs yet); ST_LOST (no
+ *         answer); ST_NOMEM
+ */
+MUST_CHECK enum status instance_explain(struct instance *in, const struct explain_query *q,
+                                        char **text);
+
 /** Refresh sweeps completed since the start; true if nothing waits to be learned or
  *  published. Any thread; for tests and the demo. */
 uint64_t instance_sweeps(const struct instance *in);

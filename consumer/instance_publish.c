@@ -2,6 +2,7 @@
  * instance_publish.c -- publish rounds, sweeps, fallback and info; see instance_state.h. */
 #include <string.h>
 
+#include "because.h"
 #include "hash.h"
 #include "instance_state.h"
 #include "log.h"
@@ -25,6 +26,11 @@ static void fill_items(const struct instance *in, struct rec *r, const struct li
         r->items[k].id_len = (uint16_t)len;
         r->items[k].score = list->items[k].score;
         r->items[k].reason = (uint8_t)list->items[k].reason;
+        r->items[k].because =
+            r->kind == REC_LIST
+                ? because_of(items, learner_content(in->learner), list->items[k].because, r->target)
+                : (struct because){0}; /* what is everybody's is of nobody */
+        r->items[k].propensity = list->items[k].propensity;
     }
 }
 
@@ -98,6 +104,16 @@ static uint64_t digest_of(const struct instance *in, const struct list *list, co
     return (in->identity ? mix64(digest ^ hash_id(id, id_len)) : digest) | 1;
 }
 
+/* Only of what is written: looking for it takes as long as a few candidates do. */
+static void tell_because(struct instance *in, const struct place *pl, uint32_t slot, uint8_t target,
+                         struct list *list) {
+    if (learner_because(in->learner, pl->task.p, slot, target, instance_clock_ms(in), list)) {
+        for (uint32_t k = 0; k < list->n; k++) {
+            list->items[k].because = ITEM_NONE;
+        }
+    }
+}
+
 /* Ranks one list and hands it over if a reader would see a difference. */
 static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
                         int64_t record_ms) {
@@ -124,6 +140,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
         r->record_ms = record_ms;
         r->personalised = list->personalised;
         r->segment = list->segment;
+        tell_because(in, pl, slot, target, list);
         fill_items(in, r, list);
         publisher_push(in->publisher);
     } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
@@ -145,12 +162,6 @@ static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int6
 
 /* ---- what is not a user's -------------------------------------------------------------------- */
 
-/* Of each input topic: they are alike, see whole_tasks(). Tasks below n_places were held here. */
-static uint32_t n_partitions(struct instance *in) {
-    const int32_t known = in->ports.source.partitions(in->ports.source.ctx, 0);
-    return known > (int32_t)in->n_places ? (uint32_t)known : in->n_places;
-}
-
 static void publish_cards(struct instance *in, struct place *pl) {
     const struct segments *segments = learner_shared(in->learner)->segments;
     const int n_segments = segments_ready(segments) ? (int)in->cfg->segments_k : 0;
@@ -162,7 +173,7 @@ static void publish_cards(struct instance *in, struct place *pl) {
         if (in->info_segments != n_segments) {
             struct rec *r = start_rec(in, pl, REC_INFO, target);
             r->segment = n_segments;
-            r->partitions = n_partitions(in);
+            r->partitions = instance_n_tasks(in);
             r->n = (uint16_t)in->cfg->list_n;
             publisher_push(in->publisher);
         }

@@ -7,6 +7,8 @@
  *     instance_input.c     records to merged events to the learner
  *     instance_globals.c   what global topics say
  *     instance_publish.c   publish rounds, sweeps, fallback, info
+ *     instance_guard.c     which net is served: gauges and log lines
+ *     instance_explain.c   questions of the admin endpoint
  */
 #ifndef INSTANCE_STATE_H
 #define INSTANCE_STATE_H
@@ -19,6 +21,7 @@
 #include "identity.h"
 #include "instance.h"
 #include "intake.h"
+#include "mailbox.h"
 #include "merge.h"
 #include "people.h"
 #include "publish.h"
@@ -47,6 +50,7 @@ struct place {
     bool owed;              /* lists that were written may be gone: the sweep has to come by before
                                `published` may say anything */
     bool exists;
+    uint8_t twin[DOMAINS_MAX]; /* bit 0 cold, bit 1 known: the twin is served, as was told last */
 };
 
 struct instance {
@@ -91,7 +95,8 @@ struct instance {
     int64_t sweep_refill_ms, sweep_resume_ms;
     uint64_t losses_seen;
     uint64_t fallback_digest[DOMAINS_MAX];
-    int info_segments; /* segments that the last info named; -1: info is due */
+    int info_segments;       /* segments that the last info named; -1: info is due */
+    struct mailbox *mailbox; /* struct question, see instance_explain.c */
 
     bool joined; /* the group has assigned something, be it nothing */
     enum status fatal;
@@ -119,6 +124,8 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
 void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lost);
 /** Moves restoring tasks on; all of them start to run together. */
 void instance_restore(struct instance *in);
+/** Tasks that there are, whoever has them: partitions of a topic. May ask the brokers. */
+uint32_t instance_n_tasks(struct instance *in);
 /** Seals what is due and takes the committer's answers. */
 void instance_commit(struct instance *in, bool all);
 void instance_take_answers(struct instance *in);
@@ -146,6 +153,16 @@ void instance_globals_free(struct instance *in);
 size_t instance_globals(struct instance *in);
 /** The learner is a new one: everything is read again. */
 void instance_globals_restart(struct instance *in);
+
+/* ---- instance_guard.c ---- */
+/** Looks at the gates of the running tasks. */
+void instance_guard(struct instance *in);
+
+/* ---- instance_explain.c ---- */
+/** @return ST_OK, ST_NOMEM */
+enum status instance_explain_new(struct instance *in);
+/** Answers the question that waits, if one does. Costs a look otherwise. */
+void instance_answer(struct instance *in);
 
 /* ---- instance_publish.c ---- */
 /** Writes empty lists over those of a user who must not be shown, and forgets him. */

@@ -241,6 +241,12 @@ static bool all_restored(struct instance *in, bool *any) {
     return ready;
 }
 
+/* Of each input topic: they are alike, see whole_tasks(). Tasks below n_places were held here. */
+uint32_t instance_n_tasks(struct instance *in) {
+    const int32_t known = in->ports.source.partitions(in->ports.source.ctx, 0);
+    return known > (int32_t)in->n_places ? (uint32_t)known : in->n_places;
+}
+
 void instance_restore(struct instance *in) {
     bool any = false;
     bool ready = all_restored(in, &any);
@@ -251,6 +257,9 @@ void instance_restore(struct instance *in) {
         find_floors(in);
         return;
     }
+    /* Brokers that have just said what is committed say this, too; and there is an assignment
+     * whenever partitions are added. */
+    learner_set_n_tasks(in->learner, instance_n_tasks(in));
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
         if (pl && pl->task.state == TASK_RESTORING) {

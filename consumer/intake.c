@@ -33,7 +33,7 @@ static const struct {
     [INTAKE_TIME] = {"time-text", "the event time is no time"},
     [INTAKE_TIME_PAST] = {"time-past", "the event time is before the year 2000"},
     [INTAKE_TIME_FUTURE] = {"time-future", "the event time is over ten minutes ahead"},
-    [INTAKE_NUMBER] = {"number", "a quantity or amount is negative, not a number, or above 10^12"},
+    [INTAKE_NUMBER] = {"number", "a quantity or money is negative, not a number, or above 10^12"},
 };
 
 const char *intake_reason_code(enum intake_reason r) {
@@ -99,6 +99,11 @@ static bool id_ok(size_t len) {
     return len >= 1 && len <= ID_LEN_MAX;
 }
 
+/* As many bytes of a text as its hash is of. */
+static size_t cut(size_t len) {
+    return len < ID_LEN_MAX ? len : ID_LEN_MAX;
+}
+
 /* Written so that a NaN fails. */
 static bool number_ok(double x) {
     return x >= 0.0 && x <= 1e12;
@@ -120,7 +125,8 @@ static enum intake_reason check_lines(const struct decoded *d) {
         if (!id_ok(d->lines[k].item_len)) {
             return INTAKE_ITEM;
         }
-        if (!number_ok(d->lines[k].quantity) || !number_ok(d->lines[k].amount)) {
+        if (!number_ok(d->lines[k].quantity) || !number_ok(d->lines[k].amount) ||
+            !number_ok(d->lines[k].discount)) {
             return INTAKE_NUMBER;
         }
     }
@@ -204,7 +210,8 @@ static void fill_event(struct intake *in, const struct record *r, bool named, st
             .id = from->item,
             .id_len = (uint16_t)from->item_len,
             .quantity = (float)from->quantity,
-            .amount = (float)from->amount};
+            .amount = (float)from->amount,
+            .discount = (float)from->discount};
     }
     *out = (struct event){.id = named ? hash_id(d->event_id, d->event_id_len) : place_id(in, r),
                           .user = hash_id(d->user_id, d->user_id_len),
@@ -257,20 +264,6 @@ static void name_user(struct intake_row *row, const char *id, size_t len) {
     row->user = hash_id(id, len);
 }
 
-/* Hash of domain \0 a \0 b; texts are cut to ID_LEN_MAX. */
-static uint64_t hash_of(const char *domain, const char *a, size_t a_len, const char *b,
-                        size_t b_len) {
-    char text[CONFIG_NAME_MAX + 2 * ID_LEN_MAX + 2];
-    const size_t domain_len = strlen(domain);
-    const size_t first = a_len < ID_LEN_MAX ? a_len : ID_LEN_MAX;
-    const size_t second = b_len < ID_LEN_MAX ? b_len : ID_LEN_MAX;
-    memcpy(text, domain, domain_len + 1);
-    memcpy(text + domain_len + 1, a, first);
-    text[domain_len + 1 + first] = '\0';
-    memcpy(text + domain_len + 2 + first, b, second);
-    return hash_id(text, domain_len + 2 + first + second);
-}
-
 static enum intake_reason read_item(struct intake *in, const struct record *r,
                                     struct intake_row *out) {
     struct decoded_item *d = &in->item;
@@ -287,7 +280,7 @@ static enum intake_reason read_item(struct intake *in, const struct record *r,
     uint32_t n = 0;
     for (; n < d->n_attributes && n < CONTENT_ATTRIBUTES; n++) {
         const struct decoded_attribute *a = &d->attributes[n];
-        in->attributes[n] = hash_of(domain, a->key, a->key_len, a->value, a->value_len);
+        in->attributes[n] = hash_attribute(domain, a->key, a->key_len, a->value, a->value_len);
     }
     out->item = (struct content_row){
         .item = hash_item(domain, d->item, d->item_len),
@@ -297,7 +290,9 @@ static enum intake_reason read_item(struct intake *in, const struct record *r,
         .available = d->available,
         .ts_ms = d->ts_ms,
         .price = (float)d->price,
-        .category = d->category_len ? hash_of(domain, "", 0, d->category, d->category_len) : 0,
+        .category = d->category_len ? hash_category(domain, d->category, d->category_len) : 0,
+        .category_name = d->category,
+        .category_name_len = (uint16_t)cut(d->category_len),
         .attributes = in->attributes,
         .n_attributes = n};
     return INTAKE_OK;

@@ -50,7 +50,7 @@ enum intake_reason {
     INTAKE_TIME,            /* a text that is no time                          */
     INTAKE_TIME_PAST,       /* before 2000                                     */
     INTAKE_TIME_FUTURE,     /* over ten minutes ahead of the clock, or after 2099 */
-    INTAKE_NUMBER,          /* quantity or amount negative, NaN or above 10^12 */
+    INTAKE_NUMBER,          /* a quantity or money negative, NaN or above 10^12 */
     INTAKE_REASONS,
     /* no reasons: */
     INTAKE_WAIT = INTAKE_REASONS, /* the schema is being asked for: keep the record      */

@@ -24,6 +24,8 @@ int main(int argc, char **argv) {
         command_check,
         command_replay,
         command_demo,
+        command_eval,
+        command_explain,
         command_schemas,
         command_dead_letters,
         {.name = "version", .args = "", .summary = "print the versions", .run = version},

@@ -83,7 +83,8 @@ static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
                            [FIELD_ITEM] = "lines[].dish_id",
                            [FIELD_ACTION] = "\"order\"",
                            [FIELD_QUANTITY] = "lines[].quantity",
-                           [FIELD_AMOUNT] = "lines[].amount"},
+                           [FIELD_AMOUNT] = "lines[].amount",
+                           [FIELD_DISCOUNT] = "lines[].discount"},
     [READER_SOCIAL_INTERACTION] = {[FIELD_USER] = "user_id",
                                    [FIELD_EVENT_ID] = "event_id",
                                    [FIELD_TS] = "ts",
@@ -121,6 +122,7 @@ static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
                       [FIELD_ACTION] = "action",
                       [FIELD_QUANTITY] = "lines[].quantity",
                       [FIELD_AMOUNT] = "lines[].amount",
+                      [FIELD_DISCOUNT] = "lines[].discount",
                       [FIELD_REC] = "rec",
                       [FIELD_DOMAIN] = "domain"},
 };
@@ -192,6 +194,7 @@ static enum status take_constant(struct mapping *m, enum map_field f, char *err)
     case FIELD_ACTION: return constant_action(m, text.text, err);
     case FIELD_QUANTITY: return constant_number(m, f, text.text, &m->quantity, err);
     case FIELD_AMOUNT: return constant_number(m, f, text.text, &m->amount, err);
+    case FIELD_DISCOUNT: return constant_number(m, f, text.text, &m->discount, err);
     case FIELD_CATEGORY: m->category = text; return ST_OK;
     case FIELD_PARTNER_DOMAIN: return constant_domain(m, &text, err);
     case FIELD_COUNTRY:
@@ -298,6 +301,7 @@ enum status mapping_new(const struct config *cfg, const struct config_topic *top
         return st;
     }
     m->amount *= m->scale;
+    m->discount *= m->scale;
     *out = m;
     return ST_OK;
 }

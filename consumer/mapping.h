@@ -19,6 +19,7 @@
  *                    map.action.* says to `ignore` is MAPPING_IGNORED, whatever else it has
  *     quantity       event: number or decimal; or a constant
  *     amount         event: the same, times amount.scale
+ *     discount       event: the same, what the line would have cost more than amount
  *     rec            event, feedback: string
  *     available      item: boolean, or int/long (0 no); null or absent: yes
  *     price          item: number or decimal, times amount.scale
@@ -36,8 +37,8 @@
  * All may be null, in a union; what the kind needs is then MAPPING_NULL, ids are empty.
  *
  * A constant stands in quotes: action = "purchase", quantity = "1". One `[]` at most is in the
- * paths of item, quantity and amount, of one array: its items are the lines of the event (of a
- * feedback too); the fields outside of it hold for every line.
+ * paths of item, quantity, amount and discount, of one array: its items are the lines of the event
+ * (of a feedback too); the fields outside of it hold for every line.
  *
  * What is not mapped is never decoded: precise location and other sensitive fields stay in the
  * bytes.

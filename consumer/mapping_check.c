@@ -40,6 +40,7 @@ static const struct need *need_of(enum map_field f) {
     case FIELD_TS: return &TIME;
     case FIELD_QUANTITY:
     case FIELD_AMOUNT:
+    case FIELD_DISCOUNT:
     case FIELD_PRICE: return &AMOUNT;
     case FIELD_AVAILABLE: return &FLAG;
     case FIELD_ATTRIBUTES: return &TEXTS;
@@ -198,8 +199,8 @@ static enum status check_age(struct mapping *m, char *err) {
 
 /* Only the lines of an event, and attributes, have several values. */
 static enum status check_items(struct mapping *m, enum map_field f, uint32_t items, char *err) {
-    const bool line =
-        m->kind <= KIND_FEEDBACK && (f == FIELD_ITEM || f == FIELD_QUANTITY || f == FIELD_AMOUNT);
+    const bool number = f == FIELD_QUANTITY || f == FIELD_AMOUNT || f == FIELD_DISCOUNT;
+    const bool line = m->kind <= KIND_FEEDBACK && (f == FIELD_ITEM || number);
     const bool map = strstr(m->path[f], "{}") != NULL;
     if (f == FIELD_ATTRIBUTES) {
         return items == 1 ? ST_OK : mapping_complain(m, f, err, "needs %s, once", need_of(f)->text);
@@ -239,6 +240,7 @@ enum status mapping_check(struct mapping *m, const struct config_topic *t, enum 
     case FIELD_AGE: return check_age(m, err);
     case FIELD_QUANTITY:
     case FIELD_AMOUNT:
+    case FIELD_DISCOUNT:
     case FIELD_PRICE: return check_decimal(m, f, err);
     default: return ST_OK;
     }
@@ -252,8 +254,8 @@ static size_t array_len(const struct mapping *m, enum map_field f) {
 }
 
 static enum status check_lines(const struct mapping *m, char *err) {
-    static const enum map_field of_lines[] = {FIELD_QUANTITY, FIELD_AMOUNT};
-    for (size_t i = 0; i < 2; i++) {
+    static const enum map_field of_lines[] = {FIELD_QUANTITY, FIELD_AMOUNT, FIELD_DISCOUNT};
+    for (size_t i = 0; i < sizeof of_lines / sizeof *of_lines; i++) {
         const enum map_field f = of_lines[i];
         if (!m->in_lines[f]) {
             continue;

@@ -28,6 +28,7 @@ static const struct {
     [FIELD_ACTION] = {"action", TOLD, TOLD, true},
     [FIELD_QUANTITY] = {"quantity", OF(KIND_EVENT), 0, true},
     [FIELD_AMOUNT] = {"amount", OF(KIND_EVENT), 0, true},
+    [FIELD_DISCOUNT] = {"discount", OF(KIND_EVENT), 0, true},
     [FIELD_REC] = {"rec", LEARNED, 0, false},
     [FIELD_AVAILABLE] = {"available", OF(KIND_ITEM), 0, false},
     [FIELD_CATEGORY] = {"category", OF(KIND_ITEM), 0, true},

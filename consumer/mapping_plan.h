@@ -14,6 +14,7 @@
 
 #include "mapping.h"
 #include "mapping_field.h"
+#include "mapping_time.h"
 
 enum {
     MAPPING_BANDS = 32,
@@ -51,7 +52,7 @@ struct mapping {
     size_t n_wants;
 
     /* How values are read. */
-    bool in_lines[MAP_FIELDS];  /* item, quantity, amount: the path has a []       */
+    bool in_lines[MAP_FIELDS];  /* item, quantity, ...: the path has a []          */
     double divisor[MAP_FIELDS]; /* of decimals: 10^scale; 0: not a decimal         */
     int64_t ts_mul, ts_div;     /* number * mul / div is ms                        */
     bool birth_date;            /* age is a date                                   */
@@ -68,7 +69,7 @@ struct mapping {
     /* What a record has that does not say it. */
     uint8_t action; /* meaning, or ACTION_OF_RECORD */
     uint8_t domain; /* index, or DOMAIN_OF_RECORD   */
-    double quantity, amount;
+    double quantity, amount, discount;
     struct mapping_name category;
     char country[2];
 };
@@ -85,13 +86,5 @@ MUST_CHECK enum status mapping_check_all(const struct mapping *m, const struct c
 MUST_CHECK enum status mapping_complain(const struct mapping *m, enum map_field f, char *err,
                                         const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-
-/* mapping_time.c */
-
-/** RFC 3339: 2026-03-01T12:30:00.250+01:00. Without an offset it is UTC; also with a space for
- *  the T, without seconds, and the date alone. False: no time. */
-bool mapping_time_parse(const char *text, size_t len, int64_t *ms);
-/** The year of a time, UTC. */
-int64_t mapping_time_year(int64_t ms);
 
 #endif

@@ -153,8 +153,8 @@ static enum mapping_error domain_of(const struct mapping *m, const struct value 
 struct reading {
     const struct mapping *m;
     struct decoded *out;
-    struct decoded_line *line; /* the one that values are of */
-    double quantity, amount;   /* of values outside of lines */
+    struct decoded_line *line;         /* the one that values are of */
+    double quantity, amount, discount; /* of values outside of lines */
     bool timed;
     uint8_t action;
 };
@@ -165,6 +165,7 @@ static struct decoded_line *new_line(struct reading *r) {
     line->item_len = 0;
     line->quantity = r->m->quantity;
     line->amount = r->m->amount;
+    line->discount = r->m->discount;
     return line;
 }
 
@@ -196,6 +197,9 @@ static enum mapping_error take_event_value(struct reading *r, const struct value
     case MAPPING_TAG(FIELD_AMOUNT):
         return scaled(m, v, m->divisor[FIELD_AMOUNT],
                       m->in_lines[FIELD_AMOUNT] ? &r->line->amount : &r->amount);
+    case MAPPING_TAG(FIELD_DISCOUNT):
+        return scaled(m, v, m->divisor[FIELD_DISCOUNT],
+                      m->in_lines[FIELD_DISCOUNT] ? &r->line->discount : &r->discount);
     case MAPPING_TAG(FIELD_REC):
         t = view_of(v, out->event_digits); /* never a number */
         out->rec = t.text;
@@ -211,10 +215,12 @@ static void spread(const struct reading *r) {
     const struct mapping *m = r->m;
     const bool quantity = !m->in_lines[FIELD_QUANTITY];
     const bool amount = !m->in_lines[FIELD_AMOUNT];
+    const bool discount = !m->in_lines[FIELD_DISCOUNT];
     for (uint32_t i = 0; i < r->out->n_lines; i++) {
         struct decoded_line *line = &r->out->lines[i];
         line->quantity = quantity ? r->quantity : line->quantity;
         line->amount = amount ? r->amount : line->amount;
+        line->discount = discount ? r->discount : line->discount;
     }
 }
 
@@ -237,6 +243,7 @@ static enum mapping_error read_event(const struct mapping *m, const struct tape 
                         .line = out->lines,
                         .quantity = m->quantity,
                         .amount = m->amount,
+                        .discount = m->discount,
                         .action = m->action};
     begin_event(&r);
     const struct value *end = t->values + t->n;
@@ -260,7 +267,8 @@ static enum mapping_error read_event(const struct mapping *m, const struct tape 
         return MAPPING_DOMAIN;
     }
     out->action = (enum action)r.action;
-    if (!m->in_lines[FIELD_QUANTITY] || !m->in_lines[FIELD_AMOUNT]) {
+    if (!m->in_lines[FIELD_QUANTITY] || !m->in_lines[FIELD_AMOUNT] ||
+        !m->in_lines[FIELD_DISCOUNT]) {
         spread(&r);
     }
     return MAPPING_OK;

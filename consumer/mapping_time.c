@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mapping_time.c -- see mapping_plan.h: times as text, and years.
+ * mapping_time.c -- see mapping_time.h.
  *
  * Days and dates: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
  */
-#include "mapping_plan.h"
+#include "mapping_time.h"
 
 enum { MS_A_MINUTE = 60000, MS_A_DAY = 86400000 };
 

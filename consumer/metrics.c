@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_VALUE_MAX = 128, FINITE_BUCKETS = METRIC_BUCKETS - 1 };
+enum { LABEL_VALUE_MAX = 144, FINITE_BUCKETS = METRIC_BUCKETS - 1 };
 
 static const struct {
     enum metric_kind kind;
@@ -50,6 +50,9 @@ enum status metrics_label(enum metric m, const char *const *values, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (strlen(values[i]) >= LABEL_VALUE_MAX) {
             return ST_RANGE;
+        }
+        if (strchr(TABLE[m].label, ',') && !strchr(values[i], ',')) {
+            return ST_INVALID;
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -199,8 +202,8 @@ static void put(struct text *t, const char *text) {
 }
 
 /* Help escapes \ and newline; a label's value also the quote. */
-static void put_escaped(struct text *t, const char *text, bool quoted) {
-    for (; *text; text++) {
+static void put_escaped(struct text *t, const char *text, size_t len, bool quoted) {
+    for (const char *end = text + len; text < end; text++) {
         if (*text == '\n') {
             put(t, "\\n");
             continue;
@@ -230,6 +233,27 @@ static void put_count(struct text *t, uint64_t v) {
     put(t, number);
 }
 
+static void put_pair(struct text *t, const char *label, size_t label_len, const char *value,
+                     size_t value_len) {
+    put_escaped(t, label, label_len, false);
+    put(t, "=\"");
+    put_escaped(t, value, value_len, true);
+    put(t, "\"");
+}
+
+/* One label, or two with commas between them and between their values. */
+static void put_labels(struct text *t, const char *label, const char *value) {
+    const size_t first = strcspn(label, ",");
+    if (!label[first]) {
+        put_pair(t, label, first, value, strlen(value));
+        return;
+    }
+    const size_t n = strcspn(value, ",");
+    put_pair(t, label, first, value, n);
+    put_char(t, ',');
+    put_pair(t, label + first + 1, strlen(label + first + 1), value + n + 1, strlen(value + n + 1));
+}
+
 /* Name, suffix and labels of one sample; le < 0: no bucket. */
 static void put_sample(struct text *t, enum metric m, const char *suffix, uint32_t label,
                        double le) {
@@ -238,10 +262,7 @@ static void put_sample(struct text *t, enum metric m, const char *suffix, uint32
     put(t, suffix);
     put(t, labelled || le >= 0 ? "{" : "");
     if (labelled) {
-        put(t, TABLE[m].label);
-        put(t, "=\"");
-        put_escaped(t, labels[m].value[label], true);
-        put(t, "\"");
+        put_labels(t, TABLE[m].label, labels[m].value[label]);
     }
     if (le >= 0) {
         put(t, labelled ? ",le=\"" : "le=\"");
@@ -289,7 +310,7 @@ size_t metrics_text(char *buf, size_t len) {
         put(&t, "# HELP ");
         put(&t, TABLE[m].name);
         put_char(&t, ' ');
-        put_escaped(&t, TABLE[m].help, false);
+        put_escaped(&t, TABLE[m].help, strlen(TABLE[m].help), false);
         put(&t, "\n# TYPE ");
         put(&t, TABLE[m].name);
         put_char(&t, ' ');

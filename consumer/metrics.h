@@ -5,8 +5,9 @@
  * metrics.def is the one table: id, kind, name, label, help. From it come the
  * enum below, /metrics (text format 0.0.4 of the Prometheus documentation), and the
  * list in docs/operations.md. Names carry their base unit (_seconds, _bytes, _total). A
- * metric has at most one label, whose values are a small set given at start (domains,
- * topics, reasons); a user or item id is never a label.
+ * metric has at most two labels, whose values are a small set given at start (domains,
+ * topics, reasons); a user or item id is never a label. Two are one in the table, with a comma,
+ * "domain,slice", and so are their values, "food,cold".
  *
  * Threads: any may add and read; values are relaxed atomics, so a reader sees each number
  * whole but not all of them at one instant.
@@ -35,8 +36,8 @@ enum { METRIC_BUCKETS = 22 };
 
 /** Names the label values of a metric (copied): values[i] is label index i. Call before
  *  threads start. Metrics without a label always use index 0.
- *  @return ST_OK, ST_RANGE (more than METRIC_LABELS_MAX, a value over 127 bytes), ST_INVALID
- *  (no such metric, or it has no label) */
+ *  @return ST_OK, ST_RANGE (more than METRIC_LABELS_MAX, a value over 143 bytes), ST_INVALID
+ *  (no such metric, it has no label, or it has two and the value no comma) */
 MUST_CHECK enum status metrics_label(enum metric m, const char *const *values, size_t n);
 
 void metric_add(enum metric m, uint32_t label, uint64_t v);   /* counter   */

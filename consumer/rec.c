@@ -2,140 +2,28 @@
  *
  * rec.c -- see rec.h.
  *
- * Every writer takes the place to write at and returns the place behind what it wrote;
- * rec_value_max() bounds the sum, so no writer checks for room. Counts that come with a rec
- * are cut to the configured limits for the same reason.
+ * rec_value_max() bounds the sum of what is put, so nobody checks for room. Counts and lengths
+ * that come with a rec are cut to the limits for the same reason.
  */
 #include "rec.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "put.h"
+
 enum {
-    ESCAPE_MAX = 6,  /* bytes of JSON a byte of a string can become: \u0001            */
-    NUMBER_MAX = 24, /* digits and sign of 64 bits, with its comma                      */
-    HEAD_MAX = 384,  /* a list's value without its items                                */
-    ITEM_MAX = 96,   /* an item without its id: names, score, reason                    */
-    SCORE_MAX = 64,  /* "%.6g", also where the decimal point is several bytes           */
-    SCHEMA = 1,      /* of the values, see docs/redis.md                                */
+    HEAD_MAX = 384, /* a list's value without its items                                  */
+    ITEM_MAX = 192, /* an item without its ids: names, score, reason, because, propensity */
+    SCHEMA = 1,     /* of the values, see docs/redis.md                                  */
 };
 
 static const char VERSION[] = "{\"version\":[";
 
-/* ---- writers ------------------------------------------------------------------------ */
-
-static char *put(char *p, const char *s, size_t n) {
-    memcpy(p, s, n);
-    return p + n;
-}
-
-static char *put_text(char *p, const char *s) {
-    return put(p, s, strlen(s));
-}
-
-static char *put_u64(char *p, uint64_t v) {
-    char digits[NUMBER_MAX];
-    size_t n = 0;
-    do {
-        digits[sizeof digits - ++n] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v > 0);
-    return put(p, digits + sizeof digits - n, n);
-}
-
-static char *put_i64(char *p, int64_t v) {
-    if (v < 0) {
-        *p++ = '-';
-        return put_u64(p, 0 - (uint64_t)v); /* also right for INT64_MIN */
-    }
-    return put_u64(p, (uint64_t)v);
-}
-
-/* The C library prints the decimal point of the process's locale, which may be any bytes:
- * whatever is no part of a number is the point. JSON has no infinity and no NaN. */
-static char *put_score(char *p, float score) {
-    if (!isfinite(score)) {
-        return put_text(p, "null");
-    }
-    char text[SCORE_MAX];
-    snprintf(text, sizeof text, "%.6g", (double)score);
-    bool point = false;
-    for (const char *s = text; *s; s++) {
-        if (strchr("0123456789+-e", *s)) {
-            *p++ = *s;
-        } else if (!point) {
-            *p++ = '.';
-            point = true;
-        }
-    }
-    return p;
-}
-
-/* Length of the character at s, or, with *valid false, of the longest beginning of one: what
- * one U+FFFD stands for (Unicode 15, section 3.9, table 3-7 and "maximal subpart"). */
-static size_t utf8_len(const unsigned char *s, size_t n, bool *valid) {
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
-    size_t more = 0;
-    *valid = false;
-    if (s[0] >= 0xC2 && s[0] <= 0xDF) {
-        more = 1;
-    } else if (s[0] >= 0xE0 && s[0] <= 0xEF) {
-        more = 2;
-        low = s[0] == 0xE0 ? 0xA0 : low;   /* no overlong forms     */
-        high = s[0] == 0xED ? 0x9F : high; /* no surrogates         */
-    } else if (s[0] >= 0xF0 && s[0] <= 0xF4) {
-        more = 3;
-        low = s[0] == 0xF0 ? 0x90 : low;
-        high = s[0] == 0xF4 ? 0x8F : high; /* nothing above U+10FFFF */
-    } else {
-        return 1;
-    }
-    for (size_t k = 1; k <= more; k++) {
-        if (k >= n || s[k] < low || s[k] > high) {
-            return k;
-        }
-        low = 0x80;
-        high = 0xBF;
-    }
-    *valid = true;
-    return more + 1;
-}
-
-static char *put_escape(char *p, unsigned char c) {
-    static const char HEX[] = "0123456789abcdef";
-    *p++ = '\\';
-    if (c == '"' || c == '\\') {
-        *p++ = (char)c;
-        return p;
-    }
-    p = put(p, "u00", 3);
-    *p++ = HEX[c >> 4];
-    *p++ = HEX[c & 15];
-    return p;
-}
-
-static char *put_string(char *p, const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    *p++ = '"';
-    for (size_t i = 0; i < n;) {
-        if (s[i] < 0x20 || s[i] == '"' || s[i] == '\\') {
-            p = put_escape(p, s[i++]);
-        } else if (s[i] < 0x80) {
-            *p++ = (char)s[i++];
-        } else {
-            bool valid = false;
-            size_t len = utf8_len(s + i, n - i, &valid);
-            p = valid ? put(p, text + i, len) : put(p, "\xEF\xBF\xBD", 3);
-            i += len;
-        }
-    }
-    *p++ = '"';
-    return p;
-}
-
 /* ---- sizes -------------------------------------------------------------------------- */
+
+static size_t at_most_id(size_t len) {
+    return len < ID_LEN_MAX ? len : ID_LEN_MAX;
+}
 
 static size_t max(size_t a, size_t b) {
     return a > b ? a : b;
@@ -147,13 +35,14 @@ size_t rec_bytes(uint32_t n) {
 
 size_t rec_key_max(const struct config *cfg) {
     (void)cfg; /* its names are bounded by their arrays */
-    return (size_t)2 * CONFIG_NAME_MAX + ID_LEN_MAX + NUMBER_MAX + sizeof ":published:";
+    return (size_t)2 * CONFIG_NAME_MAX + ID_LEN_MAX + PUT_NUMBER_MAX + sizeof ":published:";
 }
 
 size_t rec_value_max(const struct config *cfg) {
-    size_t list = (size_t)cfg->list_n * (ITEM_MAX + ESCAPE_MAX * ID_LEN_MAX);
-    size_t info = (size_t)cfg->segments_k * NUMBER_MAX;
-    size_t published = (size_t)cfg->n_topics * (ESCAPE_MAX * CONFIG_NAME_MAX + NUMBER_MAX + 4);
+    size_t list = (size_t)cfg->list_n * (ITEM_MAX + 2 * PUT_ESCAPE_MAX * ID_LEN_MAX);
+    size_t info = (size_t)cfg->segments_k * PUT_NUMBER_MAX;
+    size_t published =
+        (size_t)cfg->n_topics * (PUT_ESCAPE_MAX * CONFIG_NAME_MAX + PUT_NUMBER_MAX + 4);
     return HEAD_MAX + max(list, max(info, published));
 }
 
@@ -173,7 +62,7 @@ size_t rec_key(const struct config *cfg, const struct rec *r, char *buf) {
         p = put_text(p, ":info");
     } else {
         p = put_text(p, ":rec:");
-        p = put(p, r->user_id, r->user_id_len <= ID_LEN_MAX ? r->user_id_len : ID_LEN_MAX);
+        p = put_bytes(p, r->user_id, at_most_id(r->user_id_len));
     }
     return (size_t)(p - buf);
 }
@@ -181,21 +70,40 @@ size_t rec_key(const struct config *cfg, const struct rec *r, char *buf) {
 /* ---- values ------------------------------------------------------------------------- */
 
 static char *put_version(char *p, const struct rec *r) {
-    p = put(p, VERSION, sizeof VERSION - 1);
+    p = put_text(p, VERSION);
     p = put_u64(p, r->epoch);
     *p++ = ',';
     p = put_u64(p, r->seq);
     return put_text(p, "],");
 }
 
+static char *put_because(char *p, const struct because *why) {
+    if (why->kind == BECAUSE_NOTHING) {
+        return p;
+    }
+    p = put_text(p, ",\"because\":{\"");
+    p = put_text(p, why->kind == BECAUSE_ITEM ? "item" : "category");
+    p = put_text(p, "\":");
+    p = put_string(p, why->text, at_most_id(why->len));
+    *p++ = '}';
+    return p;
+}
+
 static char *put_item(char *p, const struct rec_item *item) {
     p = put_text(p, "{\"id\":");
-    p = put_string(p, item->id, item->id_len <= ID_LEN_MAX ? item->id_len : ID_LEN_MAX);
+    p = put_string(p, item->id, at_most_id(item->id_len));
     p = put_text(p, ",\"score\":");
-    p = put_score(p, item->score);
+    p = put_number(p, (double)item->score);
     p = put_text(p, ",\"reason\":\"");
     p = put_text(p, reason_str((enum reason)item->reason));
-    return put_text(p, "\"}");
+    *p++ = '"';
+    p = put_because(p, &item->because);
+    if (item->propensity > 0) {
+        p = put_text(p, ",\"propensity\":");
+        p = put_number(p, (double)item->propensity);
+    }
+    *p++ = '}';
+    return p;
 }
 
 static char *put_list(char *p, const struct config *cfg, const struct rec *r) {

@@ -7,17 +7,18 @@
  *     <prefix>:<target>:info            where a reader starts
  *     <prefix>:published:<partition>    how far every rec has been written
  *
- * Every value begins with {"version":[epoch,seq], for the fence. JSON is written here
- * (strings escaped, invalid UTF-8 replaced by U+FFFD); numbers are shortest %.6g.
+ * Every value begins with {"version":[epoch,seq], for the fence. JSON is written with put.h.
  *
  *  rec, fallback: {"version":[E,S],"schema":1,"rec":"<partition>-<E>-<S>","ts":<ms>,
  *      "personalised":true,"model":"linear","segment":3|null,"arm":null,
- *      "items":[{"id":"..","score":1.23,"reason":"together"},...]}
+ *      "items":[{"id":"..","score":1.23,"reason":"together","because":{"item":".."}},...]}
+ *      because: of what the user took (because.h); propensity: of an exploration slot only
  *  info: {"version":[E,S],"schema":1,"n":10,"ttl":604800,"partitions":4,"segments":[0,...]}
  *  published: {"version":[E,S],"offsets":{"course-views":123,...},"ts":<stream time ms>}
  *
  * struct rec travels from learner to publisher through a queue, in place: it owns the user
- * id bytes; item ids point into the catalogue's arena, which never moves.
+ * id bytes; item ids point into the catalogue's arena, names of categories into the content's:
+ * neither ever moves.
  */
 #ifndef REC_H
 #define REC_H
@@ -26,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "because.h"
 #include "config.h"
 #include "event.h"
 #include "list.h"
@@ -42,7 +44,9 @@ enum rec_kind {
 
 struct rec_item {
     const char *id; /* terminated, lives as long as the catalogue */
+    struct because because;
     float score;
+    float propensity; /* of an exploration slot, else 0 */
     uint16_t id_len;
     uint8_t reason; /* enum reason */
 };

@@ -321,11 +321,12 @@ const struct command command_replay = {
     .name = "replay",
     .args = "FILE.tsv...",
     .summary = "send events of files to the input topics",
-    .text = "Lines are `ts domain user item [action quantity amount]`, separated by tabs; ts in\n"
-            "seconds or milliseconds since 1970. Lines of equal user, ts, domain and action that\n"
-            "follow one another are one event. Several files are merged by time; - is standard\n"
-            "input. Domains must be configured; events go to the first topic of their domain.\n"
-            "Without --speed and --rate: as fast as possible.",
+    .text =
+        "Lines are `ts domain user item [action quantity amount discount]`, separated by tabs;\n"
+        "ts in seconds or milliseconds since 1970. Lines of equal user, ts, domain and action\n"
+        "that follow one another are one event. Several files are merged by time; - is\n"
+        "standard input. Domains must be configured; events go to the first topic of their\n"
+        "domain. Without --speed and --rate: as fast as possible.",
     .flags = flags,
     .n_flags = sizeof flags / sizeof *flags,
     .min_args = 1,

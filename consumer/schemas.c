@@ -207,11 +207,31 @@ static enum status add_folder(struct schemas *s, const char *dir, char *err, siz
     return st;
 }
 
+/* Adds a shipped one, if its id is not there yet. */
+static enum status add_text(struct schemas *s, uint32_t id, const char *json, char *err,
+                            size_t err_len) {
+    return find(s, id) ? ST_OK : add_strictly(s, id, json, strlen(json), err, err_len);
+}
+
 static enum status add_shipped(struct schemas *s, char *err, size_t err_len) {
+    const struct shipped_earlier *e = NULL;
     enum status st = ST_OK;
     for (int r = 0; r < READERS && !st; r++) {
-        const char *json = shipped_json((enum reader)r);
-        st = add_strictly(s, shipped_id((enum reader)r), json, strlen(json), err, err_len);
+        const enum reader reader = (enum reader)r;
+        st = add_text(s, shipped_id(reader), shipped_json(reader), err, err_len);
+    }
+    for (size_t i = 0; !st && (e = shipped_earlier(i)); i++) {
+        st = add_text(s, e->id, e->json, err, err_len);
+    }
+    return st;
+}
+
+/* Those that crossrec itself writes and wrote: also beside a registry or a folder. */
+static enum status add_own(struct schemas *s, char *err, size_t err_len) {
+    const struct shipped_earlier *e = NULL;
+    enum status st = add_text(s, SHIPPED_EVENT_ID, shipped_json(READER_EVENT), err, err_len);
+    for (size_t i = 0; !st && (e = shipped_earlier(i)); i++) {
+        st = e->reader == READER_EVENT ? add_text(s, e->id, e->json, err, err_len) : ST_OK;
     }
     return st;
 }
@@ -237,10 +257,7 @@ enum status schemas_new(const char *dir, const struct mapping *const *mappings, 
     } else {
         st = add_shipped(s, err, err_len);
     }
-    if (!st && !find(s, SHIPPED_EVENT_ID)) { /* our own, also beside a registry or a folder */
-        const char *json = shipped_json(READER_EVENT);
-        st = add_strictly(s, SHIPPED_EVENT_ID, json, strlen(json), err, err_len);
-    }
+    st = st ? st : add_own(s, err, err_len);
     if (st) {
         schemas_free(s);
         return st;

@@ -2,9 +2,10 @@
  *
  * schemas.h -- the decoder for a record: by its schema id and its topic.
  *
- * Writer schemas come from a folder (`<id>.avsc` a file), from the shipped ones (ids 1..), or, when
- * registry.url is set, from the registry through struct lookup; Event (SHIPPED_EVENT_ID) is always
- * there. Parsing and compiling happen once an id and topic, at first sight, on the caller's thread.
+ * Writer schemas come from a folder (`<id>.avsc` a file), from the shipped ones (as they are and
+ * were, by their ids), or, when registry.url is set, from the registry through struct lookup; Event
+ * (SHIPPED_EVENT_ID and its ids before) is always there. Parsing and compiling happen once an id
+ * and topic, at first sight, on the caller's thread.
  *
  * Ownership: owns writer schemas and decoders; mappings and the lookup are borrowed.
  * Threads: one (the learner), or one each.

@@ -4,7 +4,6 @@
  */
 #include "shipped.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "schemas_builtin.h"
@@ -16,7 +15,7 @@ static const struct {
     enum topic_kind kind;
 } SHIPPED[READERS] = {
     [READER_COURSE_VIEW] = {"CourseView", builtin_course_view, 1, KIND_EVENT},
-    [READER_FOOD_ORDER] = {"FoodOrder", builtin_food_order, 2, KIND_EVENT},
+    [READER_FOOD_ORDER] = {"FoodOrder", builtin_food_order, 9, KIND_EVENT},
     [READER_SOCIAL_INTERACTION] = {"SocialInteraction", builtin_social_interaction, 3, KIND_EVENT},
     [READER_FEEDBACK] = {"Feedback", builtin_feedback, 4, KIND_FEEDBACK},
     [READER_ITEM] = {"Item", builtin_item, 5, KIND_ITEM},
@@ -24,6 +23,12 @@ static const struct {
     [READER_PRIVACY_REQUEST] = {"PrivacyRequest", builtin_privacy_request, 7, KIND_PRIVACY},
     [READER_IDENTITY] = {"Identity", builtin_identity, 8, KIND_IDENTITY},
     [READER_EVENT] = {"Event", builtin_event, SHIPPED_EVENT_ID, KIND_EVENT},
+};
+
+/* Of schemas/earlier. */
+static const struct shipped_earlier EARLIER[] = {
+    {READER_FOOD_ORDER, 2, builtin_2},
+    {READER_EVENT, UINT32_C(2000000009), builtin_2000000009},
 };
 
 enum status reader_of(const char *name, enum reader *out) {
@@ -50,4 +55,8 @@ uint32_t shipped_id(enum reader r) {
 
 const char *shipped_json(enum reader r) {
     return SHIPPED[r].json;
+}
+
+const struct shipped_earlier *shipped_earlier(size_t i) {
+    return i < sizeof EARLIER / sizeof *EARLIER ? &EARLIER[i] : NULL;
 }

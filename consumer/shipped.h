@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipped.h -- the schemas that crossrec ships (schemas/ *.avsc, compiled in) and what a record
- * of each means.
+ * of each means. Those of schemas/earlier, named by their ids, are only written with.
  *
  * Threads: constants.
  */
 #ifndef SHIPPED_H
 #define SHIPPED_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "schema.h"
@@ -32,7 +33,7 @@ static inline int topic_kind_is_global(enum topic_kind k) {
 
 enum reader {
     READER_COURSE_VIEW,        /* id 1 */
-    READER_FOOD_ORDER,         /* id 2 */
+    READER_FOOD_ORDER,         /* id 9; before there were discounts, 2 */
     READER_SOCIAL_INTERACTION, /* id 3 */
     READER_FEEDBACK,           /* id 4 */
     READER_ITEM,               /* id 5 */
@@ -45,7 +46,7 @@ enum reader {
 
 /* crossrec itself writes events under this id, whatever a registry or a folder says of others: far
  * from where registries count. */
-#define SHIPPED_EVENT_ID UINT32_C(2000000009)
+#define SHIPPED_EVENT_ID UINT32_C(2000000010)
 
 /** "CourseView" -> READER_COURSE_VIEW, ...; ST_NOT_FOUND */
 MUST_CHECK enum status reader_of(const char *name, enum reader *out);
@@ -54,5 +55,14 @@ enum topic_kind reader_kind(enum reader r);
 /** The id without a registry and without a directory, and the text. */
 uint32_t shipped_id(enum reader r);
 const char *shipped_json(enum reader r);
+
+/* What a shipped schema looked like before: records under this id stay readable. */
+struct shipped_earlier {
+    enum reader reader;
+    uint32_t id;
+    const char *json;
+};
+/** The i-th of them; NULL: there are no more. */
+const struct shipped_earlier *shipped_earlier(size_t i);
 
 #endif

@@ -20,7 +20,7 @@
 
 enum {
     FIELDS_MIN = 4,
-    FIELDS_MAX = 7,
+    FIELDS_MAX = 8,
     EVENT_ID_MAX = 34, /* two numbers in hexadecimal and a dash       */
     DIGITS_EXACT = 15, /* of a number that fits a double's mantissa   */
     NUMBER_MAX = 63,
@@ -180,6 +180,10 @@ static const char *parse_rest(const struct field *f, size_t n, struct row *row) 
     if (n > 6 && f[6].len > 0 && !parse_number(f[6], &row->item.amount)) {
         return "amount must be a number >= 0";
     }
+    row->item.discount = 0.0;
+    if (n > 7 && f[7].len > 0 && !parse_number(f[7], &row->item.discount)) {
+        return "discount must be a number >= 0";
+    }
     return NULL;
 }
 
@@ -194,7 +198,7 @@ static const char *parse(struct row *row) {
         return "fewer than four fields; ts domain user item, separated by tabs";
     }
     if (n > FIELDS_MAX) {
-        return "more than seven fields; ts domain user item action quantity amount";
+        return "more than eight fields; ts domain user item action quantity amount discount";
     }
     if (memchr(row->line.text, '\0', row->line.len)) {
         return "a zero byte";
@@ -316,6 +320,19 @@ bool tsv_next(struct tsv *t, struct tsv_event **out) {
     }
     *out = &t->out;
     return true;
+}
+
+bool tsv_next_line(struct tsv *t, struct tsv_event **out) {
+    if (!next_row(t)) {
+        return false;
+    }
+    begin_event(t);
+    *out = &t->out;
+    return true;
+}
+
+void tsv_refuse(struct tsv *t, const char *why) {
+    complain(t, why);
 }
 
 /* ---- life cycle and figures ------------------------------------------------------------- */

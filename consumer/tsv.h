@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tsv.h -- event files: `ts domain user item [action quantity amount]`, tab-separated.
+ * tsv.h -- event files: `ts domain user item [action quantity amount discount]`, tab-separated.
  *
  *     ts        seconds since the epoch (fractions allowed), or milliseconds if >= 1e11;
  *               up to the year 9999
  *     domain    1 to TSV_DOMAIN_MAX - 1 bytes;   user, item   1 to ID_LEN_MAX bytes
  *     action    name of enum action in any case; "" or missing: the reader's default
- *     quantity  >= 0, missing: 1        amount  >= 0, missing: 0
+ *     quantity  >= 0, missing: 1        amount, discount  >= 0, missing: 0
  *
  * Lines of equal user, ts, domain and action that follow one another are one event (an order),
  * at most EVENT_LINES_MAX lines; what is more begins another event. Empty lines and lines that
@@ -44,6 +44,13 @@ void tsv_close(struct tsv *t);
 
 /** The next event; false at the end. Bad lines go to stderr (the first TSV_BAD_SHOWN). */
 bool tsv_next(struct tsv *t, struct tsv_event **out);
+
+/** The next line, as an event of its own: lines are not joined. A reader calls this or tsv_next(),
+ *  not both. */
+bool tsv_next_line(struct tsv *t, struct tsv_event **out);
+/** The line of the last tsv_next_line() is bad after all, for a reason that a reader has: it is
+ *  named and counted as the others are. */
+void tsv_refuse(struct tsv *t, const char *why);
 
 /** ST_IO if the file could not be read to its end (the reason went to stderr), else ST_OK. */
 enum status tsv_status(const struct tsv *t);

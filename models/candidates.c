@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "affinity.h"
 #include "lg.h"
 #include "list.h"
 
-enum { LANES = 16, THIRTY_DAYS = 2 /* the clock of filling up */ };
+enum { LANES = 16, THIRTY_DAYS = 2 /* the clock of filling up */, FRESH_EVENTS = 5 };
 
 static const float MS_PER_HOUR = 3600000.0F;
 static const float K1_DECAY = 0.85F;
@@ -30,6 +31,7 @@ struct cell {
     uint32_t listed;   /* in the candidates of this search */
     uint32_t position; /* there                     */
     uint32_t taken;    /* in the history of this search's user */
+    uint32_t ordered;  /* in his order under way */
     float k1, k3, k4, kx;
 };
 
@@ -44,18 +46,25 @@ struct candidates {
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
     const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
     float max_k1;
+    struct affinity *affinity;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];
-    float x[RANKER_X * RANKER_LIST_MAX];
+    _Alignas(64) float x[RANKER_X * RANKER_LIST_MAX];
 };
 
 enum status candidates_new(struct candidates **out) {
-    struct candidates *c = calloc(1, sizeof *c);
+    struct candidates *c = aligned_alloc(64, sizeof *c);
     if (!c) {
         return ST_NOMEM;
     }
+    memset(c, 0, sizeof *c);
     c->block = (struct features_block){.stride = RANKER_LIST_MAX, .item = c->item, .x = c->x};
     c->max_k1 = K1_LEAST;
+    enum status st = affinity_new(&c->affinity);
+    if (st) {
+        candidates_free(c);
+        return st;
+    }
     *out = c;
     return ST_OK;
 }
@@ -64,6 +73,7 @@ void candidates_free(struct candidates *c) {
     if (!c) {
         return;
     }
+    affinity_free(c->affinity);
     free(c->cells);
     free(c->touched);
     free(c->neighbours);
@@ -106,7 +116,7 @@ void candidates_view(const struct shared *s, const struct user *u, uint8_t domai
     out->repeats = repeats;
     out->now_ms = now_ms;
     out->n_history = user_history(u, now_ms, out->history, USER_HISTORY);
-    uint32_t items[FACTORS_HISTORY];
+    uint32_t items[USER_HISTORY];
     for (uint32_t r = 0; r < out->n_history; r++) {
         items[r] = out->history[r].item;
     }
@@ -187,14 +197,28 @@ static void mark_taken(struct candidates *c, const struct candidates_view *v) {
     }
 }
 
+static void mark_ordered(struct candidates *c, const struct candidates_view *v) {
+    const uint32_t n = affinity_order(v->history, v->n_history, v->now_ms);
+    for (uint32_t r = 0; r < n; r++) {
+        if (action_consumes(v->history[r].action)) {
+            c->cells[v->history[r].item].ordered = c->stamp;
+        }
+    }
+}
+
 static bool excluded(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
-    if (item < c->n_withdrawn && c->withdrawn[item]) {
+    if ((item < c->n_withdrawn && c->withdrawn[item]) || c->cells[item].ordered == c->stamp) {
         return true;
     }
     if (c->history_has_all && c->cells[item].taken != c->stamp) {
         return false;
     }
     return user_consumed(v->user, v->domain, item, v->hashes);
+}
+
+bool candidates_allowed(const struct candidates *c, const struct candidates_view *v,
+                        uint32_t item) {
+    return item < c->cap && !excluded(c, v, item);
 }
 
 static void list_item(struct candidates *c, uint32_t item) {
@@ -302,9 +326,40 @@ static void list_popular(struct candidates *c, const struct shared *s,
 
 static void list_own(struct candidates *c, const struct candidates_view *v) {
     struct user_repeat own[CANDIDATES_OWN];
-    uint32_t n = user_repeats(v->user, v->domain, own, CANDIDATES_OWN);
+    uint32_t n = user_repeats_best(v->user, v->domain, v->now_ms, own, CANDIDATES_OWN);
     for (uint32_t x = 0; x < n; x++) {
         list_if_allowed(c, v, own[x].item);
+    }
+}
+
+/* The most taken of the user's strongest categories. */
+static void list_categories(struct candidates *c, const struct shared *s,
+                            const struct candidates_view *v) {
+    struct user_interest interests[CANDIDATES_CATEGORIES];
+    const uint32_t n = user_interests(v->user, v->now_ms, interests, CANDIDATES_CATEGORIES);
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t *items = NULL;
+        const uint32_t n_top = categories_top(s->categories, interests[k].category, &items);
+        for (uint32_t x = 0; x < n_top; x++) {
+            if (items_domain(s->items, items[x]) == v->domain) {
+                list_if_allowed(c, v, items[x]);
+            }
+        }
+    }
+}
+
+/* New ones of the categories that the user knows. */
+static void list_fresh(struct candidates *c, const struct shared *s,
+                       const struct candidates_view *v) {
+    const uint32_t n = content_n_categories(s->content) ? items_n_of(s->items, v->domain) : 0;
+    for (uint32_t k = 0; k < n && k < CANDIDATES_FRESH; k++) {
+        const uint32_t i = items_of(s->items, v->domain, n - 1 - k);
+        const uint32_t category = content_category(s->content, i);
+        if (i < s->n_items && category != CATEGORY_NONE &&
+            popularity_hot(s->popularity)[i].count < FRESH_EVENTS &&
+            user_interest(v->user, category, v->now_ms, NULL, NULL)) {
+            list_if_allowed(c, v, i);
+        }
     }
 }
 
@@ -353,10 +408,17 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     }
     next_stamp(c);
     see_withdrawn(c, s->content);
+    st = affinity_look(c->affinity, s, v->user, v->history, v->n_history, v->now_ms);
+    if (st) {
+        return st;
+    }
     mark_taken(c, v);
+    mark_ordered(c, v);
     walk_history(c, s, v);
     list_neighbours(c, s, v);
     list_popular(c, s, v);
+    list_categories(c, s, v);
+    list_fresh(c, s, v);
     if (v->repeats) {
         list_own(c, v);
     }
@@ -510,6 +572,43 @@ static void transform_factors(struct features_block *b) {
     }
 }
 
+static void content_features(const struct candidates *c, const struct shared *s,
+                             const struct candidates_view *v, struct features_block *b) {
+    const size_t k = b->stride;
+    for (uint32_t at = 0; at < b->n; at++) {
+        float *x = b->x + at;
+        const uint32_t category = content_category(s->content, b->item[at]);
+        const struct affinity_terms terms = affinity_of(c->affinity, category);
+        x[X_LIFT * k] = terms.lift;
+        x[X_GAP * k] = terms.gap;
+        x[X_GOES * k] = terms.goes;
+        x[X_IN * k] = terms.in;
+        x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
+        x[X_REPEATED * k] =
+            v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F
+                       : 0.0F;
+    }
+}
+
+static void list_features(const struct candidates *c, const struct shared *s,
+                          const struct candidates_view *v, float out[RANKER_C]) {
+    const struct user *u = v->user;
+    const uint32_t n = user_n(u);
+    const uint32_t n_domain = user_n_of(u, v->domain);
+    const float since = n ? hours_since(v->now_ms, user_last_ms(u)) : 0.0F;
+    const float since_domain = hours_since(v->now_ms, user_last_ms_of(u, v->domain));
+    const uint64_t events = popularity_events(s->popularity, v->domain);
+    out[C_DOMAIN] = (float)v->domain;
+    out[C_EVENTS] = 0.1F * lg(1.0F + (float)events) - 1.0F;
+    out[C_N] = 0.3F * lg(1.0F + (float)n) - 1.0F;
+    out[C_N_DOMAIN] = 0.3F * lg(1.0F + (float)n_domain) - 0.5F;
+    out[C_GAP] = 0.2F * lg(1.0F + since) - 1.0F;
+    out[C_GAP_DOMAIN] = n_domain ? 0.2F * lg(1.0F + since_domain) - 1.0F : 2.0F;
+    out[C_MPOP] = (user_mpop(u) + 9.0F) * 0.25F;
+    out[C_MAGE] = user_mage(u) * 0.25F - 2.5F;
+    out[C_MAX_K1] = 0.25F * lg(c->max_k1 + K_FLOOR) + 2.0F;
+}
+
 void candidates_features_of(const struct candidates *c, const struct shared *s,
                             const struct candidates_view *v, struct features_block *b) {
     struct list_terms t = {
@@ -535,9 +634,11 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     for (int f = X_TIMES; f <= X_INTERVAL; f++) {
         memset(b->x + (size_t)f * k, 0, b->n * sizeof *b->x);
     }
+    content_features(c, s, v, b);
     for (uint32_t at = 0; v->repeats && at < b->n; at++) {
         repeat_one(v, b, at);
     }
+    list_features(c, s, v, b->c);
 }
 
 const struct features_block *candidates_features(struct candidates *c, const struct shared *s,

@@ -7,8 +7,11 @@
  * all he consumed, in repeat domains only what he reported):
  *     the 250 best by k1 among the neighbours of his last 10 items,
  *     popularity's top 100 at 1, 7 and 30 days, the 50 most recently taken items,
- *     in repeat domains his own 100 most recently taken items;
- * and minus what the catalogue says is not available (content.h), here as in filling up.
+ *     the 3 most taken items of each of the user's 24 strongest categories, and the domain's newest
+ *     items that hardly anybody took (below 5 events) of categories that he knows,
+ *     in repeat domains the 150 of his own items with the highest decayed count;
+ * minus what the order under way already has (affinity.h), and minus what the catalogue says is not
+ * available (content.h), here as in filling up.
  *
  * Features (order of enum ranker_feature; lg = log2, hours are clamped at 0):
  *     (l_h + 9)/4 for the four clocks, l_h = max(-16, lg c_i - lg sum); -16 if c_i is 0
@@ -20,6 +23,13 @@
  *     .5 lg((obs + 2)/(exp + 2))                              (popularity.h)
  *     repeat domains: .7 lg(1 + times) ;  3 - .25 lg(1 + hours since) ;
  *         clip(.5 lg((since + 1)/(mean interval + 1)), +-2) + 2.5, 0 if taken once
+ *         3 (repeat rate) - 1                                 (categories.h)
+ *     3 (deal now) (categories.h) ;  lift, gap, goes, in of the item's category (affinity.h)
+ * and of the list (enum ranker_context; n: lines of the user):
+ *     domain index ;  .1 lg(1 + events of the domain) - 1
+ *     .3 lg(1 + n) - 1 ;  .3 lg(1 + n in the domain) - .5
+ *     .2 lg(1 + hours since the last event) - 1 ;  the same in the domain, 2 if there is none
+ *     (mpop + 9)/4 ;  mage/4 - 2.5 ;  .25 lg(max k1 + 1e-4) + 2
  *
  * Ownership: struct candidates owns its workspace, sized by the catalogue; results are
  * valid until the next call. Threads: one. Pure: nothing shared is changed.
@@ -38,7 +48,9 @@
 
 enum {
     CANDIDATES_NEIGHBOURS = 250,
-    CANDIDATES_OWN = 100,
+    CANDIDATES_OWN = 150,
+    CANDIDATES_CATEGORIES = 24,
+    CANDIDATES_FRESH = 50, /* newest items looked at */
 };
 
 /* The user as the ranking of one list sees him. Filled by candidates_view(). */
@@ -57,10 +69,16 @@ struct candidates_view {
 /* Some items with their features, feature-major. */
 struct features_block {
     uint32_t n;
-    uint32_t stride; /* floats from a feature to the next: a multiple of 16 */
-    uint32_t *item;  /* (n,)                  */
-    float *x;        /* (RANKER_X, stride)    */
+    uint32_t stride;   /* floats from a feature to the next: a multiple of 16 */
+    uint32_t *item;    /* (n,)                  */
+    float *x;          /* (RANKER_X, stride)    */
+    float c[RANKER_C]; /* of the list           */
 };
+
+/** The rows of a block as the ranker takes them; borrowed. */
+static inline struct ranker_rows candidates_rows(const struct features_block *b) {
+    return (struct ranker_rows){.x = b->x, .stride = b->stride, .n = b->n, .c = b->c};
+}
 
 struct candidates; /* opaque workspace */
 
@@ -83,11 +101,14 @@ const uint32_t *candidates_items(const struct candidates *c);
 /** Position of an item among them, or UINT32_MAX. */
 uint32_t candidates_position(const struct candidates *c, uint32_t item);
 
-/** Features of all candidates found last; borrowed. */
+/** May an item of the domain be shown, candidate or not? For the view of the last search. */
+bool candidates_allowed(const struct candidates *c, const struct candidates_view *v, uint32_t item);
+
+/** Features of all candidates found last, for the view they were found for; borrowed. */
 const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
                                                  const struct candidates_view *v);
 /** Features of chosen items (they need not be candidates), into the caller's block:
- *  block->n and block->item are given, block->x is filled. */
+ *  block->n and block->item are given, block->x and block->c are filled. */
 void candidates_features_of(const struct candidates *c, const struct shared *s,
                             const struct candidates_view *v, struct features_block *block);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * content.c -- see content.h.
  *
- * What can fail is made first (arrays, the list of attributes, the category's place), what
+ * What can fail is made first (arrays, the list of attributes, the category's place and name), what
  * changes comes after it: a refused row leaves larger arrays, and nothing else. */
 #include "content.h"
 
@@ -22,6 +22,19 @@ struct kept { /* the newest row of an item; all zero: there was none */
     bool exists;
 };
 
+struct name { /* of a category; bytes NULL: unknown */
+    char *bytes;
+    uint16_t len;
+    uint8_t domain; /* of the row that brought the category */
+};
+
+/* What a row brings in memory of its own, made before anything changes. */
+struct brought {
+    uint64_t *attributes;
+    uint32_t n_attributes;
+    struct name name; /* bytes NULL: none, or the category has one */
+};
+
 struct content {
     struct kept *rows;  /* (cap,) */
     uint8_t *withdrawn; /* (cap,) beside them, for hot loops */
@@ -30,8 +43,10 @@ struct content {
     size_t n_attributes; /* of all rows */
 
     uint64_t *categories; /* (n_categories,) hashes in order of first sight          */
+    struct name *names;   /* (n_categories,) beside them                             */
     uint32_t *table;      /* (2 room,) index of a category, or CATEGORY_NONE: a hash */
     uint32_t n_categories, room;
+    size_t name_bytes; /* of all names */
 };
 
 /* ---- life cycle ---------------------------------------------------------------------- */
@@ -54,7 +69,11 @@ void content_free(struct content *c) {
     }
     free(c->rows);
     free(c->withdrawn);
+    for (uint32_t k = 0; k < c->n_categories; k++) {
+        free(c->names[k].bytes);
+    }
     free(c->categories);
+    free(c->names);
     free(c->table);
     free(c);
 }
@@ -82,6 +101,11 @@ static enum status categories_grow(struct content *c) {
         return ST_NOMEM;
     }
     c->categories = hashes; /* larger than room says: harmless if the next one fails */
+    struct name *names = realloc(c->names, room * sizeof *names);
+    if (!names) {
+        return ST_NOMEM;
+    }
+    c->names = names;
     uint32_t *table = malloc(2 * (size_t)room * sizeof *table);
     if (!table) {
         return ST_NOMEM;
@@ -99,16 +123,36 @@ static enum status categories_grow(struct content *c) {
 }
 
 /* The index of a category, made if it is new; there is room. */
-static uint32_t category_intern(struct content *c, uint64_t hash) {
+static uint32_t category_intern(struct content *c, uint64_t hash, uint8_t domain) {
     if (hash == 0) {
         return CATEGORY_NONE;
     }
     const size_t at = place_of(c->table, c->room, c->categories, hash);
     if (c->table[at] == CATEGORY_NONE) {
         c->table[at] = c->n_categories;
+        c->names[c->n_categories] = (struct name){.domain = domain};
         c->categories[c->n_categories++] = hash;
     }
     return c->table[at];
+}
+
+/* The row's name for its category in memory of its own, if that has none yet; there is room. */
+static enum status name_copy(const struct content *c, const struct content_row *row,
+                             struct name *out) {
+    if (row->category == 0 || row->category_name_len == 0) {
+        return ST_OK;
+    }
+    const uint32_t k = c->table[place_of(c->table, c->room, c->categories, row->category)];
+    if (k != CATEGORY_NONE && c->names[k].bytes) {
+        return ST_OK;
+    }
+    char *bytes = malloc(row->category_name_len);
+    if (!bytes) {
+        return ST_NOMEM;
+    }
+    memcpy(bytes, row->category_name, row->category_name_len);
+    *out = (struct name){.bytes = bytes, .len = row->category_name_len};
+    return ST_OK;
 }
 
 /* ---- attributes ------------------------------------------------------------------------ */
@@ -178,15 +222,24 @@ static bool is_older(const struct content *c, uint32_t i, const struct content_r
 
 /* Room for everything that the row brings. */
 static enum status reserve(struct content *c, uint32_t i, const struct content_row *row,
-                           uint64_t **attributes, uint32_t *n_attributes) {
+                           struct brought *out) {
+    struct brought b = {0};
     enum status st = rows_grow(c, (size_t)i + 1);
     if (!st && row->category != 0) {
         st = categories_grow(c);
     }
     if (!st) {
-        st = attributes_copy(row, attributes, n_attributes);
+        st = name_copy(c, row, &b.name);
     }
-    return st;
+    if (!st) {
+        st = attributes_copy(row, &b.attributes, &b.n_attributes);
+    }
+    if (st) {
+        free(b.name.bytes);
+        return st;
+    }
+    *out = b;
+    return ST_OK;
 }
 
 enum status content_set(struct content *c, uint32_t i, const struct content_row *row,
@@ -195,9 +248,8 @@ enum status content_set(struct content *c, uint32_t i, const struct content_row 
         *change = (struct content_change){.item = i, .older = true};
         return ST_OK;
     }
-    uint64_t *attributes = NULL;
-    uint32_t n_attributes = 0;
-    enum status st = reserve(c, i, row, &attributes, &n_attributes);
+    struct brought b = {0};
+    enum status st = reserve(c, i, row, &b);
     if (st) {
         return st;
     }
@@ -207,14 +259,19 @@ enum status content_set(struct content *c, uint32_t i, const struct content_row 
                                       .is_new = !r->exists,
                                       .withdrawn = was && !row->available,
                                       .returned = !was && row->available};
-    c->n_attributes = c->n_attributes - r->n_attributes + n_attributes;
+    c->n_attributes = c->n_attributes - r->n_attributes + b.n_attributes;
     free(r->attributes);
     *r = (struct kept){.ts_ms = row->ts_ms,
-                       .attributes = attributes,
+                       .attributes = b.attributes,
                        .price = row->price,
-                       .category = category_intern(c, row->category),
-                       .n_attributes = n_attributes,
+                       .category = category_intern(c, row->category, row->domain),
+                       .n_attributes = b.n_attributes,
                        .exists = true};
+    if (b.name.bytes) {
+        c->names[r->category].bytes = b.name.bytes;
+        c->names[r->category].len = b.name.len;
+        c->name_bytes += b.name.len;
+    }
     c->withdrawn[i] = !row->available;
     c->n_withdrawn = c->n_withdrawn + change->withdrawn - change->returned;
     c->n = i < c->n ? c->n : i + 1;
@@ -252,6 +309,16 @@ uint32_t content_n_categories(const struct content *c) {
     return c->n_categories;
 }
 
+const char *content_category_name(const struct content *c, uint32_t category, uint16_t *len) {
+    const struct name name = category < c->n_categories ? c->names[category] : (struct name){0};
+    *len = name.len;
+    return name.bytes;
+}
+
+uint8_t content_category_domain(const struct content *c, uint32_t category) {
+    return category < c->n_categories ? c->names[category].domain : DOMAINS_MAX;
+}
+
 float content_price(const struct content *c, uint32_t i) {
     return row_of(c, i)->price;
 }
@@ -265,5 +332,6 @@ const uint64_t *content_attributes(const struct content *c, uint32_t i, uint32_t
 size_t content_bytes(const struct content *c) {
     return sizeof *c + c->cap * (sizeof *c->rows + sizeof *c->withdrawn) +
            c->n_attributes * sizeof(uint64_t) +
-           c->room * (sizeof *c->categories + 2 * sizeof *c->table);
+           c->room * (sizeof *c->categories + sizeof *c->names + 2 * sizeof *c->table) +
+           c->name_bytes;
 }

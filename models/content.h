@@ -5,8 +5,9 @@
  * Indexed by the dense index of items.h, beside it. An item without a row is available, has no
  * category, no price (NaN) and no attributes. Categories and attributes are 64-bit hashes made by
  * the caller (of domain\0category; of domain\0key\0value); categories get a dense index as well, in
- * order of first sight, for counting. A row replaces the one before; a row older than the one
- * before (ts_ms, if both have one) changes nothing.
+ * order of first sight, for counting, and a name for people: that of the first row that brings one.
+ * A row replaces the one before; a row older than the one before (ts_ms, if both have one) changes
+ * nothing.
  *
  * Ownership: owns its arrays. Threads: one.
  */
@@ -17,10 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "event.h"
 #include "status.h"
 
 enum { CONTENT_ATTRIBUTES = 32 };
-#define CATEGORY_NONE UINT32_MAX
 
 struct content; /* opaque */
 
@@ -30,9 +31,11 @@ struct content_row {
     uint16_t id_len;
     uint8_t domain;
     bool available;
-    int64_t ts_ms;     /* 0: unknown                          */
-    float price;       /* NaN: none                           */
-    uint64_t category; /* hash; 0: none                       */
+    int64_t ts_ms;              /* 0: unknown                          */
+    float price;                /* NaN: none                           */
+    uint64_t category;          /* hash; 0: none                       */
+    const char *category_name;  /* (category_name_len,) bytes, copied */
+    uint16_t category_name_len; /* 0: unknown */
     uint32_t n_attributes;
     const uint64_t *attributes; /* (n_attributes,) hashes; beyond CONTENT_ATTRIBUTES: left out */
 };
@@ -49,7 +52,8 @@ MUST_CHECK enum status content_new(struct content **out);
 void content_free(struct content *c);
 
 /** Sets the row of item i (below UINT32_MAX; the arrays grow), of which it reads availability,
- *  time, price, category and attributes. @return ST_OK, ST_NOMEM (nothing changed) */
+ *  time, price, category (its name too) and attributes. @return ST_OK, ST_NOMEM (nothing changed)
+ */
 MUST_CHECK enum status content_set(struct content *c, uint32_t i, const struct content_row *row,
                                    struct content_change *change);
 
@@ -62,7 +66,12 @@ uint32_t content_n(const struct content *c);
 uint32_t content_n_withdrawn(const struct content *c);
 uint32_t content_category(const struct content *c, uint32_t i); /* dense; CATEGORY_NONE */
 uint32_t content_n_categories(const struct content *c);         /* ever seen */
-float content_price(const struct content *c, uint32_t i);       /* NaN: none */
+/** Name of a category, (*len,) bytes, not terminated; NULL and 0 while unknown. Borrowed for as
+ *  long as `c` lives. */
+const char *content_category_name(const struct content *c, uint32_t category, uint16_t *len);
+/** The domain whose row brought the category first; DOMAINS_MAX if there is no such category. */
+uint8_t content_category_domain(const struct content *c, uint32_t category);
+float content_price(const struct content *c, uint32_t i); /* NaN: none */
 /** Sorted hashes, (*n,), each once; NULL if none. Borrowed until the next content_set(). */
 const uint64_t *content_attributes(const struct content *c, uint32_t i, uint32_t *n);
 size_t content_bytes(const struct content *c);

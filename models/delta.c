@@ -21,11 +21,14 @@ void delta_free(struct delta *d) {
     free(d->pairs);
     free(d->contexts);
     free(d->obs);
+    free(d->category_takes);
+    free(d->category_pairs);
     free(d);
 }
 
 void delta_clear(struct delta *d) {
     d->n_takes = d->n_pairs = d->n_contexts = d->n_obs = 0;
+    d->n_category_takes = d->n_category_pairs = 0;
     d->n_events = 0;
 }
 
@@ -47,7 +50,7 @@ static enum status grow(void **array, size_t *cap, size_t n, size_t more, size_t
     return ST_OK;
 }
 
-enum status delta_reserve_line(struct delta *d) {
+static enum status reserve_items(struct delta *d) {
     void *takes = d->takes;
     void *pairs = d->pairs;
     void *contexts = d->contexts;
@@ -67,6 +70,25 @@ enum status delta_reserve_line(struct delta *d) {
         d->obs = obs;
     }
     return st;
+}
+
+static enum status reserve_categories(struct delta *d) {
+    void *takes = d->category_takes;
+    void *pairs = d->category_pairs;
+    enum status st =
+        grow(&takes, &d->cap_category_takes, d->n_category_takes, 1, sizeof *d->category_takes);
+    d->category_takes = takes;
+    if (!st) {
+        st = grow(&pairs, &d->cap_category_pairs, d->n_category_pairs, PAIRS_WINDOW,
+                  sizeof *d->category_pairs);
+        d->category_pairs = pairs;
+    }
+    return st;
+}
+
+enum status delta_reserve_line(struct delta *d) {
+    enum status st = reserve_items(d);
+    return st ? st : reserve_categories(d);
 }
 
 /* v * 2^-halvings, rounded to nearest, as a landmark move does. */
@@ -94,7 +116,15 @@ void delta_move_obs(struct delta *d, int64_t halvings) {
     }
 }
 
+void delta_move_categories(struct delta *d, int64_t halvings) {
+    for (size_t k = 0; k < d->n_category_takes; k++) {
+        d->category_takes[k].g = halve(d->category_takes[k].g, halvings);
+    }
+}
+
 size_t delta_bytes(const struct delta *d) {
     return sizeof *d + d->n_takes * sizeof *d->takes + d->n_pairs * sizeof *d->pairs +
-           d->n_contexts * sizeof *d->contexts + d->n_obs * sizeof *d->obs;
+           d->n_contexts * sizeof *d->contexts + d->n_obs * sizeof *d->obs +
+           d->n_category_takes * sizeof *d->category_takes +
+           d->n_category_pairs * sizeof *d->category_pairs;
 }

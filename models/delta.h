@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "categories.h"
 #include "factors.h"
 #include "pairs.h"
 #include "popularity.h"
@@ -47,8 +48,10 @@ struct delta {
     struct pair_add *pairs;
     struct delta_context *contexts;
     struct delta_obs *obs;
-    size_t n_takes, n_pairs, n_contexts, n_obs;
-    size_t cap_takes, cap_pairs, cap_contexts, cap_obs;
+    struct category_take *category_takes;
+    struct pair_add *category_pairs;
+    size_t n_takes, n_pairs, n_contexts, n_obs, n_category_takes, n_category_pairs;
+    size_t cap_takes, cap_pairs, cap_contexts, cap_obs, cap_category_takes, cap_category_pairs;
     uint64_t n_events; /* events learned: steps of the obs clock */
 };
 
@@ -66,14 +69,16 @@ void delta_free(struct delta *d);
 /** Empties it, keeping its room. */
 void delta_clear(struct delta *d);
 
-/** Makes room for what one more line can add (PAIRS_WINDOW pairs, RANKER_SAMPLE_MAX obs, one
- *  take, one context), so that appending cannot fail. @return ST_OK, ST_NOMEM */
+/** Makes room for what one more line can add (PAIRS_WINDOW pairs of items and as many of
+ *  categories, RANKER_SAMPLE_MAX obs, one take of each, one context), so that appending cannot
+ * fail. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status delta_reserve_line(struct delta *d);
 
 /** A landmark moved by `halvings` half-lives: the increments noted so far are brought to the
  *  new one, rounded to nearest as the counts were. */
 void delta_move_clock(struct delta *d, int clock, int64_t halvings);
 void delta_move_obs(struct delta *d, int64_t halvings);
+void delta_move_categories(struct delta *d, int64_t halvings);
 
 /** Bytes of what it notes: it may hold more, room that delta_clear() has kept. */
 size_t delta_bytes(const struct delta *d);

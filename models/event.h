@@ -9,6 +9,7 @@
 #ifndef EVENT_H
 #define EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ enum {
     ID_LEN_MAX = 255,      /* bytes of a user, item or event id; 1 at least       */
     EVENT_WEIGHT_MAX = 100,
 };
+
+/* The category of an item that has none; dense indices (content.h) stay below. */
+#define CATEGORY_NONE UINT32_MAX
 
 /* What was done. Order is part of the schemas' enum and of stored histories. */
 enum action {
@@ -38,12 +42,26 @@ enum action {
     ACTIONS
 };
 
+/** Does it use an item up: not to be shown again where repeats are not allowed? */
+static inline bool action_consumes(uint8_t action) {
+    switch ((enum action)action) {
+    case ACTION_ENROLL:
+    case ACTION_PURCHASE:
+    case ACTION_ORDER:
+    case ACTION_COMPLETE:
+    case ACTION_RATE:
+    case ACTION_REPORT: return true; /* reported: hidden everywhere */
+    default: return false;
+    }
+}
+
 struct event_line {
     uint64_t item;  /* 64-bit hash of domain\0id: the durable identity     */
     const char *id; /* (id_len,) bytes, not terminated                     */
     uint16_t id_len;
     float quantity; /* >= 0, finite; 1 where the source has none           */
     float amount;   /* money in the domain's unit, >= 0, finite; 0 if none */
+    float discount; /* what it would have cost more, likewise              */
 };
 
 struct event {

@@ -244,31 +244,67 @@ static bool normalise(const float x[FACTORS], float *p) {
     return true;
 }
 
-bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
-    if (n == 0) {
-        return false;
-    }
-    n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
+/* A of a history, solved for x in place. */
+static bool solve_user(const struct factors *f, const uint32_t *items, uint32_t n,
+                       float x[FACTORS]) {
     _Alignas(ROW_ALIGN) float h[FACTORS_HISTORY][FACTORS];
     _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
-    float x[FACTORS] = {0};
     float w = 1.0F;
     for (uint32_t i = 0; i < n; i++) {
         const float *q = row(f, items[i]);
         const float root = sqrtf(w);
         for (size_t k = 0; k < FACTORS; k++) {
             h[i][k] = root * q[k];
-            x[k] += w * q[k];
         }
         w *= HISTORY_DECAY;
     }
     normal_matrix(f, h, n, a);
-
     const int d = FACTORS;
     const int one = 1;
     int info = 0;
     sposv_("L", &d, &one, &a[0][0], &d, x, &d, &info, 1);
-    return info == 0 && normalise(x, p);
+    return info == 0;
+}
+
+bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
+    if (n == 0) {
+        return false;
+    }
+    n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
+    float x[FACTORS] = {0};
+    float w = 1.0F;
+    for (uint32_t i = 0; i < n; i++) {
+        const float *q = row(f, items[i]);
+        for (size_t k = 0; k < FACTORS; k++) {
+            x[k] += w * q[k];
+        }
+        w *= HISTORY_DECAY;
+    }
+    return solve_user(f, items, n, x) && normalise(x, p);
+}
+
+bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n, uint32_t target,
+                   float *out) {
+    if (n == 0) {
+        return false;
+    }
+    const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
+    float z[FACTORS];
+    memcpy(z, row(f, target), sizeof z);
+    if (!solve_user(f, items, known, z)) {
+        return false;
+    }
+    float w = 1.0F;
+    for (uint32_t i = 0; i < n; i++) {
+        const float *q = row(f, items[i]);
+        float sum = 0.0F;
+        for (size_t k = 0; k < FACTORS; k++) {
+            sum += q[k] * z[k];
+        }
+        out[i] = i < known ? w * sum : 0.0F;
+        w *= HISTORY_DECAY;
+    }
+    return true;
 }
 
 void factors_round(const float *p, int32_t out[FACTORS]) {

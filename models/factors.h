@@ -70,6 +70,16 @@ MUST_CHECK enum status factors_reserve(struct factors *f, uint32_t n_items, cons
  */
 bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p);
 
+/**
+ * What each item of a history adds to a target's raw p.q (before p is normalised), exactly:
+ * out[r] = .85^r q_r' A^-1 q_target, so that their sum is it.
+ * @param items  (n,) newest first, as factors_fold_in(); from FACTORS_HISTORY on nobody adds: 0
+ * @param out    (n,)
+ * @return false (out untouched) when n is 0 or A cannot be solved
+ */
+bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n, uint32_t target,
+                   float *out);
+
 /** Rounds p to units of 2^-20 so that what is added can be added elsewhere. */
 void factors_round(const float *p, int32_t out[FACTORS]);
 

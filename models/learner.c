@@ -15,20 +15,27 @@
 
 /* ---- life cycle ---------------------------------------------------------------------- */
 
+static bool share_ok(float x) {
+    return x >= 0.0F && x <= 1.0F;
+}
+
 static bool params_ok(const struct learner_params *p) {
     return p->n_domains >= 1 && p->n_domains <= DOMAINS_MAX && p->mini_batch >= 1 &&
-           p->late_max_ms >= 0 && p->prequential_window >= 1;
+           p->late_max_ms >= 0 && p->prequential_window >= 1 && share_ok(p->diversity) &&
+           share_ok(p->explore);
 }
 
 enum status learner_new(const struct learner_params *params, struct learner **out) {
     if (!params_ok(params)) {
         return ST_INVALID;
     }
-    struct learner *l = calloc(1, sizeof *l);
+    struct learner *l = aligned_alloc(64, sizeof *l); /* rows of floats in it */
     if (!l) {
         return ST_NOMEM;
     }
+    memset(l, 0, sizeof *l);
     l->params = *params;
+    l->mini_batch = params->mini_batch;
     l->stream_ms = l->taken_ms = l->closed_ms = INT64_MIN;
     const struct shared_params shared = {
         .n_domains = params->n_domains, .seed = params->seed, .segments = params->segments};
@@ -54,6 +61,7 @@ static void task_free(struct learner_task *t) {
         return;
     }
     users_free(t->users);
+    similar_free(t->similar);
     for (int b = 0; b < LEARNER_BATCHES; b++) {
         batch_free(&t->batches[b]);
     }
@@ -77,6 +85,12 @@ void learner_free(struct learner *l) {
 
 /* ---- tasks --------------------------------------------------------------------------- */
 
+void learner_set_n_tasks(struct learner *l, uint32_t n) {
+    const uint32_t all = l->params.mini_batch;
+    const uint32_t least = all < LEARNER_MINI_BATCH_MIN ? all : LEARNER_MINI_BATCH_MIN;
+    l->mini_batch = n > 0 && all / n > least ? all / n : least;
+}
+
 enum status learner_task_open(struct learner *l, uint32_t task) {
     if (task >= LEARNER_TASKS_MAX) {
         return ST_RANGE;
@@ -92,8 +106,11 @@ enum status learner_task_open(struct learner *l, uint32_t task) {
     t->batch_number = 1; /* 0 in touched_in means: in no batch */
     t->record.mini_number = 1;
     t->record.taken_ms = INT64_MIN;
-    ranker_init(&t->record.ranker);
+    ranker_init(&t->record.ranker, l->params.seed); /* of one seed: means of them make sense */
     enum status st = users_new(l->params.n_domains, &t->users);
+    if (!st) {
+        st = similar_new(&t->similar);
+    }
     for (int b = 0; b < LEARNER_BATCHES && !st; b++) {
         st = batch_init(&t->batches[b]);
     }
@@ -188,7 +205,7 @@ static enum status touch_user(struct learner_task *t, const struct event *e, uin
 /* ---- mini-batches: what happens at a log offset ---------------------------------------- */
 
 static void average_rankers(struct learner *l, struct learner_task *t) {
-    const float *weights[LEARNER_TASKS_MAX];
+    const struct ranker_net *nets[LEARNER_TASKS_MAX];
     uint32_t events[LEARNER_TASKS_MAX];
     uint32_t n = 0;
     for (uint32_t p = 0; p < LEARNER_TASKS_MAX; p++) {
@@ -196,12 +213,12 @@ static void average_rankers(struct learner *l, struct learner_task *t) {
         if (!other || other->shared_at <= t->averaged_at) {
             continue; /* never shared, or quiet since this task moved last */
         }
-        weights[n] = other->shared_weights;
+        nets[n] = other->shared_nets;
         events[n] = other->shared_trained;
         n++;
     }
     if (n > 1) {
-        ranker_mean(&t->record.ranker, weights, events, n);
+        ranker_mean(&t->record.ranker, nets, events, n);
     }
 }
 
@@ -211,7 +228,7 @@ static enum status close_mini_batch(struct learner *l, struct learner_task *t) {
     if (st) {
         return st;
     }
-    memcpy(t->shared_weights, t->record.ranker.v, sizeof t->shared_weights);
+    memcpy(t->shared_nets, t->record.ranker.net, sizeof t->shared_nets);
     t->shared_trained = m->n_trained;
     t->shared_at = l->shared->log_end;
     average_rankers(l, t);
@@ -228,6 +245,9 @@ static void move_deltas(struct learner_task *t, const struct shared_move *move) 
             if (move->halvings[clock]) {
                 delta_move_clock(t->batches[b].delta, clock, move->halvings[clock]);
             }
+        }
+        if (move->category_halvings) {
+            delta_move_categories(t->batches[b].delta, move->category_halvings);
         }
         if (move->obs_halvings) {
             delta_move_obs(t->batches[b].delta, move->obs_halvings);
@@ -283,12 +303,12 @@ static bool amount_ok(float x) {
 static bool line_ok(const struct learner *l, uint8_t domain, const struct event_line *line) {
     const uint32_t i = items_find(l->shared->items, line->item);
     return line->id_len >= 1 && line->id_len <= ID_LEN_MAX && amount_ok(line->quantity) &&
-           amount_ok(line->amount) &&
+           amount_ok(line->amount) && amount_ok(line->discount) &&
            (i == ITEM_NONE || items_domain(l->shared->items, i) == domain);
 }
 
 /* Everything that could be refused half-way is refused here. */
-static bool event_ok(const struct learner *l, const struct event *e) {
+bool learner_event_ok(const struct learner *l, const struct event *e) {
     bool ok = e->domain < l->params.n_domains && e->action < ACTIONS_OF_EVENTS &&
               e->weight >= 0.0F && e->weight <= (float)EVENT_WEIGHT_MAX && e->n_lines >= 1 &&
               e->n_lines <= EVENT_LINES_MAX && e->user_id_len >= 1 &&
@@ -320,8 +340,8 @@ static enum status learn_new_event(struct learner *l, struct learner_task *t, st
     }
     qsort(e->lines, e->n_lines, sizeof *e->lines, by_mixed_hash);
     enum status st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);
-    for (uint32_t k = 0; k < e->n_lines && !st; k++) {
-        st = learner_take_line(l, t, e, &e->lines[k], slot, effect->too_late);
+    if (!st) {
+        st = learner_take_lines(l, t, e, slot, effect->too_late);
     }
     if (!st) {
         st = user_remember_event(users_place(t->users, slot), e->id);
@@ -334,7 +354,7 @@ static enum status learn_new_event(struct learner *l, struct learner_task *t, st
         return ST_OK;
     }
     shared_add_event(l->shared, learner_open_batch(t)->delta);
-    if (++t->record.mini.n_events >= l->params.mini_batch) {
+    if (++t->record.mini.n_events >= l->mini_batch) {
         st = close_mini_batch(l, t);
         move_landmarks(l, l->taken_ms);
     }
@@ -349,7 +369,7 @@ static bool floods(const struct learner *l, struct user *u, const struct event *
 
 enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                           struct learner_effect *effect) {
-    if (task >= LEARNER_TASKS_MAX || !l->tasks[task] || !event_ok(l, e)) {
+    if (task >= LEARNER_TASKS_MAX || !l->tasks[task] || !learner_event_ok(l, e)) {
         return ST_INVALID;
     }
     struct learner_task *t = l->tasks[task];

@@ -58,22 +58,26 @@
 #include "ranker.h"
 #include "shared.h"
 #include "status.h"
+#include "trial.h"
 #include "users.h"
 
 enum {
     LEARNER_TASKS_MAX = 1024,
     LEARNER_BATCHES = 3, /* the open one and two sealed */
     LEARNER_NEGATIVES = 64,
+    LEARNER_MINI_BATCH_MIN = 16,
 };
 
 struct learner_params {
     uint32_t n_domains;
     bool repeats[DOMAINS_MAX];   /* policy per domain                                   */
-    uint32_t mini_batch;         /* events, >= 1                                        */
+    uint32_t mini_batch;         /* events of all tasks together, >= 1                  */
     int64_t late_max_ms;         /* >= 0                                                */
     uint32_t user_rate;          /* events a minute of one user; 0: any number        */
     uint32_t prequential_sample; /* 1 event in N is tested; 0: none                   */
     uint32_t prequential_window; /* lines of the rolling recall                       */
+    float diversity;             /* dial of the calibrated category mix, 0..1 (spread.h); 0: none */
+    float explore;               /* share of a list's slots for finding out, 0..1; 0: none        */
     uint64_t seed;
     struct segments_params segments; /* dims is set by the learner                    */
 };
@@ -86,6 +90,10 @@ void learner_free(struct learner *l);
 
 /* ---- tasks ------------------------------------------------------------------------- */
 
+/** How many tasks there are in all, whoever has them (partitions of a topic; 1 at first): a task's
+ *  mini-batch has mini_batch/n events, at least LEARNER_MINI_BATCH_MIN (or mini_batch), so that its
+ *  ranker does not drift from the others. Holds from the next mini-batch on. */
+void learner_set_n_tasks(struct learner *l, uint32_t n);
 /** Opens task p, 0..LEARNER_TASKS_MAX-1; opening an open one does nothing.
  *  @return ST_OK, ST_RANGE, ST_NOMEM */
 MUST_CHECK enum status learner_task_open(struct learner *l, uint32_t task);
@@ -112,6 +120,18 @@ struct learner_effect {
 MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                                      struct learner_effect *effect);
 
+/**
+ * Tests an event that has not been learned: every model on every line (trial.h). The live learner
+ * is not changed; the baselines learn the event's lines, after all of them were tested, so that
+ * learner_learn() must follow. Give `b` the events once each.
+ *
+ * @param with_scans  also run the models that scan all items or users (TRIAL_FACTORS,
+ *                    TRIAL_SIMILAR)
+ * @return ST_OK, ST_INVALID (as learner_learn), ST_NOMEM
+ */
+MUST_CHECK enum status learner_try(struct learner *l, uint32_t task, const struct event *e,
+                                   bool with_scans, struct trial_baselines *b, struct trial *out);
+
 /** Largest event time taken by any task; INT64_MIN before the first. It is a clock: it never
  *  steps back, also not by undo (which lateness does: events come again and are not late). */
 int64_t learner_stream_ms(const struct learner *l);
@@ -132,6 +152,38 @@ bool learner_forget(struct learner *l, uint64_t user);
  *  (not consumed, in no-repeat domains). @return ST_OK, ST_NOT_FOUND (no such user), ST_NOMEM */
 MUST_CHECK enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
                                     int64_t now_ms, uint32_t n, struct list *out);
+
+/** Fills in `because` of a list that learner_rank() has just given, for whoever shows it.
+ *  @return ST_OK, ST_NOT_FOUND (no such user) */
+MUST_CHECK enum status learner_because(const struct learner *l, uint32_t task, uint32_t user,
+                                       uint8_t target, int64_t now_ms, struct list *list);
+
+enum { EXPLAIN_SIMILAR = 10 };
+
+/* Why a user sees what he sees. */
+struct explanation {
+    struct list list;
+    float parts[LIST_MAX][REASONS]; /* what each group of features adds to an item's score, compared
+                                       with the mean candidate; after enum reason */
+    enum ranker_kind served;        /* which net */
+    float lead;                     /* of the full net over its twin: the gate, nats */
+    uint32_t n_candidates;
+    uint32_t n_similar; /* users of this instance, nearest first, by the cosine of their vectors */
+    struct {
+        uint32_t task, user; /* slot in learner_users(task) */
+        float cosine;
+    } similar[EXPLAIN_SIMILAR];
+};
+
+/** A list as learner_rank() gives it, with its reasons in numbers, and similar users. Slow: it
+ * scans the users. @return as learner_rank() */
+MUST_CHECK enum status learner_explain(struct learner *l, uint32_t task, uint32_t user,
+                                       uint8_t target, int64_t now_ms, uint32_t n,
+                                       struct explanation *out);
+
+/** Lead of the personal net over its twin in a task (ranker.h: the gate), nats; the twin is served
+ *  while it is below 0. 0 of a task that is not open. */
+double learner_lead(const struct learner *l, uint32_t task, uint8_t domain, bool known);
 
 /** What to show somebody unknown: the top n (at most LIST_MAX) by 7-day popularity, not
  *  personalised; score: lg of the share, -16 at least. Empty for a domain that does not exist. */

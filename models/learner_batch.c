@@ -59,6 +59,7 @@ static bool forget_in(struct learner_task *t, uint64_t user) {
     for (int b = 0; b < LEARNER_BATCHES; b++) {
         batch_forget(&t->batches[b], slot);
     }
+    similar_unset(t->similar, slot);
     users_replace(t->users, slot, NULL);
     return true;
 }

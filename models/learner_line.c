@@ -11,58 +11,65 @@ static const float NO_POPULARITY = -16.0F;
 static const float LG_SUM_LEAST = -20.0F; /* one unit of fixed.h */
 static const float MS_PER_HOUR = 3600000.0F;
 
-static bool consumes(uint8_t action) {
-    switch ((enum action)action) {
-    case ACTION_ENROLL:
-    case ACTION_PURCHASE:
-    case ACTION_ORDER:
-    case ACTION_COMPLETE:
-    case ACTION_RATE:
-    case ACTION_REPORT: return true; /* not to be shown again: enters the set everywhere */
-    default: return false;
-    }
-}
-
-/* One line on its way through the models. */
-struct line {
+/* An event on its way through the models, and which of its lines is the present one. */
+struct passage {
     struct learner_task *task;
     struct delta *delta;
-    struct candidates_view view;
-    uint64_t draw;  /* seeds what is random about this line */
-    int64_t weight; /* what the event weighs: learner_weight() */
+    const struct event *event;
+    struct candidates_view view; /* as the event finds the user */
+    int64_t weight;              /* what the event weighs: learner_weight() */
     int64_t ts_ms;
     uint32_t slot;
-    uint32_t item;
+    uint32_t item; /* of the present line */
     uint8_t domain;
-    bool known;    /* the item was counted before          */
-    bool repeated; /* the user consumed it before          */
-    bool trains;   /* there is something to rank it among  */
+    bool known;  /* the item was counted before */
+    bool trains; /* there is something to rank the lines among */
 };
 
-/* The target first, then candidates drawn with replacement (the target left out). */
-static bool draw_sample(struct learner *l, const struct line *line, float *weight) {
+/* Seeds what is random about a line. */
+static uint64_t draw_of(const struct learner *l, const struct passage *p, uint64_t hash) {
+    const struct event *e = p->event;
+    return mix64(mix64(l->params.seed ^ p->task->task) ^
+                 mix64((uint64_t)e->offset ^ ((uint64_t)e->topic << 48)) ^ hash);
+}
+
+/* The target first, then candidates drawn with replacement; what else the event has is left out:
+ * taken too, it is nobody's negative. */
+static bool draw_sample(struct learner *l, const struct passage *p, uint64_t draw, float *weight) {
     const uint32_t n = candidates_n(l->candidates);
     const uint32_t *items = candidates_items(l->candidates);
-    const bool in = line->known && candidates_position(l->candidates, line->item) != UINT32_MAX;
-    const uint32_t others = n - (in ? 1U : 0U);
-    struct rng rng = {line->draw};
+    const bool in = p->known && candidates_position(l->candidates, p->item) != UINT32_MAX;
+    struct rng rng = {draw};
     uint32_t k = 0;
-    l->sample_item[k++] = line->item;
-    for (int z = 0; z < LEARNER_NEGATIVES && others > 0; z++) {
-        uint32_t j = items[rng_below(&rng, n)];
-        if (j != line->item) {
-            l->sample_item[k++] = j;
+    l->sample_item[k++] = p->item;
+    for (int z = 0; z < LEARNER_NEGATIVES && n > 0; z++) {
+        const uint32_t at = rng_below(&rng, n);
+        if (!l->is_target[at]) {
+            l->sample_item[k++] = items[at];
         }
     }
     l->sample.n = k;
-    *weight = k > 1 ? (float)others / (float)(k - 1) : 0.0F;
+    *weight = k > 1 ? (float)(n - l->n_targets) / (float)(k - 1) : 0.0F;
     return in;
 }
 
+/* Marks the candidates that the event has. */
+static void mark_targets(struct learner *l, uint32_t n_lines) {
+    memset(l->is_target, 0, sizeof l->is_target);
+    l->n_targets = 0;
+    for (uint32_t k = 0; k < n_lines; k++) {
+        const uint32_t at = candidates_position(l->candidates, l->line_item[k]);
+        if (at != UINT32_MAX && !l->is_target[at]) {
+            l->is_target[at] = true;
+            l->n_targets++;
+        }
+    }
+}
+
 /* The ranker's step, and what was observed and expected. */
-static void train_ranker(struct learner *l, struct line *line) {
+static void train_ranker(struct learner *l, struct passage *line, uint64_t draw) {
     float weight = 0.0F;
-    const bool in = draw_sample(l, line, &weight);
+    const bool in = draw_sample(l, line, draw, &weight);
     int64_t unit = 0;
     if (popularity_obs_weigh(l->shared->popularity, l->shared->n_events, &unit) != ST_OK) {
         unit = 0; /* cannot be: landmarks were moved before the event */
@@ -73,16 +80,18 @@ static void train_ranker(struct learner *l, struct line *line) {
     struct ranker *ranker = &line->task->record.ranker;
     if (l->sample.n > 1) {
         candidates_features_of(l->candidates, l->shared, &line->view, &l->sample);
+        struct ranker_rows rows = candidates_rows(&l->sample);
         uint32_t first = 0; /* rows whose expectation counts */
         if (in) {
-            ranker_learn(ranker, l->sample_x, RANKER_SAMPLE_MAX, l->sample.n, weight,
-                         fixed_to(line->weight), e);
+            ranker_learn(ranker, &rows, weight, (float)fixed_to(line->weight), line->domain,
+                         user_n_of(line->view.user, line->domain) > 0, e);
             line->task->record.mini.n_trained++;
         } else {
             /* no target among the candidates: only what they were expected to get */
-            ranker_expect(ranker, l->sample_x + 1, RANKER_SAMPLE_MAX, l->sample.n - 1, weight,
-                          e + 1);
             first = 1;
+            rows.x++;
+            rows.n--;
+            ranker_expect(ranker, &rows, e + 1);
         }
         for (uint32_t k = first; k < l->sample.n; k++) {
             shared_add_obs(l->shared, line->delta, l->sample_item[k], 0,
@@ -95,15 +104,17 @@ static void train_ranker(struct learner *l, struct line *line) {
     }
 }
 
-static enum status add_pairs(struct learner *l, const struct line *line) {
-    const struct candidates_view *v = &line->view;
-    const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
+/* Pairs with what the user took before: earlier lines of the event too. */
+static enum status add_pairs(struct learner *l, const struct passage *line) {
+    struct user_entry history[PAIRS_WINDOW];
+    const struct user *u = users_get(line->task->users, line->slot);
+    const uint32_t n = user_history(u, line->ts_ms, history, PAIRS_WINDOW);
     for (uint32_t r = 0; r < n; r++) {
-        if (v->history[r].item == line->item) {
+        if (history[r].item == line->item) {
             continue;
         }
         struct pair_add add =
-            pairs_weigh(v->history[r].item, line->item, (int)r, line->ts_ms - v->history[r].ts_ms);
+            pairs_weigh(history[r].item, line->item, (int)r, line->ts_ms - history[r].ts_ms);
         add.a = (int32_t)fixed_times(add.a, line->weight);
         add.f = (int32_t)fixed_times(add.f, line->weight);
         add.s = (int32_t)fixed_times(add.s, line->weight);
@@ -118,7 +129,7 @@ static enum status add_pairs(struct learner *l, const struct line *line) {
     return ST_OK;
 }
 
-static void update_traits(struct learner *l, const struct line *line) {
+static void update_traits(struct learner *l, const struct passage *line) {
     const struct pop_hot *hot = &popularity_hot(l->shared->popularity)[line->item];
     struct user *u = users_get(line->task->users, line->slot);
     float popularity = NO_POPULARITY;
@@ -136,18 +147,8 @@ static void update_traits(struct learner *l, const struct line *line) {
                     user_mage(u) + g * (age - user_mage(u)));
 }
 
-static void prepare_line(struct learner *l, struct line *line) {
-    const bool repeats = l->params.repeats[line->domain];
-    const struct user *u = users_get(line->task->users, line->slot);
-    const struct popularity *p = l->shared->popularity;
-    candidates_view(l->shared, u, line->domain, repeats, line->ts_ms, &line->view);
-    line->repeated = user_took(u, line->domain, line->item, items_hashes(l->shared->items));
-    line->trains = line->view.n_history > 0 && popularity_events(p, line->domain) > 0 &&
-                   (!line->repeated || repeats);
-}
-
 /* The user's vector without the item itself, which he may have viewed or taken before. */
-static bool context_of(const struct learner *l, const struct line *line, float p[FACTORS]) {
+static bool context_of(const struct learner *l, const struct passage *line, float p[FACTORS]) {
     const struct candidates_view *v = &line->view;
     uint32_t items[USER_HISTORY];
     uint32_t n = 0;
@@ -163,51 +164,109 @@ static bool context_of(const struct learner *l, const struct line *line, float p
     return factors_fold_in(l->shared->factors, items, n, p);
 }
 
-/* What the shared model learns of a line that is not too late. */
-static enum status teach(struct learner *l, struct line *line) {
-    enum status st = delta_reserve_line(line->delta);
+/* The ranker learns every line from what was known before the event. */
+static enum status train(struct learner *l, struct passage *p) {
+    const struct event *e = p->event;
+    const struct user *u = users_get(p->task->users, p->slot);
+    const bool repeats = l->params.repeats[e->domain];
+    candidates_view(l->shared, u, e->domain, repeats, e->ts_ms, &p->view);
+    p->trains = p->view.n_history > 0 && popularity_events(l->shared->popularity, e->domain) > 0;
+    if (!p->trains) {
+        return ST_OK;
+    }
+    enum status st = candidates_find(l->candidates, l->shared, &p->view, 0);
     if (st) {
         return st;
     }
-    prepare_line(l, line);
-    if (line->trains) {
-        st = candidates_find(l->candidates, l->shared, &line->view, 0);
+    mark_targets(l, e->n_lines);
+    for (uint32_t k = 0; k < e->n_lines && !st; k++) {
+        p->item = l->line_item[k];
+        p->known = popularity_hot(l->shared->popularity)[p->item].count > 0;
+        if ((k > 0 && p->item == l->line_item[k - 1]) ||
+            (!repeats && user_took(u, e->domain, p->item, items_hashes(l->shared->items)))) {
+            continue; /* the same again, or never shown again */
+        }
+        st = delta_reserve_line(p->delta);
+        if (!st) {
+            train_ranker(l, p, draw_of(l, p, e->lines[k].item));
+        }
+    }
+    return st;
+}
+
+/* What goes with the category, how often it is taken, and taken again. */
+static enum status add_category(struct learner *l, const struct passage *p,
+                                const struct event_line *line) {
+    const struct content *content = l->shared->content;
+    const struct user *u = users_get(p->task->users, p->slot);
+    const uint32_t category = content_category(content, p->item);
+    struct user_entry history[PAIRS_WINDOW];
+    const uint32_t n =
+        category == CATEGORY_NONE ? 0 : user_history(u, p->ts_ms, history, PAIRS_WINDOW);
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t other = content_category(content, history[r].item);
+        if (other == CATEGORY_NONE || other == category) {
+            continue;
+        }
+        struct pair_add add = pairs_weigh(other, category, (int)r, 0);
+        add.a = (int32_t)fixed_times(add.a, p->weight);
+        if (add.a == 0) {
+            continue;
+        }
+        enum status st = shared_add_category_pair(l->shared, p->delta, &add);
         if (st) {
             return st;
         }
-        train_ranker(l, line);
     }
-    st = add_pairs(l, line);
+    struct category_take take = {
+        .weight = (int32_t)p->weight,
+        .category = category,
+        .item = p->item,
+        .repeated = user_took(u, p->domain, p->item, items_hashes(l->shared->items))};
+    enum status st = categories_weigh(l->shared->categories, p->ts_ms, &take.g);
     if (st) {
         return st;
     }
-    struct user *u = users_get(line->task->users, line->slot);
-    float p[FACTORS];
-    if (line->trains && context_of(l, line, p)) {
-        shared_add_context(l->shared, line->delta, &line->task->record.mini, line->item, p,
-                           line->weight, !user_has_context(u));
+    take.g = fixed_times(take.g, p->weight);
+    shared_add_category_take(l->shared, p->delta, &take);
+    if (line->amount + line->discount > 0.0F) {
+        categories_deal(l->shared->categories, p->item,
+                        line->discount / (line->amount + line->discount), p->ts_ms);
+    }
+    return ST_OK;
+}
+
+/* What the shared model learns of the present line. */
+static enum status teach(struct learner *l, struct passage *p, const struct event_line *line) {
+    enum status st = delta_reserve_line(p->delta);
+    if (!st) {
+        st = add_pairs(l, p);
+    }
+    if (!st) {
+        st = add_category(l, p, line);
+    }
+    if (st) {
+        return st;
+    }
+    struct user *u = users_get(p->task->users, p->slot);
+    float context[FACTORS];
+    const bool again = !l->params.repeats[p->domain] &&
+                       user_took(u, p->domain, p->item, items_hashes(l->shared->items));
+    if (p->trains && !again && context_of(l, p, context)) {
+        shared_add_context(l->shared, p->delta, &p->task->record.mini, p->item, context, p->weight,
+                           !user_has_context(u));
         user_set_context(u);
     }
-    update_traits(l, line);
+    update_traits(l, p);
     int64_t w[POP_CLOCKS];
-    st = popularity_weigh(l->shared->popularity, line->ts_ms, w);
+    st = popularity_weigh(l->shared->popularity, p->ts_ms, w);
     if (st) {
         return st;
     }
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
-        w[clock] = fixed_times(w[clock], line->weight);
+        w[clock] = fixed_times(w[clock], p->weight);
     }
-    shared_add_take(l->shared, line->delta, line->item, line->domain, line->ts_ms, w, line->weight);
-    return ST_OK;
-}
-
-/* A line on its way through the models; one that weighs nothing tells of its user only. */
-static enum status pass_through(struct learner *l, struct line *line) {
-    line->known = popularity_hot(l->shared->popularity)[line->item].count > 0;
-    if (line->weight > 0) {
-        return teach(l, line);
-    }
-    update_traits(l, line);
+    shared_add_take(l->shared, p->delta, p->item, p->domain, p->ts_ms, w, p->weight);
     return ST_OK;
 }
 
@@ -215,33 +274,58 @@ int64_t learner_weight(const struct event *e) {
     return fixed_of((double)e->weight);
 }
 
-enum status learner_take_line(struct learner *l, struct learner_task *t, const struct event *e,
-                              const struct event_line *el, uint32_t slot, bool too_late) {
+/* The present line: what it teaches, and the user who took it. One that weighs nothing tells of
+ * its user only. */
+static enum status take_line(struct learner *l, struct passage *p, const struct event_line *line,
+                             bool too_late) {
+    const struct event *e = p->event;
     const bool reported = e->action == ACTION_REPORT;
-    struct line line = {.task = t,
-                        .delta = learner_open_batch(t)->delta,
-                        .draw = mix64(mix64(l->params.seed ^ t->task) ^
-                                      mix64((uint64_t)e->offset ^ ((uint64_t)e->topic << 48)) ^
-                                      el->item),
-                        .weight = learner_weight(e),
-                        .ts_ms = e->ts_ms,
-                        .slot = slot,
-                        .domain = e->domain};
-    enum status st = shared_intern(l->shared, el->item, e->domain, el->id, el->id_len, &line.item);
-    if (!st && !too_late && !reported) {
-        st = pass_through(l, &line);
+    enum status st = ST_OK;
+    if (!too_late && !reported) {
+        p->known = popularity_hot(l->shared->popularity)[p->item].count > 0;
+        if (p->weight > 0) {
+            st = teach(l, p, line);
+        } else {
+            update_traits(l, p);
+        }
     }
     if (st) {
         return st;
     }
-    const struct user_line taken = {.item = line.item,
+    const struct user_line taken = {.item = p->item,
                                     .ts_ms = e->ts_ms,
                                     .hashes = items_hashes(l->shared->items),
-                                    .amount = el->amount,
+                                    .amount = line->amount,
+                                    .category = content_category(l->shared->content, p->item),
                                     .domain = e->domain,
                                     .action = e->action,
-                                    .consumes = consumes(e->action),
+                                    .consumes = action_consumes(e->action),
                                     .repeats = l->params.repeats[e->domain] && !reported,
                                     .history = !too_late && !reported};
-    return user_take(users_place(t->users, slot), &taken);
+    return user_take(users_place(p->task->users, p->slot), &taken);
+}
+
+enum status learner_take_lines(struct learner *l, struct learner_task *t, const struct event *e,
+                               uint32_t slot, bool too_late) {
+    struct passage p = {.task = t,
+                        .delta = learner_open_batch(t)->delta,
+                        .event = e,
+                        .weight = learner_weight(e),
+                        .ts_ms = e->ts_ms,
+                        .slot = slot,
+                        .domain = e->domain};
+    enum status st = ST_OK;
+    for (uint32_t k = 0; k < e->n_lines && !st; k++) {
+        const struct event_line *line = &e->lines[k];
+        st = shared_intern(l->shared, line->item, e->domain, line->id, line->id_len,
+                           &l->line_item[k]);
+    }
+    if (!st && !too_late && e->action != ACTION_REPORT && p.weight > 0) {
+        st = train(l, &p);
+    }
+    for (uint32_t k = 0; k < e->n_lines && !st; k++) {
+        p.item = l->line_item[k];
+        st = take_line(l, &p, &e->lines[k], too_late);
+    }
+    return st;
 }

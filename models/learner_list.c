@@ -1,44 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * learner_list.c -- see learner.h: ranked lists, their reasons, and the prequential test. */
+ * learner_list.c -- see learner.h: ranked lists. Why an item is on one is in learner_reasons.c. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "learner_state.h"
 #include "mix.h"
+#include "spread.h"
 
 static const float LG_SHARE_LEAST = -16.0F;
+static const int64_t DAY_MS = 86400000;
 
 enum {
-    LANES = 16,
-    TEST_TOP = 10,
-    SEVEN_DAYS = 1 /* the clock of the fallback and of the baseline */
+    SEVEN_DAYS = 1,        /* the clock of the fallback */
+    CALIBRATED_DEPTH = 60, /* candidates that a category mix is chosen from, at least */
+    UNPROVEN = 20,         /* events: an item with fewer is worth finding out about   */
 };
 
-/* Which reason a feature speaks for. */
-static const enum reason reason_of[RANKER_X] = {
-    [X_POP_1D] = REASON_TRENDING,  [X_POP_7D] = REASON_POPULAR,  [X_POP_30D] = REASON_POPULAR,
-    [X_POP_180D] = REASON_POPULAR, [X_RECENT] = REASON_TRENDING, [X_AGE] = REASON_NEW,
-    [X_COUNT] = REASON_POPULAR,    [X_K1_REL] = REASON_TOGETHER, [X_K1] = REASON_TOGETHER,
-    [X_K3] = REASON_TOGETHER,      [X_K4] = REASON_TOGETHER,     [X_KX] = REASON_TOGETHER,
-    [X_DOT] = REASON_TASTE,        [X_COS] = REASON_TASTE,       [X_MPOP] = REASON_POPULAR,
-    [X_MAGE] = REASON_NEW,         [X_OBS_EXP] = REASON_NEW,     [X_TIMES] = REASON_AGAIN,
-    [X_SINCE] = REASON_AGAIN,      [X_INTERVAL] = REASON_AGAIN,
-};
-
-/* A candidate on its way into the top n. */
-struct ranked {
-    float score;
-    uint32_t at; /* position in the block */
-    uint64_t hash;
-};
-
-static bool ranks_before(const struct ranked *a, const struct ranked *b) {
-    return a->score > b->score || (a->score == b->score && a->hash < b->hash);
-}
-
-/* Keeps the best of a stream in order; n is small. */
-static uint32_t insert_ranked(struct ranked *top, uint32_t n, uint32_t max, struct ranked r) {
+uint32_t learner_insert_ranked(struct ranked *top, uint32_t n, uint32_t max, struct ranked r) {
     if (n == max && !ranks_before(&r, &top[n - 1])) {
         return n;
     }
@@ -51,128 +30,175 @@ static uint32_t insert_ranked(struct ranked *top, uint32_t n, uint32_t max, stru
     return n < max ? n + 1 : n;
 }
 
-/* ranker_score_one() of all candidates at once: its products, exact in double, in its order,
- * hence its bits, but in vectors. Scores in float would not do for choosing: more items than
- * any margin holds may lie closer together than they round. */
-static void exact_scores(const struct ranker *ranker, const struct features_block *b,
-                         float scores[RANKER_LIST_MAX]) {
-    double sum[RANKER_LIST_MAX] = {0};
-    for (size_t k = 0; k < RANKER_X; k++) {
-        const double v = (double)ranker->v[k];
-        const float *x = b->x + k * b->stride;
-        for (uint32_t c = 0; c < b->n; c++) {
-            sum[c] += v * (double)x[c];
-        }
-    }
-    for (uint32_t c = 0; c < b->n; c++) {
-        scores[c] = (float)sum[c];
-    }
-}
-
-/* Ranks the candidates found last. */
-static uint32_t rank_block(const struct shared *s, const struct ranker *ranker,
-                           const struct features_block *b, uint32_t max, struct ranked *top) {
+uint32_t learner_best(const struct shared *s, const struct features_block *b, const float *scores,
+                      uint32_t max, struct ranked *top) {
     const uint64_t *hashes = items_hashes(s->items);
-    float scores[RANKER_LIST_MAX];
     uint32_t n = 0;
-    exact_scores(ranker, b, scores);
     for (uint32_t c = 0; c < b->n; c++) {
         if (n < max || scores[c] >= top[n - 1].score) { /* most are not */
-            n = insert_ranked(top, n, max, (struct ranked){scores[c], c, hashes[b->item[c]]});
+            n = learner_insert_ranked(top, n, max,
+                                      (struct ranked){scores[c], c, hashes[b->item[c]]});
         }
     }
     return n;
 }
 
-/* ---- reasons --------------------------------------------------------------------------- */
-
-/* In LANES partial sums, so that it is a loop over lanes. */
-static float sum_of(const float *x, uint32_t n) {
-    float lane[LANES] = {0};
-    uint32_t c = 0;
-    for (; c + LANES <= n; c += LANES) {
-        for (size_t z = 0; z < LANES; z++) {
-            lane[z] += x[c + z];
-        }
+enum ranker_kind learner_kind(const struct learner_task *t, const struct candidates_view *v) {
+    if (v->n_history == 0) {
+        return RANKER_TWIN; /* of whom nothing is known */
     }
-    for (; c < n; c++) {
-        lane[c % LANES] += x[c];
-    }
-    float sum = 0.0F;
-    for (size_t z = 0; z < LANES; z++) {
-        sum += lane[z];
-    }
-    return sum;
+    return ranker_served(&t->record.ranker, v->domain, user_n_of(v->user, v->domain) > 0);
 }
 
-/* Mean contribution of each feature over the list's candidates. */
-static void mean_parts(const struct ranker *ranker, const struct features_block *b,
-                       float mean[RANKER_X]) {
-    for (size_t k = 0; k < RANKER_X; k++) {
-        mean[k] = ranker->v[k] * sum_of(b->x + k * b->stride, b->n) / (float)b->n;
-    }
-}
+/* ---- from ranks to what is shown ------------------------------------------------------------ */
 
-/* A reason must be true: nobody takes again what he never took, and nothing goes with what was
- * never taken beside it, though the group may stand nearest to the mean. */
-static bool is_true(const struct features_block *b, uint32_t at, enum reason reason) {
-    const size_t stride = b->stride;
-    switch (reason) {
-    case REASON_AGAIN: return b->x[X_TIMES * stride + at] > 0.0F;
-    case REASON_TOGETHER: return b->x[X_K1_REL * stride + at] > 0.0F;
-    default: return true;
-    }
-}
-
-static enum reason why(const struct ranker *ranker, const struct features_block *b, uint32_t at,
-                       const float mean[RANKER_X]) {
-    float parts[RANKER_X];
-    float groups[REASONS] = {0};
-    ranker_parts(ranker, b->x, b->stride, at, parts);
-    for (int k = 0; k < RANKER_X; k++) {
-        groups[reason_of[k]] += parts[k] - mean[k];
-    }
-    enum reason best = REASON_POPULAR;
-    for (int g = 0; g < REASONS; g++) {
-        if (groups[g] > groups[best] && is_true(b, at, (enum reason)g)) {
-            best = (enum reason)g;
-        }
-    }
-    return best;
-}
-
-/* ---- lists ------------------------------------------------------------------------------- */
-
-enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
-                         int64_t now_ms, uint32_t n, struct list *out) {
-    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
-    if (!t || target >= l->params.n_domains || n < 1 || n > LIST_MAX || user >= users_n(t->users) ||
-        !users_get(t->users, user)) {
-        return ST_NOT_FOUND;
-    }
+enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_t user,
+                              uint8_t target, int64_t now_ms, uint32_t n, struct ranking *out) {
     const struct user *u = users_get(t->users, user);
-    struct candidates_view view;
-    candidates_view(l->shared, u, target, l->params.repeats[target], now_ms, &view);
-    enum status st = candidates_find(l->candidates, l->shared, &view, n);
+    candidates_view(l->shared, u, target, l->params.repeats[target], now_ms, &out->view);
+    if (out->view.has_p) {
+        enum status known = similar_set(t->similar, user, out->view.p);
+        if (known) {
+            return known;
+        }
+    }
+    enum status st = candidates_find(l->candidates, l->shared, &out->view, n);
     if (st) {
         return st;
     }
-    const struct features_block *b = candidates_features(l->candidates, l->shared, &view);
-    const struct ranker *ranker = &t->record.ranker;
-    struct ranked top[LIST_MAX];
-    out->n = rank_block(l->shared, ranker, b, n, top);
-    out->personalised = view.n_history > 0;
-    out->segment = user_segment(u);
-    float mean[RANKER_X] = {0};
-    if (b->n > 0) {
-        mean_parts(ranker, b, mean);
+    out->block = candidates_features(l->candidates, l->shared, &out->view);
+    out->kind = learner_kind(t, &out->view);
+    const struct ranker_rows rows = candidates_rows(out->block);
+    ranker_scores(&t->record.ranker, out->kind, &rows, out->scores);
+    uint32_t depth = n;
+    if (l->params.diversity > 0.0F) {
+        depth = 2 * n > CALIBRATED_DEPTH ? 2 * n : CALIBRATED_DEPTH;
     }
-    for (uint32_t k = 0; k < out->n; k++) {
-        out->items[k] = (struct list_item){.item = b->item[top[k].at],
-                                           .score = top[k].score,
-                                           .reason = why(ranker, b, top[k].at, mean)};
-    }
+    out->n_top = learner_best(l->shared, out->block, out->scores, depth, out->top);
     return ST_OK;
+}
+
+/* The user's mix of categories in the target domain. */
+static uint32_t interests_of(const struct learner *l, const struct ranking *r,
+                             struct spread_interest *out) {
+    struct user_interest all[USER_INTERESTS];
+    const uint32_t n_all = user_interests(r->view.user, r->view.now_ms, all, USER_INTERESTS);
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < n_all && n < SPREAD_INTERESTS; k++) {
+        if (content_category_domain(l->shared->content, all[k].category) == r->view.domain) {
+            out[n++] = (struct spread_interest){all[k].category, all[k].v};
+        }
+    }
+    return n;
+}
+
+/* Puts the best n of a ranking in the order to be shown. */
+static uint32_t choose(const struct learner *l, const struct ranking *r, uint32_t n,
+                       uint32_t order[LIST_MAX]) {
+    n = n < r->n_top ? n : r->n_top;
+    if (!(l->params.diversity > 0.0F)) {
+        for (uint32_t k = 0; k < n; k++) {
+            order[k] = k;
+        }
+        return n;
+    }
+    struct spread_candidate candidates[SPREAD_DEPTH];
+    const uint32_t depth = r->n_top < SPREAD_DEPTH ? r->n_top : SPREAD_DEPTH;
+    for (uint32_t k = 0; k < depth; k++) {
+        const uint32_t item = r->block->item[r->top[k].at];
+        candidates[k] =
+            (struct spread_candidate){r->top[k].score, content_category(l->shared->content, item)};
+    }
+    struct spread_interest interests[SPREAD_INTERESTS];
+    const uint32_t n_interests = interests_of(l, r, interests);
+    return spread_calibrate(candidates, depth, interests, n_interests, l->params.diversity, n,
+                            order);
+}
+
+/* Items of the domain that few have taken yet: the newest first. */
+static uint32_t unproven(const struct learner *l, const struct ranking *r,
+                         uint32_t pool[SPREAD_POOL]) {
+    const struct shared *s = l->shared;
+    const uint32_t n_items = items_n_of(s->items, r->view.domain);
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < n_items && k < 2 * SPREAD_POOL && n < SPREAD_POOL; k++) {
+        const uint32_t i = items_of(s->items, r->view.domain, n_items - 1 - k);
+        if (i < s->n_items && popularity_hot(s->popularity)[i].count < UNPROVEN &&
+            candidates_allowed(l->candidates, &r->view, i)) {
+            pool[n++] = i;
+        }
+    }
+    return n;
+}
+
+/* Shows unproven items in some slots: other ones for each user, the same for a day. */
+static void explore(const struct learner *l, const struct ranking *r, uint64_t user_hash,
+                    struct list *out) {
+    uint32_t pool[SPREAD_POOL];
+    const uint32_t n_pool = unproven(l, r, pool);
+    uint32_t items[LIST_MAX];
+    for (uint32_t k = 0; k < out->n; k++) {
+        items[k] = out->items[k].item;
+    }
+    const int64_t day = r->view.now_ms / DAY_MS;
+    const uint64_t seed = mix64(mix64(l->params.seed ^ user_hash) ^ (uint64_t)day) ^ r->view.domain;
+    struct spread_slot slots[LIST_MAX];
+    const uint32_t n = spread_explore(items, out->n, pool, n_pool, l->params.explore, seed, slots);
+    for (uint32_t k = 0; k < n; k++) {
+        struct list_item *shown = &out->items[slots[k].at]; /* the score stays: lists descend */
+        shown->item = slots[k].item;
+        shown->propensity = slots[k].propensity;
+        shown->reason = REASON_EXPLORE;
+    }
+}
+
+void learner_show(const struct learner *l, const struct learner_task *t, uint32_t user,
+                  const struct ranking *r, uint32_t n, struct list *out) {
+    uint32_t order[LIST_MAX];
+    float mean[RANKER_X];
+    out->n = choose(l, r, n, order);
+    out->personalised = r->kind == RANKER_FULL;
+    out->segment = user_segment(r->view.user);
+    learner_mean_features(r->block, mean);
+    for (uint32_t k = 0; k < out->n; k++) {
+        const struct ranked *top = &r->top[order[k]];
+        float parts[REASONS];
+        out->items[k] = (struct list_item){
+            .item = r->block->item[top->at],
+            .score = top->score,
+            .reason = learner_reason(&t->record.ranker, r->kind, r->block, top->at, mean, parts),
+            .because = ITEM_NONE};
+    }
+    if (l->params.explore > 0.0F) {
+        explore(l, r, users_hash(t->users, user), out);
+    }
+}
+
+struct learner_task *learner_task_of(const struct learner *l, uint32_t task, uint32_t user,
+                                     uint8_t target, uint32_t n) {
+    struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
+    const bool found = t && target < l->params.n_domains && n >= 1 && n <= LIST_MAX &&
+                       user < users_n(t->users) && users_get(t->users, user);
+    return found ? t : NULL;
+}
+
+enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
+                         int64_t now_ms, uint32_t n, struct list *out) {
+    struct learner_task *t = learner_task_of(l, task, user, target, n);
+    if (!t) {
+        return ST_NOT_FOUND;
+    }
+    struct ranking r;
+    enum status st = learner_rank_user(l, t, user, target, now_ms, n, &r);
+    if (!st) {
+        learner_show(l, t, user, &r, n, out);
+    }
+    return st;
+}
+
+double learner_lead(const struct learner *l, uint32_t task, uint8_t domain, bool known) {
+    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
+    return t && domain < DOMAINS_MAX ? t->record.ranker.gate[domain][known] : 0.0;
 }
 
 void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out) {
@@ -191,7 +217,7 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
         }
         const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
         struct ranked r = {hot->lg[SEVEN_DAYS], i, items_hash(s->items, i)};
-        kept = insert_ranked(top, kept, n, r);
+        kept = learner_insert_ranked(top, kept, n, r);
     }
     out->n = kept;
     out->personalised = false;
@@ -209,99 +235,4 @@ uint64_t learner_list_digest(const struct learner *l, const struct list *list) {
         h = mix64(h ^ items_hash(l->shared->items, list->items[k].item)) + list->items[k].reason;
     }
     return mix64(h);
-}
-
-/* ---- prequential --------------------------------------------------------------------------- */
-
-/* Does item j stand before item i for this user, by (7-day count, hash)? What he cannot be
- * shown does not. */
-static bool more_popular(const struct shared *s, const struct candidates_view *v, uint32_t j,
-                         uint32_t i) {
-    const int64_t c = popularity_count(s->popularity, j, SEVEN_DAYS);
-    const int64_t d = popularity_count(s->popularity, i, SEVEN_DAYS);
-    const bool ahead = c > d || (c == d && v->hashes[j] < v->hashes[i]);
-    return ahead && content_available(s->content, j) &&
-           !user_consumed(v->user, v->domain, j, v->hashes);
-}
-
-/* Is every item that stands before this one on the top list, or may some be missing? */
-static bool list_decides(const struct shared *s, const uint32_t *list, uint32_t n, uint32_t item) {
-    const int64_t count = popularity_count(s->popularity, item, SEVEN_DAYS);
-    bool decides = n < POP_TOP;
-    for (uint32_t k = 0; k < n && !decides; k++) {
-        decides = popularity_count(s->popularity, list[k], SEVEN_DAYS) < count;
-    }
-    return decides;
-}
-
-/* Is the item among the ten most popular of the last days that the user did not consume? */
-static bool popular_hit(const struct learner *l, const struct candidates_view *v, uint32_t item) {
-    const struct shared *s = l->shared;
-    if (popularity_count(s->popularity, item, SEVEN_DAYS) <= 0) {
-        return false;
-    }
-    const uint32_t *list = NULL;
-    const uint32_t n = popularity_top(s->popularity, v->domain, SEVEN_DAYS, &list);
-    uint32_t before = 0;
-    for (uint32_t k = 0; k < n && before < TEST_TOP; k++) {
-        before += more_popular(s, v, list[k], item);
-    }
-    if (before == TEST_TOP || list_decides(s, list, n, item)) {
-        return before < TEST_TOP;
-    }
-    before = 0; /* rare: somebody who consumed most of the list */
-    for (uint32_t k = 0; k < items_n_of(s->items, v->domain) && before < TEST_TOP; k++) {
-        const uint32_t j = items_of(s->items, v->domain, k);
-        before += j < s->n_items && more_popular(s, v, j, item);
-    }
-    return before < TEST_TOP;
-}
-
-static bool model_hit(const struct ranked *top, uint32_t n, const struct features_block *b,
-                      uint32_t item) {
-    for (uint32_t k = 0; k < n; k++) {
-        if (b->item[top[k].at] == item) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void test_lines(struct learner *l, const struct event *e, const struct candidates_view *v,
-                       const struct ranked *top, uint32_t n, const struct features_block *b) {
-    for (uint32_t k = 0; k < e->n_lines; k++) {
-        const uint32_t item = items_find(l->shared->items, e->lines[k].item);
-        const bool exists = item < l->shared->n_items; /* ITEM_NONE is not */
-        const bool known = exists && popularity_hot(l->shared->popularity)[item].count > 0;
-        if (exists && (user_consumed(v->user, v->domain, item, v->hashes) ||
-                       !content_available(l->shared->content, item))) {
-            continue; /* the protocol tests what may be recommended */
-        }
-        prequential_add(l->prequential, e->domain, known && model_hit(top, n, b, item),
-                        known && popular_hit(l, v, item));
-    }
-}
-
-enum status learner_test(struct learner *l, struct learner_task *t, const struct event *e,
-                         uint32_t slot) {
-    const uint32_t every = l->params.prequential_sample;
-    if (every == 0 || mix64(e->id ^ l->params.seed) % every != 0 ||
-        popularity_events(l->shared->popularity, e->domain) == 0 || e->action == ACTION_REPORT) {
-        return ST_OK;
-    }
-    struct candidates_view view;
-    candidates_view(l->shared, users_get(t->users, slot), e->domain, l->params.repeats[e->domain],
-                    e->ts_ms, &view);
-    if (view.n_history == 0) {
-        return ST_OK;
-    }
-    enum status st = candidates_find(l->candidates, l->shared, &view, TEST_TOP);
-    if (st) {
-        return st;
-    }
-    const struct features_block *b = candidates_features(l->candidates, l->shared, &view);
-    struct ranked top[TEST_TOP];
-    const uint32_t n = rank_block(l->shared, &t->record.ranker, b, TEST_TOP, top);
-    test_lines(l, e, &view, top, n, b);
-    return ST_OK;
 }

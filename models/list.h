@@ -21,6 +21,7 @@ enum reason {
     REASON_TASTE,    /* near the user's taste (factors)          */
     REASON_AGAIN,    /* the user takes it regularly              */
     REASON_NEW,      /* new, and taken more than expected        */
+    REASON_EXPLORE,  /* shown to find out                        */
     REASONS
 };
 
@@ -28,6 +29,9 @@ struct list_item {
     uint32_t item; /* dense index */
     float score;
     enum reason reason;
+    uint32_t because; /* the item of the user's history that speaks most for it, of `together`,
+                         `taste` and `again`; else ITEM_NONE (UINT32_MAX) */
+    float propensity; /* of an exploration slot: with which it was drawn; else 0 */
 };
 
 struct list {
@@ -37,7 +41,7 @@ struct list {
     struct list_item items[LIST_MAX];
 };
 
-/** "popular", "trending", "together", "taste", "again", "new". */
+/** "popular", "trending", "together", "taste", "again", "new", "explore". */
 static inline const char *reason_str(enum reason r) {
     switch (r) {
     case REASON_POPULAR: return "popular";
@@ -46,6 +50,7 @@ static inline const char *reason_str(enum reason r) {
     case REASON_TASTE: return "taste";
     case REASON_AGAIN: return "again";
     case REASON_NEW: return "new";
+    case REASON_EXPLORE: return "explore";
     case REASONS: break;
     }
     return "unknown";

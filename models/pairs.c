@@ -37,6 +37,7 @@ struct list {
 };
 
 struct pairs {
+    uint32_t neighbours, keep;
     uint32_t cap;
     struct list *lists; /* (cap,) */
     size_t list_bytes;  /* of all lists' allocations */
@@ -149,11 +150,16 @@ static void list_take_back(struct list *l, uint32_t i, const struct sums *by) {
 
 /* ---- life cycle ---------------------------------------------------------- */
 
-enum status pairs_new(struct pairs **out) {
+enum status pairs_new(uint32_t neighbours, uint32_t keep, struct pairs **out) {
+    if (keep < 1 || keep > neighbours) {
+        return ST_INVALID;
+    }
     struct pairs *p = calloc(1, sizeof *p);
     if (!p) {
         return ST_NOMEM;
     }
+    p->neighbours = neighbours;
+    p->keep = keep;
     *out = p;
     return ST_OK;
 }
@@ -233,7 +239,7 @@ void pairs_take_back(struct pairs *p, const struct pair_add *add) {
 /* ---- pruning ------------------------------------------------------------- */
 
 bool pairs_due(const struct pairs *p, uint32_t i) {
-    return p->lists[i].n > PAIRS_NEIGHBOURS;
+    return p->lists[i].n > p->neighbours;
 }
 
 /* The order of pruning: no two neighbours are equal in it. */
@@ -269,26 +275,26 @@ static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi) {
 
 void pairs_prune(struct pairs *p, uint32_t i) {
     struct list *l = &p->lists[i];
-    if (l->n <= PAIRS_KEEP) {
+    if (l->n <= p->keep) {
         return;
     }
     uint32_t lo = 0;
     uint32_t hi = l->n - 1;
-    while (lo < hi) { /* quickselect (Hoare 1961): the best PAIRS_KEEP come first */
+    while (lo < hi) { /* quickselect (Hoare 1961): the best `keep` come first */
         const uint32_t at = partition(l, lo, hi);
-        if (at == PAIRS_KEEP) {
+        if (at == p->keep) {
             break;
         }
-        if (at > PAIRS_KEEP) {
+        if (at > p->keep) {
             hi = at - 1;
         } else {
             lo = at + 1;
         }
     }
-    for (uint32_t x = PAIRS_KEEP; x < l->n; x++) {
+    for (uint32_t x = p->keep; x < l->n; x++) {
         l->item[x] = NOBODY;
     }
-    l->n = PAIRS_KEEP;
+    l->n = p->keep;
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -17,8 +17,9 @@
  *     k3(i) = sum_r .5^r f_ji / (n_j+2)
  *     k4(i) = sum_r 2^(-(t-t_j)/1 d) s_ji / (S_j+2)
  *
- * A list may grow past PAIRS_NEIGHBOURS inside a mini-batch; pairs_prune(), at a
- * log offset (control record), keeps the PAIRS_KEEP largest by a, ties by index.
+ * A list may grow past its limit inside a mini-batch; pairs_prune(), at a log offset
+ * (control record), keeps the largest by a, ties by index. Items have the limits below;
+ * categories (categories.h) have their own.
  *
  * Ownership: owns its memory. Threads: one. Replay: a function of the calls.
  */
@@ -33,7 +34,7 @@
 
 enum {
     PAIRS_WINDOW = 10,      /* history items an event pairs with, and a query reads */
-    PAIRS_NEIGHBOURS = 200, /* longer lists are due for pruning                     */
+    PAIRS_NEIGHBOURS = 200, /* longer lists of items are due for pruning            */
     PAIRS_KEEP = 150,
 };
 
@@ -55,7 +56,9 @@ struct pair_list {
 
 struct pairs; /* opaque */
 
-MUST_CHECK enum status pairs_new(struct pairs **out);
+/** Lists longer than `neighbours` are due for pruning, which leaves `keep`.
+ *  @return ST_OK, ST_INVALID (keep > neighbours, or 0), ST_NOMEM */
+MUST_CHECK enum status pairs_new(uint32_t neighbours, uint32_t keep, struct pairs **out);
 void pairs_free(struct pairs *p);
 
 /** Makes room for items 0..n_items-1; never shrinks. @return ST_OK, ST_NOMEM */
@@ -75,10 +78,10 @@ MUST_CHECK enum status pairs_add(struct pairs *p, const struct pair_add *add);
  *  stops at 0. S_i and S_j know no pruning: they are always exact. */
 void pairs_take_back(struct pairs *p, const struct pair_add *add);
 
-/** True when item i has more than PAIRS_NEIGHBOURS neighbours. */
+/** True when item i has more neighbours than its limit. */
 bool pairs_due(const struct pairs *p, uint32_t i);
 
-/** Keeps the PAIRS_KEEP neighbours with the largest a (ties: smaller index). */
+/** Keeps the `keep` neighbours with the largest a (ties: smaller index). */
 void pairs_prune(struct pairs *p, uint32_t i);
 
 /** The list of item i, in no particular order. */

@@ -1,193 +1,400 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ranker.c -- see ranker.h for the model and its source.
+ * ranker.c -- see ranker.h for the model and its sources.
  *
- * Serving is in float, 16 candidates at a time. Learning is in double: a product of two floats is
- * exact there and 20 of them cannot overflow, so the softmax is finite for any finite input. The
- * lanes of a block are added in a fixed order; no loop depends on -ffast-math.
+ * Rows are worked on in blocks of 8, one lane a row, eight hidden units at a time: the
+ * accumulators stay in the registers of x86-64-v3 beside their operands. A lane never meets another
+ * before a sum over rows, and there in a fixed order.
  */
 #include "ranker.h"
 
 #include <assert.h>
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
-enum { LANES = 16 };
+#include "ex.h"
+#include "lg.h"
+#include "normal.h"
 
-static const double RATE = .002;
-static const double DECAY_M = .9;
-static const double DECAY_S = .999;
-static const double EPSILON = 1e-5;
+enum { LANES = 8, AT_ONCE = 8 };
 
-void ranker_init(struct ranker *r) {
-    *r = (struct ranker){.steps = 0};
-    r->v[X_K1_REL] = 2.0F;
-    r->v[X_DOT] = .3F;
-    r->v[X_POP_1D] = .5F;
-    r->v[X_POP_7D] = .5F;
+/* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+static const float RATE = .002F;
+static const float DECAY_M = .9F;
+static const float DECAY_S = .999F;
+static const float EPSILON = 1e-5F;
+static const float LEAK = .1F;
+static const double PACE_MAX = 4.0;
+static const double LEAD_MAX = 20.0; /* nats that one event may move a gate by */
+static const double GATE_DECAY = 0.999307093; /* 2^(-1/1000) */
+static const double LN2 = 0.693147180559945;
+
+/* What a net looks at: candidate features below x, list features below c. */
+struct view {
+    size_t x, c;
+};
+static const struct view views[RANKER_NETS] = {
+    [RANKER_FULL] = {RANKER_X, RANKER_C}, [RANKER_TWIN] = {RANKER_TWIN_X, RANKER_TWIN_C}};
+
+/* ---- start ----------------------------------------------------------------- */
+
+static void net_init(struct ranker_net *net, const struct view *view, struct rng rng) {
+    const double sd = 1.0 / sqrt((double)RANKER_INPUTS);
+    for (size_t k = 0; k < RANKER_INPUTS; k++) {
+        const bool seen = k < RANKER_X ? k < view->x : k - RANKER_X < view->c;
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            const float w = (float)(sd * rng_normal(&rng));
+            net->w[k][h] = seen ? w : 0.0F;
+        }
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+        net->o[h] = (float)(.1 * rng_normal(&rng));
+    }
+    net->v[X_POP_1D] = .5F;
+    net->v[X_POP_7D] = .5F;
 }
 
-/* ---- scores -------------------------------------------------------------- */
+void ranker_init(struct ranker *r, uint64_t seed) {
+    memset(r, 0, sizeof *r);
+    r->pace = 1.0F;
+    for (int kind = 0; kind < RANKER_NETS; kind++) {
+        net_init(&r->net[kind], &views[kind], (struct rng){mix64(seed ^ (uint64_t)kind)});
+    }
+    r->net[RANKER_FULL].v[X_K1_REL] = 2.0F;
+    r->net[RANKER_FULL].v[X_DOT] = .3F;
+}
 
-void ranker_scores(const struct ranker *r, const float *x, uint32_t stride, uint32_t n,
-                   float *scores) {
-    for (uint32_t c = 0; c < n; c += LANES) {
-        float s[LANES] = {0};
-        for (size_t k = 0; k < RANKER_X; k++) {
-            const float *xk = x + k * stride + c;
-            for (size_t z = 0; z < LANES; z++) {
-                s[z] += r->v[k] * xk[z];
+/* ---- forward ----------------------------------------------------------------- */
+
+static lanes load(const float *x) {
+    lanes v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static void store(float *x, lanes v) {
+    memcpy(x, &v, sizeof v);
+}
+
+/* yes where a > 0, else no */
+static lanes where_positive(lanes a, lanes yes, lanes no) {
+    const masks m = a > 0.0F;
+    return (lanes)((m & (masks)yes) | (~m & (masks)no));
+}
+
+static lanes leaky(lanes a) {
+    return where_positive(a, a, a * LEAK);
+}
+
+/* W c + b: the same for every row. */
+static void list_part(const struct ranker_net *net, const struct view *view, const float *c,
+                      float base[RANKER_HIDDEN]) {
+    memcpy(base, net->b, sizeof net->b);
+    for (size_t k = 0; k < view->c; k++) {
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            base[h] += net->w[RANKER_X + k][h] * c[k];
+        }
+    }
+}
+
+/* Scores of 8 rows; hidden (RANKER_HIDDEN, stride_h) receives W x + W c + b where not NULL. */
+static lanes score_block(const struct ranker_net *net, const struct view *view, const float *x,
+                         size_t stride, const float base[RANKER_HIDDEN], float *hidden,
+                         size_t stride_h) {
+    lanes s = {0};
+    for (size_t k = 0; k < view->x; k++) {
+        s += load(x + k * stride) * net->v[k];
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h += AT_ONCE) {
+        lanes a[AT_ONCE];
+        for (size_t z = 0; z < AT_ONCE; z++) {
+            a[z] = base[h + z] - (lanes){0};
+        }
+        for (size_t k = 0; k < view->x; k++) {
+            const lanes xk = load(x + k * stride);
+            for (size_t z = 0; z < AT_ONCE; z++) {
+                a[z] += xk * net->w[k][h + z];
             }
         }
-        const size_t m = n - c < LANES ? n - c : LANES;
-        memcpy(scores + c, s, m * sizeof *s);
-    }
-}
-
-/* Exact products: whether the compiler fuses them into the additions makes no difference. */
-float ranker_score_one(const struct ranker *r, const float *x, uint32_t stride, uint32_t c) {
-    double s = 0.0;
-    for (size_t k = 0; k < RANKER_X; k++) {
-        s += (double)r->v[k] * (double)x[k * stride + c];
-    }
-    return (float)s;
-}
-
-void ranker_parts(const struct ranker *r, const float *x, uint32_t stride, uint32_t c,
-                  float out[RANKER_X]) {
-    for (size_t k = 0; k < RANKER_X; k++) {
-        out[k] = r->v[k] * x[k * stride + c];
-    }
-}
-
-/* ---- learning ------------------------------------------------------------ */
-
-/* s[c] = v . X[.][c] in double */
-static void sample_scores(const struct ranker *r, const float *x, uint32_t stride, uint32_t n,
-                          double s[RANKER_SAMPLE_MAX]) {
-    memset(s, 0, RANKER_SAMPLE_MAX * sizeof *s);
-    for (size_t k = 0; k < RANKER_X; k++) {
-        const double v = (double)r->v[k];
-        const float *xk = x + k * stride;
-        for (uint32_t c = 0; c < n; c++) {
-            s[c] += v * (double)xk[c];
+        for (size_t z = 0; z < AT_ONCE; z++) {
+            if (hidden) {
+                store(hidden + (h + z) * stride_h, a[z]);
+            }
+            s += leaky(a[z]) * net->o[h + z];
         }
     }
+    return s;
 }
 
-static double max_of(const double *s, uint32_t n) {
-    double max = s[0];
-    for (uint32_t c = 1; c < n; c++) {
-        max = s[c] > max ? s[c] : max;
+void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
+                   float *scores) {
+    float base[RANKER_HIDDEN];
+    list_part(&r->net[kind], &views[kind], rows->c, base);
+    for (uint32_t at = 0; at < rows->n; at += LANES) {
+        store(scores + at,
+              score_block(&r->net[kind], &views[kind], rows->x + at, rows->stride, base, NULL, 0));
     }
-    return max;
+}
+
+void ranker_parts(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
+                  uint32_t at, const float mean[RANKER_X], float out[RANKER_X]) {
+    const struct ranker_net *net = &r->net[kind];
+    float a[RANKER_HIDDEN];
+    list_part(net, &views[kind], rows->c, a);
+    for (size_t k = 0; k < views[kind].x; k++) {
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            a[h] += net->w[k][h] * rows->x[k * rows->stride + at];
+        }
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+        a[h] = net->o[h] * (a[h] > 0.0F ? 1.0F : LEAK);
+    }
+    for (size_t k = 0; k < RANKER_X; k++) {
+        float slope = net->v[k];
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            slope += net->w[k][h] * a[h];
+        }
+        out[k] = k < views[kind].x ? slope * (rows->x[k * rows->stride + at] - mean[k]) : 0.0F;
+    }
+}
+
+/* ---- learning ---------------------------------------------------------------- */
+
+/* One net on a sample: activations, and what follows from them. Rows from n on count 0. */
+struct pass {
+    _Alignas(64) float hidden[RANKER_HIDDEN * RANKER_SAMPLE_MAX];
+    _Alignas(64) float score[RANKER_SAMPLE_MAX];
+    _Alignas(64) float e[RANKER_SAMPLE_MAX];
+};
+
+static void forward(const struct ranker_net *net, const struct view *view,
+                    const struct ranker_rows *rows, struct pass *p) {
+    float base[RANKER_HIDDEN];
+    list_part(net, view, rows->c, base);
+    for (uint32_t at = 0; at < rows->n; at += LANES) {
+        store(p->score + at, score_block(net, view, rows->x + at, rows->stride, base,
+                                         p->hidden + at, RANKER_SAMPLE_MAX));
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) { /* 0 times infinity is no number */
+        for (uint32_t at = rows->n; at % LANES != 0; at++) {
+            p->hidden[h * RANKER_SAMPLE_MAX + at] = 0.0F;
+        }
+    }
 }
 
 /* e_c = w_c exp(s_c - max)/Z with w_0 = w0 and w_c = w; returns log Z, relative to max. */
-static double softmax(const double *s, uint32_t n, double max, double w0, double w, float *e) {
-    double y[RANKER_SAMPLE_MAX];
-    double z = 0.0;
-    for (uint32_t c = 0; c < n; c++) {
-        y[c] = (c == 0 ? w0 : w) * exp(s[c] - max);
-        z += y[c];
+static double softmax(struct pass *p, uint32_t n, float w0, float w, float *max) {
+    *max = p->score[0];
+    for (uint32_t c = 1; c < n; c++) {
+        *max = p->score[c] > *max ? p->score[c] : *max;
     }
     for (uint32_t c = 0; c < n; c++) {
-        e[c] = (float)(y[c] / z);
+        p->e[c] = w * ex(p->score[c] - *max);
     }
-    return log(z);
+    p->e[0] = w0 / w * p->e[0];
+    float z = 0.0F;
+    for (uint32_t c = 0; c < n; c++) {
+        z += p->e[c];
+    }
+    for (uint32_t c = 0; c < n; c++) {
+        p->e[c] /= z;
+    }
+    for (uint32_t c = n; c < RANKER_SAMPLE_MAX; c++) {
+        p->e[c] = 0.0F;
+    }
+    return LN2 * (double)lg(z);
 }
 
-/* sum_c e_c x_c, in LANES partial sums. The columns from n on are not ours to multiply by 0: they
- * may hold anything. */
-static double weighted_sum(const float *x, const double *e, uint32_t n) {
-    double lane[LANES] = {0};
-    uint32_t c = 0;
-    for (; c + LANES <= n; c += LANES) {
-        for (size_t z = 0; z < LANES; z++) {
-            lane[z] += e[c + z] * (double)x[c + z];
+static float sum_of(lanes v) {
+    float four[LANES / 2];
+    for (int z = 0; z < LANES / 2; z++) {
+        four[z] = v[z] + v[z + LANES / 2];
+    }
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+/* sum over rows of a x. The columns of x from n on hold numbers, and their a is 0. */
+static float row_sum(const float *a, const float *x, uint32_t n) {
+    lanes s = {0};
+    for (uint32_t at = 0; at < n; at += LANES) {
+        s += load(a + at) * load(x + at);
+    }
+    return sum_of(s);
+}
+
+/* The same for AT_ONCE rows of a, RANKER_SAMPLE_MAX apart. */
+static void row_sums(const float *a, const float *x, uint32_t n, float *out) {
+    lanes s[AT_ONCE] = {0};
+    for (uint32_t at = 0; at < n; at += LANES) {
+        const lanes xs = load(x + at);
+        for (size_t z = 0; z < AT_ONCE; z++) {
+            s[z] += load(a + z * RANKER_SAMPLE_MAX + at) * xs;
         }
     }
-    for (; c < n; c++) {
-        lane[c % LANES] += e[c] * (double)x[c];
+    for (size_t z = 0; z < AT_ONCE; z++) {
+        out[z] = sum_of(s[z]);
     }
-    double sum = 0.0;
-    for (size_t z = 0; z < LANES; z++) {
-        sum += lane[z];
-    }
-    return sum;
 }
 
-/* One step of Adam up the gradient g, in the form of the paper's section 2 whose epsilon stands
+/* Turns the activations of a hidden unit into what flows back through it; returns that of o. */
+static float backward_unit(float *hidden, const float *minus_e, float o, uint32_t n, float *db) {
+    lanes so = {0};
+    lanes sb = {0};
+    for (uint32_t at = 0; at < n; at += LANES) {
+        const lanes a = load(hidden + at);
+        const lanes e = load(minus_e + at);
+        const lanes d = where_positive(a, e, e * LEAK);
+        so += d * a;
+        sb += d * o;
+        store(hidden + at, d * o);
+    }
+    *db = sum_of(sb);
+    return sum_of(so);
+}
+
+/* Gradient of log p_0; overwrites the pass's activations. Masked inputs have none. */
+static void gradient_of(const struct ranker_net *net, const struct view *view,
+                        const struct ranker_rows *rows, struct pass *p, struct ranker_net *g) {
+    memset(g, 0, sizeof *g);
+    for (uint32_t c = 0; c < rows->n; c++) {
+        p->e[c] = (c == 0 ? 1.0F : 0.0F) - p->e[c];
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+        g->o[h] =
+            backward_unit(p->hidden + h * RANKER_SAMPLE_MAX, p->e, net->o[h], rows->n, &g->b[h]);
+    }
+    for (size_t k = 0; k < view->x; k++) {
+        const float *x = rows->x + k * rows->stride;
+        g->v[k] = row_sum(p->e, x, rows->n);
+        for (size_t h = 0; h < RANKER_HIDDEN; h += AT_ONCE) {
+            row_sums(p->hidden + h * RANKER_SAMPLE_MAX, x, rows->n, &g->w[k][h]);
+        }
+    }
+    for (size_t k = 0; k < view->c; k++) {
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            g->w[RANKER_X + k][h] = g->b[h] * rows->c[k];
+        }
+    }
+}
+
+/* One step of Adam up the gradient, in the form of the paper's section 2 whose epsilon stands
  * beside the uncorrected root. All of it or, when a result is not finite, nothing. */
-static void adam(struct ranker *r, const double g[RANKER_X], double weight) {
-    struct ranker next = *r;
-    next.steps++;
-    const double t = (double)next.steps;
-    const double rate = RATE * sqrt(1.0 - pow(DECAY_S, t)) / (1.0 - pow(DECAY_M, t));
-    bool finite = true;
-    for (size_t k = 0; k < RANKER_X; k++) {
-        const double m = DECAY_M * (double)r->m[k] + (1.0 - DECAY_M) * (weight * g[k]);
-        const double s = DECAY_S * (double)r->s[k] + (1.0 - DECAY_S) * g[k] * g[k];
-        next.m[k] = (float)m;
-        next.s[k] = (float)s;
-        next.v[k] = (float)((double)r->v[k] + rate * m / (sqrt(s) + EPSILON));
-        finite = finite && isfinite(next.m[k]) && isfinite(next.s[k]) && isfinite(next.v[k]);
+static void adam(struct ranker *r, enum ranker_kind kind, const struct ranker_net *gradient,
+                 float weight, float rate) {
+    struct ranker_net next[3];
+    const float *g = gradient->weights;
+    const float *was_v = r->net[kind].weights;
+    const float *was_m = r->m[kind].weights;
+    const float *was_s = r->s[kind].weights;
+    float *v = next[0].weights;
+    float *m = next[1].weights;
+    float *s = next[2].weights;
+    int bad = 0;
+    for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+        m[k] = DECAY_M * was_m[k] + (1.0F - DECAY_M) * weight * g[k];
+        s[k] = DECAY_S * was_s[k] + (1.0F - DECAY_S) * g[k] * g[k];
+        v[k] = was_v[k] + rate * m[k] / (sqrtf(s[k]) + EPSILON);
+        bad |= !(fabsf(v[k]) <= FLT_MAX) | !(s[k] <= FLT_MAX);
     }
-    if (finite) {
-        *r = next;
+    if (!bad) {
+        r->net[kind] = next[0];
+        r->m[kind] = next[1];
+        r->s[kind] = next[2];
     }
 }
 
-float ranker_learn(struct ranker *r, const float *x, uint32_t stride, uint32_t n, float w,
-                   double weight, float *e) {
-    assert(n >= 2 && n <= RANKER_SAMPLE_MAX);
-    double s[RANKER_SAMPLE_MAX];
-    sample_scores(r, x, stride, n, s);
-    const double max = max_of(s, n);
-    const double log_p = s[0] - max - softmax(s, n, max, 1.0, (double)w, e);
+/* 1 - decay^t in float from double: t is any number of steps. */
+static float bias(float decay, uint64_t t) {
+    return t < 100000 ? (float)(1.0 - pow((double)decay, (double)t)) : 1.0F;
+}
 
-    double minus_e[RANKER_SAMPLE_MAX];
+static bool all_finite(const float *e, uint32_t n) {
+    float sum = 0.0F;
     for (uint32_t c = 0; c < n; c++) {
-        minus_e[c] = (c == 0 ? 1.0 : 0.0) - (double)e[c];
+        sum += e[c];
     }
-    double g[RANKER_X];
-    for (size_t k = 0; k < RANKER_X; k++) {
-        g[k] = weighted_sum(x + k * stride, minus_e, n);
-    }
-    adam(r, g, weight);
-    return log_p > -(double)FLT_MAX ? (float)log_p : -FLT_MAX;
+    return sum <= FLT_MAX && sum >= 0.0F;
 }
 
-void ranker_expect(const struct ranker *r, const float *x, uint32_t stride, uint32_t n, float w,
-                   float *e) {
-    assert(n <= RANKER_SAMPLE_MAX);
-    if (n == 0) {
+static void expectations(const struct pass *p, uint32_t n, float *e) {
+    if (all_finite(p->e, n)) {
+        memcpy(e, p->e, n * sizeof *e);
+    } else {
+        memset(e, 0, n * sizeof *e);
+    }
+}
+
+float ranker_learn(struct ranker *r, const struct ranker_rows *rows, float w, float weight,
+                   uint8_t domain, bool known, float *e) {
+    assert(rows->n >= 2 && rows->n <= RANKER_SAMPLE_MAX && domain < DOMAINS_MAX);
+    const uint64_t t = r->steps + 1;
+    const float rate = RATE * r->pace * sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t);
+    double log_p[RANKER_NETS];
+    for (int kind = 0; kind < RANKER_NETS; kind++) {
+        struct pass p;
+        struct ranker_net g;
+        float max = 0.0F;
+        forward(&r->net[kind], &views[kind], rows, &p);
+        const double log_z = softmax(&p, rows->n, 1.0F, w, &max);
+        log_p[kind] = (double)(p.score[0] - max) - log_z;
+        if (kind == RANKER_FULL) {
+            expectations(&p, rows->n, e);
+        }
+        gradient_of(&r->net[kind], &views[kind], rows, &p, &g);
+        adam(r, (enum ranker_kind)kind, &g, weight, rate);
+    }
+    r->steps = t;
+    const double lead = log_p[RANKER_FULL] - log_p[RANKER_TWIN];
+    if (isfinite(lead)) {
+        double *gate = &r->gate[domain][known];
+        *gate = *gate * GATE_DECAY + fmin(fmax(lead, -LEAD_MAX), LEAD_MAX);
+    }
+    return log_p[RANKER_FULL] > -(double)FLT_MAX ? (float)log_p[RANKER_FULL] : -FLT_MAX;
+}
+
+void ranker_expect(const struct ranker *r, const struct ranker_rows *rows, float *e) {
+    assert(rows->n <= RANKER_SAMPLE_MAX);
+    if (rows->n == 0) {
         return;
     }
-    double s[RANKER_SAMPLE_MAX];
-    sample_scores(r, x, stride, n, s);
-    (void)softmax(s, n, max_of(s, n), (double)w, (double)w, e);
+    struct pass p;
+    float max = 0.0F;
+    forward(&r->net[RANKER_FULL], &views[RANKER_FULL], rows, &p);
+    (void)softmax(&p, rows->n, 1.0F, 1.0F, &max);
+    expectations(&p, rows->n, e);
 }
 
-/* ---- averaging ----------------------------------------------------------- */
+enum ranker_kind ranker_served(const struct ranker *r, uint8_t domain, bool known) {
+    return r->gate[domain][known] < 0.0 ? RANKER_TWIN : RANKER_FULL;
+}
 
-void ranker_mean(struct ranker *r, const float *const *v, const uint32_t *events, uint32_t n) {
-    double sum[RANKER_X] = {0};
+/* ---- averaging ----------------------------------------------------------------- */
+
+void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const uint32_t *events,
+                 uint32_t n) {
     double total = 0.0;
+    double squares = 0.0;
     for (uint32_t i = 0; i < n; i++) {
-        if (events[i] == 0) {
-            continue; /* its weights are not even looked at */
-        }
         total += (double)events[i];
-        for (size_t k = 0; k < RANKER_X; k++) {
-            sum[k] += (double)events[i] * (double)v[i][k];
-        }
+        squares += (double)events[i] * (double)events[i];
     }
-    if (total > 0.0) {
-        for (size_t k = 0; k < RANKER_X; k++) {
-            r->v[k] = (float)(sum[k] / total);
+    if (!(total > 0.0)) {
+        return;
+    }
+    r->pace = (float)fmin(total * total / squares, PACE_MAX);
+    for (size_t kind = 0; kind < RANKER_NETS; kind++) {
+        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+            double sum = 0.0;
+            for (uint32_t i = 0; i < n; i++) {
+                if (events[i] > 0) { /* else its weights are not even looked at */
+                    sum += (double)events[i] * (double)nets[i][kind].weights[k];
+                }
+            }
+            r->net[kind].weights[k] = (float)(sum / total);
         }
     }
 }

@@ -21,6 +21,10 @@
 #define DYING        0.01 /* weight below this share of the largest: re-seeded  */
 #define CLOSER       0.9  /* a new segment this much closer is taken at once    */
 
+/* Votes that a centre, and sigma, are means of where weights decay. */
+#define CENTRE_VOTES 512.0
+#define SCALE_VOTES  4096.0
+
 /* The halves of a normal distribution have their means at +- .8 sd (sqrt(2/pi)), and
  * cutting there takes 2/pi of the variance away. */
 #define HALF_MEAN 0.7978845608028654
@@ -31,8 +35,9 @@ enum { SETTLE_VOTES = 64 };
 /* ---- life cycle ------------------------------------------------------------ */
 
 static bool params_ok(const struct segments_params *p) {
-    return p->k >= 2 && p->k <= SEGMENTS_MAX && p->dims >= 1 && p->dims <= FEATURES_MAX &&
-           p->seed_points >= 4 * p->k && p->half_life > 0.0;
+    const uint32_t most = p->k ? p->k : SEGMENTS_AUTO_MAX;
+    return most >= 2 && most <= SEGMENTS_MAX && p->dims >= 1 && p->dims <= FEATURES_MAX &&
+           p->seed_points >= 4 * most && p->half_life > 0.0;
 }
 
 enum status segments_new(const struct segments_params *params, struct segments **out) {
@@ -44,16 +49,30 @@ enum status segments_new(const struct segments_params *params, struct segments *
         return ST_NOMEM;
     }
     s->params = *params;
+    s->room = params->seed_points;
+    size_t rows = s->room > SEGMENTS_RECENT ? s->room : SEGMENTS_RECENT;
+    s->recent = calloc(rows, params->dims * sizeof *s->recent);
+    if (!s->recent) {
+        segments_free(s);
+        return ST_NOMEM;
+    }
     *out = s;
     return ST_OK;
 }
 
 void segments_free(struct segments *s) {
-    free(s);
+    if (s) {
+        free(s->recent);
+        free(s);
+    }
 }
 
 bool segments_ready(const struct segments *s) {
     return s->ready;
+}
+
+uint32_t segments_k(const struct segments *s) {
+    return s->k;
 }
 
 /* ---- nearest --------------------------------------------------------------- */
@@ -61,7 +80,7 @@ bool segments_ready(const struct segments *s) {
 int segments_nearest(const struct segments *s, const float *x, double *d2) {
     int best = -1;
     double least = HUGE_VAL;
-    for (uint32_t k = 0; s->ready && k < s->params.k; k++) {
+    for (uint32_t k = 0; s->ready && k < s->k; k++) {
         double d = seeds_distance(x, s->clusters[k].centre, s->scale, s->params.dims);
         if (d < least) {
             least = d;
@@ -80,7 +99,7 @@ void segments_label(const struct segments *s, const float *x, int *segment, int 
     if (nearest < 0) {
         return;
     }
-    bool has_old = *segment >= 0 && *segment < (int)s->params.k;
+    bool has_old = *segment >= 0 && *segment < (int)s->k;
     bool moves = !has_old || *pending == nearest;
     if (has_old && !moves) {
         const double *old = s->clusters[*segment].centre;
@@ -168,33 +187,43 @@ double segments_scale_of(double mean, double square) {
     return var > 1e-5 * (1.0 + fabs(mean)) ? 1.0 / sqrt(var) : 0.0;
 }
 
+/* What a mean of `most` votes is divided by when n of them are new and w is their weight. */
+static double memory(const struct segments *s, double w, double n, double most) {
+    if (!isfinite(s->params.half_life) || w < most) {
+        return w;
+    }
+    return n > most ? n : most;
+}
+
 static void apply_all(struct segments *s, const struct segments_sum *sum) {
     double n = sum->n_all;
     if (sum->n_all == 0) {
         return;
     }
     s->w = s->w * half_to(n / s->params.half_life) + n;
+    const double v = memory(s, s->w, n, SCALE_VOTES);
     for (uint32_t d = 0; d < s->params.dims; d++) {
         double x = fixed_to(sum->all_x[d]);
         double xx =
             fixed_to(sum->all_xx[d]) + fixed_to(sum->all_xx_high[d]) * (double)SEGMENTS_CARRY;
-        s->mean[d] += (x - n * s->mean[d]) / s->w;
-        s->square[d] += (xx - n * s->square[d]) / s->w;
+        s->mean[d] += (x - n * s->mean[d]) / v;
+        s->square[d] += (xx - n * s->square[d]) / v;
         s->scale[d] = segments_scale_of(s->mean[d], s->square[d]);
     }
 }
 
 static void apply_cluster(const struct segments *s, struct cluster *c, double decay,
                           const struct segments_sum *sum, uint32_t k) {
-    double n = sum->n[k];
+    const double n = sum->n[k];
     c->w = c->w * decay + n;
+    const double v = memory(s, c->w, n, CENTRE_VOTES);
     c->sse = c->sse * decay + fixed_to(sum->sse[k]);
     for (uint32_t d = 0; d < s->params.dims; d++) {
         double stray = fixed_to(sum->x[k][d]) - n * c->centre[d]; /* n (mean - c) */
         c->spread[d] *= decay;
         if (sum->n[k] > 0) {
             c->spread[d] += stray * stray / n;
-            c->centre[d] += stray / c->w;
+            c->centre[d] += stray / v;
         }
     }
 }
@@ -223,7 +252,7 @@ static void settle(struct segments *s, uint32_t k, const struct segments_sum *su
 
 static uint32_t largest_sse(const struct segments *s) {
     uint32_t best = 0;
-    for (uint32_t k = 1; k < s->params.k; k++) {
+    for (uint32_t k = 1; k < s->k; k++) {
         best = s->clusters[k].sse > s->clusters[best].sse ? k : best;
     }
     return best;
@@ -231,7 +260,7 @@ static uint32_t largest_sse(const struct segments *s) {
 
 static double largest_w(const struct segments *s) {
     double w = 0.0;
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         w = s->clusters[k].w > w ? s->clusters[k].w : w;
     }
     return w;
@@ -270,7 +299,7 @@ static void reseed(struct segments *s, uint32_t dead) {
     parent->w *= 0.5;
     parent->sse *= 0.5 * (1.0 - HALF_CUT * share);
     parent->spread[dim] *= 1.0 - HALF_CUT;
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         if (s->clusters[k].parent == (int)dead) {
             s->clusters[k].parent = NO_SPLIT;
         }
@@ -284,7 +313,7 @@ static void reseed(struct segments *s, uint32_t dead) {
 }
 
 void segments_publish(struct segments *s) {
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         struct cluster *c = &s->clusters[k];
         for (uint32_t d = 0; d < s->params.dims; d++) {
             c->centroid[d] = (float)c->centre[d];
@@ -294,21 +323,22 @@ void segments_publish(struct segments *s) {
 
 void segments_apply(struct segments *s, const struct segments_sum *sum) {
     apply_all(s, sum);
+    s->since += sum->n_all;
     if (!s->ready) {
         return;
     }
     double n = 0.0;
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         n += sum->n[k];
     }
     double decay = half_to(n / s->params.half_life);
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         apply_cluster(s, &s->clusters[k], decay, sum, k);
     }
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         settle(s, k, sum);
     }
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < s->k; k++) {
         if (s->clusters[k].w < DYING * largest_w(s)) {
             reseed(s, k);
         }
@@ -328,4 +358,10 @@ double segments_weight(const struct segments *s, uint32_t k) {
 
 double segments_sse(const struct segments *s, uint32_t k) {
     return s->clusters[k].sse;
+}
+
+void segments_z(const struct segments *s, uint32_t k, float *z) {
+    for (uint32_t d = 0; d < s->params.dims; d++) {
+        z[d] = (float)((s->clusters[k].centre[d] - s->mean[d]) * s->scale[d]);
+    }
 }

@@ -4,17 +4,22 @@
  *
  *     distance^2(x, c) = sum_d ((x_d - c_d) / sigma_d)^2       sigma: decayed sd of all votes
  *     at a log offset, for a mini-batch with n_k votes and sum_k per cluster:
- *         w_k <- w_k 2^(-n/h) + n_k ;  c_k <- c_k + (sum_k - n_k c_k)/w_k     n = sum n_k
- *     sse_k, mean and variance of all votes decay alike
+ *         w_k <- w_k 2^(-n/h) + n_k ;  c_k <- c_k + (sum_k - n_k c_k)/v_k     n = sum n_k
+ *         v_k = max(n_k, min(w_k, 512)), and w_k where h has no end
+ *     sse_k decays alike; mean and variance of all votes like a centre, with 4096 for 512
  *     a cluster with w_k < .01 max w is re-seeded by splitting the one with the
  *     largest SSE along its widest dimension (the larger child keeps the id: once
  *     the two had 64 votes, they swap ids if the new one is heavier)
  *
+ * v_k: a centre needs no more than 512 votes, which cost .1 % of inertia; the weight's own
+ * memory, h/ln 2 votes of all segments together, lags behind centres that drift.
+ *
  * Sculley: Web-Scale K-Means Clustering, WWW 2010; seeds by greedy k-means++
  * (Arthur, Vassilvitskii, SODA 2007; Grunau et al., SODA 2023) and a few Lloyd steps,
- * the best of several starts (seeds.h), on the first `seed_points` votes. Centroids live in raw
- * feature space; sigma only scales the distance (a feature all votes agree on does not count). A
- * mini-batch has one vote a user. Sums are int64 fixed point, 2^-20: additive and exact.
+ * the best of several starts (seeds.h), on the first `seed_points` votes. k = 0: as many segments
+ * as segments_auto.h finds in them. Centroids live in raw feature space; sigma only scales the
+ * distance (a feature all votes agree on does not count). A mini-batch has one vote a user. Sums
+ * are int64 fixed point, 2^-20: additive and exact.
  *
  * No overflow in 2^20 votes a mini-batch, |value| <= 1e5 < 2^16.7: sum of x < 2^56.7;
  * a square < 2^53.3 units, carried over at 2^32: low sum < 2^52, high sum < 2^41.3;
@@ -24,8 +29,20 @@
  * fixed order, without libm functions that round by CPU: the same log gives the same
  * bits.
  *
+ * Review: mini-batches only follow what is there; which segments exist may be a choice of the
+ * past. After every SEGMENTS_REVIEW votes seeds are found in every other one of the newest
+ * SEGMENTS_RECENT votes and compared with the centroids on the rest: d = what they save of a
+ * vote's squared distance. Segments are seeded again from all of these votes where mean(d) is
+ * more than 2 % of the seeds' inertia and 3 standard errors, or in two reviews in a row more
+ * than 1 % and 2 of them.
+ *
+ * Ids outlive that: overlap_ij = votes nearest to old centroid i and to new one j; the old ids
+ * go to the new segments so that the sum of the overlaps is largest (matching.h; among equals,
+ * the sum of squared distances least).
+ *
  * Stable labels: a user changes segment only if d_new^2 < .9 d_old^2, or if the same
- * new one was nearest twice in a row.
+ * new one was nearest twice in a row. Few users change where x is a user's typical vector
+ * (user_features.h), asked once a day.
  *
  * Ownership: owns its memory. Threads: one.
  */
@@ -39,13 +56,19 @@
 #include "status.h"
 #include "user_features.h"
 
-enum { SEGMENTS_MAX = 16 };
+enum {
+    SEGMENTS_MAX = 16,
+    SEGMENTS_AUTO_MIN = 6, /* what k = 0 chooses from                            */
+    SEGMENTS_AUTO_MAX = 12,
+    SEGMENTS_RECENT = 4096, /* votes remembered for a review                     */
+    SEGMENTS_REVIEW = 2048, /* votes from one to the next                        */
+};
 #define SEGMENTS_CARRY (INT64_C(1) << 32)
 
 struct segments_params {
-    uint32_t k;           /* clusters, 2..SEGMENTS_MAX                         */
+    uint32_t k;           /* clusters, 2..SEGMENTS_MAX; 0: chosen at seeding   */
     uint32_t dims;        /* 1..FEATURES_MAX                                   */
-    uint32_t seed_points; /* votes that seeding waits for, >= 4 k              */
+    uint32_t seed_points; /* votes that seeding waits for, >= 4 k; of k = 0: 4 SEGMENTS_AUTO_MAX */
     double half_life;     /* of weights, in votes, > 0; HUGE_VAL: no decay     */
     uint64_t seed;
 };
@@ -70,6 +93,9 @@ void segments_free(struct segments *s);
 /** True once seeds were applied: from then on there are segments 0..k-1. */
 bool segments_ready(const struct segments *s);
 
+/** Number of segments: 0 before seeding, then what the parameter says, or what was chosen. */
+uint32_t segments_k(const struct segments *s);
+
 /** The nearest segment of x (dims,), ties to the smaller id; -1 before seeding or if x
  *  has a NaN. d2 (may be NULL) receives the scaled squared distance, unless -1. */
 int segments_nearest(const struct segments *s, const float *x, double *d2);
@@ -89,17 +115,37 @@ void segments_sum_subtract(struct segments_sum *sum, const struct segments_sum *
 /** A mini-batch arrives at its log offset: scale, centroids, re-seeding. */
 void segments_apply(struct segments *s, const struct segments_sum *sum);
 
-/** Control record: seeds. Runs seeds_find() on points (n, dims) row-major and makes the
- *  result the centroids with weight n_k each; labels of an earlier
- *  generation are matched to the nearest new centroid one to one, greedily by
- *  distance. Sigma is that of the votes applied so far, of the points if there were
- *  none. @return ST_OK, ST_INVALID (n < k, or a value that a vote may not have),
- *  ST_NOMEM; on failure nothing changed */
+/** Control record: seeds. Chooses k if that is due, runs seeds_find() on points (n, dims)
+ *  row-major and makes the result the centroids with weight n_k each; ids of an earlier
+ *  generation are kept by overlap. Sigma is that of the votes applied so far, of the points if
+ *  there were none. @return ST_OK, ST_INVALID (n < k, of k = 0: n < 4 SEGMENTS_AUTO_MAX; or a
+ *  value that a vote may not have), ST_NOMEM; on failure nothing changed */
 MUST_CHECK enum status segments_seed(struct segments *s, const float *points, uint32_t n);
+
+/* ---- whoever writes the control records: task 0 ---------------------------------------- */
+
+/** Keeps a copy of a vote: the first seed_points until seeded, then the newest
+ *  SEGMENTS_RECENT. No part of what the log says; refuses what segments_vote() refuses. */
+void segments_remember(struct segments *s, const float *x);
+
+/** True when segments_renew() is due: seed_points votes are there and segments are not, or
+ *  SEGMENTS_REVIEW votes were applied since the last seeding or review and SEGMENTS_RECENT are
+ *  remembered. */
+bool segments_due(const struct segments *s);
+
+/** Seeds by the remembered votes, or reviews the segments; *seeded: were they (again)?
+ *  @return ST_OK, ST_INVALID (not due), ST_NOMEM (nothing changed: still due) */
+MUST_CHECK enum status segments_renew(struct segments *s, bool *seeded);
+
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /** Centroid of segment k (dims,), borrowed; its decayed weight and SSE. */
 const float *segments_centroid(const struct segments *s, uint32_t k);
 double segments_weight(const struct segments *s, uint32_t k);
 double segments_sse(const struct segments *s, uint32_t k);
+
+/** z-scores of the centroid of segment k, (dims,): (c_d - mean_d)/sigma_d over all votes; 0
+ *  where all votes are equal. */
+void segments_z(const struct segments *s, uint32_t k, float *z);
 
 #endif

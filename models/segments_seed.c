@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "matching.h"
+#include "mix.h"
 #include "seeds.h"
+#include "segments_auto.h"
 #include "segments_state.h"
 
 /* Scale from the points, when no vote was applied before. */
@@ -26,14 +29,13 @@ static void scale_by_points(struct segments *s, const float *points, uint32_t n)
 }
 
 /* Counts the points of each seed; spread: the variance of its points. */
-static void weigh(const struct segments *s, struct cluster *c, const double *centres,
-                  const float *points, uint32_t n) {
+static void weigh(const struct segments *s, struct cluster *c, uint32_t n_clusters,
+                  const double *centres, const float *points, uint32_t n) {
     uint32_t dims = s->params.dims;
     for (uint32_t i = 0; i < n; i++) {
         const float *x = points + (size_t)i * dims;
         double d2 = 0.0;
-        struct cluster *mine =
-            &c[seeds_nearest(x, centres, s->params.k, dims, s->scale, dims, &d2)];
+        struct cluster *mine = &c[seeds_nearest(x, centres, n_clusters, dims, s->scale, dims, &d2)];
         mine->w += 1.0;
         mine->sse += d2;
         for (uint32_t d = 0; d < dims; d++) {
@@ -41,14 +43,14 @@ static void weigh(const struct segments *s, struct cluster *c, const double *cen
             mine->spread[d] += t * t;
         }
     }
-    for (uint32_t k = 0; k < s->params.k; k++) {
+    for (uint32_t k = 0; k < n_clusters; k++) {
         for (uint32_t d = 0; d < dims && c[k].w > 0.0; d++) {
             c[k].spread[d] /= c[k].w;
         }
     }
 }
 
-static double distance_of(const struct segments *s, const double *a, const double *b) {
+double segments_between(const struct segments *s, const double *a, const double *b) {
     double sum = 0.0;
     for (uint32_t d = 0; d < s->params.dims; d++) {
         double t = (a[d] - b[d]) * s->scale[d];
@@ -57,32 +59,43 @@ static double distance_of(const struct segments *s, const double *a, const doubl
     return sum;
 }
 
-/* Gives each new cluster the id of an old one: closest pair first. */
-static void match(struct segments *s, const struct cluster *fresh) {
-    double old[SEGMENTS_MAX][FEATURES_MAX];
-    bool given[SEGMENTS_MAX] = {false};
-    bool taken[SEGMENTS_MAX] = {false};
-    for (uint32_t k = 0; k < s->params.k; k++) {
-        memcpy(old[k], s->clusters[k].centre, sizeof old[k]);
+uint64_t segments_draw(const struct segments *s) {
+    return s->seeds == 0 ? s->params.seed : mix64(s->params.seed ^ mix64(s->seeds));
+}
+
+/* Costs of giving old id i to new cluster j: the overlap lost; all distances together weigh
+ * less than one vote. */
+static void costs(const struct segments *s, const struct cluster *fresh, const double *centres,
+                  const float *points, uint32_t n, double *cost) {
+    const uint32_t k = s->k;
+    const uint32_t dims = s->params.dims;
+    double total = 0.0;
+    for (uint32_t pair = 0; pair < k * k; pair++) {
+        cost[pair] = segments_between(s, s->clusters[pair / k].centre, fresh[pair % k].centre);
+        total += cost[pair];
     }
-    for (uint32_t round = 0; round < s->params.k; round++) {
-        uint32_t from = 0;
-        uint32_t to = 0;
-        double least = HUGE_VAL;
-        for (uint32_t pair = 0; pair < s->params.k * s->params.k; pair++) {
-            uint32_t i = pair / s->params.k;
-            uint32_t j = pair % s->params.k;
-            double d = given[i] || taken[j] ? HUGE_VAL : distance_of(s, old[i], fresh[j].centre);
-            if (d < least) {
-                least = d;
-                to = i;
-                from = j;
-            }
-        }
-        s->clusters[to] = fresh[from];
-        given[to] = true;
-        taken[from] = true;
+    for (uint32_t pair = 0; pair < k * k; pair++) {
+        cost[pair] = total > 0.0 ? 0.5 * cost[pair] / total : 0.0;
     }
+    for (uint32_t i = 0; i < n; i++) {
+        const float *x = points + (size_t)i * dims;
+        double d2 = 0.0;
+        const int old = segments_nearest(s, x, NULL);
+        cost[(uint32_t)old * k + seeds_nearest(x, centres, k, dims, s->scale, dims, &d2)] -= 1.0;
+    }
+}
+
+/* Gives each new cluster the id of an old one. */
+static enum status match(struct segments *s, const struct cluster *fresh, const double *centres,
+                         const float *points, uint32_t n) {
+    double cost[SEGMENTS_MAX * SEGMENTS_MAX];
+    uint32_t to[SEGMENTS_MAX];
+    costs(s, fresh, centres, points, n, cost);
+    enum status st = matching_find(cost, s->k, to);
+    for (uint32_t i = 0; i < s->k && !st; i++) {
+        s->clusters[i] = fresh[to[i]];
+    }
+    return st;
 }
 
 static bool points_ok(const float *points, uint32_t n, uint32_t dims) {
@@ -94,39 +107,64 @@ static bool points_ok(const float *points, uint32_t n, uint32_t dims) {
     return true;
 }
 
-enum status segments_seed(struct segments *s, const float *points, uint32_t n) {
-    uint32_t k = s->params.k;
-    uint32_t dims = s->params.dims;
-    if (n < k || !points_ok(points, n, dims)) {
+/* How many segments there will be. */
+static enum status choose(const struct segments *s, const float *points, uint32_t n, uint32_t *k) {
+    *k = s->k ? s->k : s->params.k;
+    if (*k) {
+        return n < *k ? ST_INVALID : ST_OK;
+    }
+    if (n < 4 * SEGMENTS_AUTO_MAX) {
         return ST_INVALID;
     }
-    struct cluster *fresh = calloc(k, sizeof *fresh);
-    double *centres = calloc((size_t)k * dims, sizeof *centres);
-    enum status st = ST_NOMEM;
-    if (!fresh || !centres) {
-        goto done;
-    }
+    const struct segments_range range = {SEGMENTS_AUTO_MIN, SEGMENTS_AUTO_MAX};
+    return segments_auto_choose(&(struct segments_points){points, n, s->params.dims, s->scale},
+                                range, segments_draw(s), k, NULL);
+}
+
+/* With room for SEGMENTS_MAX clusters in `fresh` and `centres`. */
+static enum status seed(struct segments *s, const float *points, uint32_t n, struct cluster *fresh,
+                        double *centres) {
+    uint32_t k = 0;
+    const uint32_t dims = s->params.dims;
     if (s->w <= 0.0) {
         scale_by_points(s, points, n); /* no one sees it if the rest fails */
     }
-    st = seeds_find(points, n, dims, s->scale, k, s->params.seed, centres);
+    enum status st = choose(s, points, n, &k);
+    st = st ? st : seeds_find(points, n, dims, s->scale, k, segments_draw(s), centres);
     if (st) {
-        goto done;
+        return st;
     }
     for (uint32_t j = 0; j < k; j++) {
         memcpy(fresh[j].centre, centres + (size_t)j * dims, dims * sizeof *centres);
         fresh[j].parent = NO_SPLIT;
     }
-    weigh(s, fresh, centres, points, n);
+    weigh(s, fresh, k, centres, points, n);
     if (s->ready) {
-        match(s, fresh);
+        st = match(s, fresh, centres, points, n);
     } else {
         memcpy(s->clusters, fresh, k * sizeof *fresh);
+        segments_begin_ring(s); /* which frees `points`, where they are the remembered ones */
+    }
+    if (st) {
+        return st;
     }
     s->w = s->w > 0.0 ? s->w : n;
+    s->k = k;
+    s->seeds++;
+    s->since = 0;
+    s->doubted = false;
     s->ready = true;
     segments_publish(s);
-done:
+    return ST_OK;
+}
+
+enum status segments_seed(struct segments *s, const float *points, uint32_t n) {
+    if (n < 1 || !points_ok(points, n, s->params.dims)) {
+        return ST_INVALID;
+    }
+    struct cluster *fresh = calloc(SEGMENTS_MAX, sizeof *fresh);
+    double *centres = calloc((size_t)SEGMENTS_MAX * s->params.dims, sizeof *centres);
+    enum status st = fresh && centres ? seed(s, points, n, fresh, centres) : ST_NOMEM;
     free(centres);
     free(fresh);
     return st;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * segments_state.h -- what struct segments holds. Internal to segments*.c; no pointers.
+ * segments_state.h -- what struct segments holds. Internal to segments*.c.
+ *
+ * What the log says is all but `recent`: that is the memory of whoever writes the seeds.
  */
 #ifndef SEGMENTS_STATE_H
 #define SEGMENTS_STATE_H
@@ -21,11 +23,19 @@ struct cluster {
 struct segments {
     struct segments_params params;
     bool ready;
-    double w; /* of all votes, decayed                                          */
+    uint32_t k;     /* segments; 0 before seeding                               */
+    uint32_t seeds; /* seedings and reviews so far: no two draw alike           */
+    bool doubted;   /* the last review would rather have had others             */
+    uint64_t since; /* votes applied since the last one                         */
+    double w;       /* of all votes, decayed                                          */
     double mean[FEATURES_MAX];
     double square[FEATURES_MAX];
     double scale[FEATURES_MAX]; /* 1/sigma; 0 where all votes are equal         */
     struct cluster clusters[SEGMENTS_MAX];
+    float *recent;     /* (room, dims): votes remembered                        */
+    uint32_t room;     /* seed_points before seeding, then SEGMENTS_RECENT; allocated: the larger */
+    uint32_t n_recent; /* rows filled                                           */
+    uint32_t next;     /* row that the next vote takes                          */
 };
 
 /** True if x (dims,) may be a vote: no NaN, nothing beyond +-1e5. */
@@ -33,6 +43,15 @@ bool segments_vote_ok(const float *x, uint32_t dims);
 
 /** 1/sigma from the mean and the mean square; 0 if all values are equal. */
 double segments_scale_of(double mean, double square);
+
+/** Distance of two centres. */
+double segments_between(const struct segments *s, const double *a, const double *b);
+
+/** The seed of the next draw. */
+uint64_t segments_draw(const struct segments *s);
+
+/** Segments are ready: from now on the newest SEGMENTS_RECENT votes are remembered. */
+void segments_begin_ring(struct segments *s);
 
 /** Rounds the centres to the centroids that others see. */
 void segments_publish(struct segments *s);

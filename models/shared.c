@@ -26,7 +26,7 @@ enum status shared_new(const struct shared_params *params, struct shared **out) 
         st = popularity_new(params->n_domains, 0, &s->popularity);
     }
     if (!st) {
-        st = pairs_new(&s->pairs);
+        st = pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &s->pairs);
     }
     if (!st) {
         st = factors_new(params->seed, &s->factors);
@@ -36,6 +36,9 @@ enum status shared_new(const struct shared_params *params, struct shared **out) 
     }
     if (!st) {
         st = content_new(&s->content);
+    }
+    if (!st) {
+        st = categories_new(0, &s->categories);
     }
     if (!st) {
         s->points = calloc((size_t)s->seed_points * s->dims, sizeof *s->points);
@@ -59,6 +62,7 @@ void shared_free(struct shared *s) {
     factors_free(s->factors);
     segments_free(s->segments);
     content_free(s->content);
+    categories_free(s->categories);
     free(s->due);
     free(s->points);
     free(s);
@@ -72,6 +76,9 @@ static enum status reserve_for(struct shared *s, uint32_t n) {
     }
     if (!st) {
         st = factors_reserve(s->factors, n, items_hashes(s->items));
+    }
+    if (!st) {
+        st = categories_reserve(s->categories, n, content_n_categories(s->content));
     }
     return st;
 }
@@ -138,6 +145,20 @@ enum status shared_add_pair(struct shared *s, struct delta *d, const struct pair
     return ST_OK;
 }
 
+void shared_add_category_take(struct shared *s, struct delta *d, const struct category_take *take) {
+    categories_take(s->categories, take);
+    d->category_takes[d->n_category_takes++] = *take;
+}
+
+enum status shared_add_category_pair(struct shared *s, struct delta *d,
+                                     const struct pair_add *add) {
+    enum status st = categories_pair(s->categories, add);
+    if (!st) {
+        d->category_pairs[d->n_category_pairs++] = *add;
+    }
+    return st;
+}
+
 void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
                         const float *p, int64_t weight, bool first) {
     struct delta_context *c = &d->contexts[d->n_contexts++];
@@ -172,8 +193,10 @@ void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x) {
 bool shared_landmark_needed(const struct shared *s, int64_t ts_ms) {
     int64_t w[POP_CLOCKS];
     int64_t obs;
+    int64_t g;
     return popularity_weigh(s->popularity, ts_ms, w) != ST_OK ||
-           popularity_obs_weigh(s->popularity, s->n_events, &obs) != ST_OK;
+           popularity_obs_weigh(s->popularity, s->n_events, &obs) != ST_OK ||
+           categories_weigh(s->categories, ts_ms, &g) != ST_OK;
 }
 
 /* What lowered counts left top lists to be filled by their next reader, in an order that
@@ -206,6 +229,10 @@ struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
         s->obs_landmark += (uint64_t)move.obs_halvings * OBS_HALF_LIFE;
         s->log_end++;
     }
+    if (categories_due(s->categories, ts_ms)) {
+        move.category_halvings = categories_move(s->categories, ts_ms);
+        s->log_end++;
+    }
     refresh_top_lists(s);
     return move;
 }
@@ -234,6 +261,7 @@ enum status shared_apply(struct shared *s, const struct mini_batch *m) {
         }
     }
     s->n_due = 0;
+    s->log_end += categories_prune(s->categories);
     return seed_when_due(s);
 }
 
@@ -252,11 +280,17 @@ void shared_take_back(struct shared *s, const struct delta *d) {
     for (size_t k = d->n_obs; k-- > 0;) {
         popularity_obs_add(s->popularity, d->obs[k].item, -d->obs[k].obs, -d->obs[k].exp);
     }
+    for (size_t k = d->n_category_takes; k-- > 0;) {
+        categories_untake(s->categories, &d->category_takes[k]);
+    }
+    for (size_t k = d->n_category_pairs; k-- > 0;) {
+        categories_unpair(s->categories, &d->category_pairs[k]);
+    }
     s->n_events -= d->n_events;
     refresh_top_lists(s);
 }
 
 size_t shared_bytes(const struct shared *s) {
     return items_bytes(s->items) + popularity_bytes(s->popularity) + pairs_bytes(s->pairs) +
-           factors_bytes(s->factors) + content_bytes(s->content);
+           factors_bytes(s->factors) + categories_bytes(s->categories) + content_bytes(s->content);
 }

@@ -2,9 +2,9 @@
  *
  * shared.h -- the shared model: what all tasks learn together, numbered by a log.
  *
- * Local view = log state + pending deltas. Counts (popularity, pairs, item factors, obs/exp)
- * enter the view at once, through the shared_add_* calls, which note the same increments in
- * the batch's struct delta. Everything that is not a sum happens at a log offset, in
+ * Local view = log state + pending deltas. Counts (popularity, pairs, categories, item
+ * factors, obs/exp) enter the view at once, through the shared_add_* calls, which note the same
+ * increments in the batch's struct delta. Everything that is not a sum happens at a log offset, in
  * shared_apply() or shared_move_landmarks(): S and its eigenvectors, centroids, pruning,
  * seeds, landmarks; the same log therefore gives the same bits on whoever applies it.
  *
@@ -14,7 +14,7 @@
  *
  * Taking back (undo of a batch that was not committed): counts are exact again; S, centroids
  * and the ranker average keep what they saw, because they are means, not counts; so do minima
- * and maxima (first and last seen) and the list of recent items.
+ * and maxima (first and last seen), discounts, and the list of recent items.
  *
  * Ownership: owns all parts. Threads: one. Replay: a function of the calls.
  */
@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "categories.h"
 #include "content.h"
 #include "delta.h"
 #include "event.h"
@@ -46,6 +47,7 @@ struct shared {
     struct pairs *pairs;
     struct factors *factors;
     struct segments *segments;
+    struct categories *categories;
     struct content *content; /* what the catalogues say; no part of any log or delta */
     uint32_t n_domains;
     uint32_t n_items;      /* items 0..n-1 have room in every part; the newest may lack it */
@@ -76,6 +78,12 @@ void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t d
 /** @return ST_OK, ST_NOMEM (nothing added) */
 MUST_CHECK enum status shared_add_pair(struct shared *s, struct delta *d,
                                        const struct pair_add *add);
+/** Counts one line in its item's category; after shared_intern() of the line's item, which makes
+ *  room for every category that the content knows by then. */
+void shared_add_category_take(struct shared *s, struct delta *d, const struct category_take *take);
+/** Two different categories; only add->a counts. @return ST_OK, ST_NOMEM (nothing added) */
+MUST_CHECK enum status shared_add_category_pair(struct shared *s, struct delta *d,
+                                                const struct pair_add *add);
 /** Context p (unit) of an event of `item`, which weighs `weight` units of 2^-20; `first`: the
  *  user's first context. */
 void shared_add_context(struct shared *s, struct delta *d, struct mini_batch *m, uint32_t item,
@@ -91,13 +99,15 @@ void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x);
 /** True when the time landmark of a clock must move before an event at ts_ms can be weighed. */
 bool shared_landmark_needed(const struct shared *s, int64_t ts_ms);
 
-/** What a landmark move did: half-lives per clock, and of the obs clock. All zero: nothing. */
+/** What a landmark move did: half-lives per clock, of the obs clock and of the categories'. All
+ *  zero: nothing. */
 struct shared_move {
     int64_t halvings[POP_CLOCKS];
     int64_t obs_halvings;
+    int64_t category_halvings;
 };
 
-/** Control record: moves every landmark that is due at ts_ms (popularity and obs). Whoever
+/** Control record: moves every landmark that is due at ts_ms (popularity, obs, categories). Whoever
  *  keeps deltas brings them along by what it returns. */
 struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "user_block.h"
+#include "user_interests.h"
 #include "user_set.h"
 #include "user_table.h"
 
@@ -125,8 +126,9 @@ static enum status reserve(struct user **u, const struct user_line *line) {
             return st;
         }
     }
-    if (!line->consumes) {
-        return ST_OK;
+    enum status st = user_interests_reserve(u, line->category);
+    if (st || !line->consumes) {
+        return st;
     }
     return line->repeats ? user_table_reserve(u, line->domain, line->item)
                          : user_set_reserve(u, line->domain, line->item, line->hashes);
@@ -203,11 +205,11 @@ static void take_history(struct user *u, const struct user_line *line) {
                              .item = line->item};
 }
 
-/* The set or table with the most bytes. */
+/* The set or table with the most bytes, or the interests. */
 static uint32_t largest_area(const struct user *u) {
-    uint32_t best = AREA_FIRST;
+    uint32_t best = AREA_INTERESTS;
     uint32_t best_bytes = 0;
-    for (uint32_t i = AREA_FIRST; i < AREA_FIRST + AREAS_PER_DOMAIN * (uint32_t)u->n_domains; i++) {
+    for (uint32_t i = best; i < AREA_FIRST + AREAS_PER_DOMAIN * (uint32_t)u->n_domains; i++) {
         uint32_t bytes = user_block_area(u, i)->cap * user_block_entry_bytes(i);
         if (bytes > best_bytes) {
             best = i;
@@ -217,13 +219,17 @@ static uint32_t largest_area(const struct user *u) {
     return best;
 }
 
-/* Keeps the cap: the oldest part of the largest set goes until the block fits. */
+/* Keeps the cap: part of what is largest goes until the block fits. */
 static void squeeze(struct user **u, const uint64_t *hashes) {
     if ((*u)->bytes <= USER_BYTES_LIMIT) {
         return;
     }
     while ((*u)->bytes > USER_BYTES_LIMIT) {
         uint32_t area = largest_area(*u);
+        if (area == AREA_INTERESTS) {
+            user_interests_squeeze(*u);
+            continue;
+        }
         uint8_t domain = (uint8_t)((area - AREA_FIRST) / AREAS_PER_DOMAIN);
         if (area == area_of_set(domain)) {
             user_set_squeeze(*u, domain, hashes);
@@ -245,6 +251,7 @@ enum status user_take(struct user **u, const struct user_line *line) {
     if (st) {
         return st;
     }
+    user_interests_take(*u, line->category, line->ts_ms);
     take_sums(*u, line);
     if (line->history) {
         take_history(*u, line);
@@ -291,6 +298,11 @@ bool user_repeat(const struct user *u, uint8_t domain, uint32_t item, struct use
 
 uint32_t user_repeats(const struct user *u, uint8_t domain, struct user_repeat *out, uint32_t max) {
     return domain < u->n_domains ? user_table_list(u, domain, out, max) : 0;
+}
+
+uint32_t user_repeats_best(const struct user *u, uint8_t domain, int64_t now_ms,
+                           struct user_repeat *out, uint32_t max) {
+    return domain < u->n_domains ? user_table_best(u, domain, now_ms, out, max) : 0;
 }
 
 bool user_took(const struct user *u, uint8_t domain, uint32_t item, const uint64_t *hashes) {

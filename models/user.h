@@ -3,17 +3,18 @@
  * user.h -- everything remembered of one user: one packed block of memory.
  *
  *     header | id | per domain: counts, times, bitmap, decayed sums, consumed set or
- *     repeat table | history | recent event-id hashes
+ *     repeat table | interests | history | recent event-id hashes
  *
  * The block has no pointers, so a copy is one memcpy (the pre-image of undo) and
- * its size is what a user costs: about 230 bytes for one event, median at most
+ * its size is what a user costs: about 270 bytes for one event, median at most
  * 1 KiB, hard cap USER_BYTES_MAX. Items are dense indices (items.h): this is the
  * form in memory; the durable form names items by hash (layout: user_block.h).
  *
  * At the cap the largest set or table of the user gives way, again and again until
- * the block fits: a table its least recently taken quarter; an exact set becomes a
- * filter of its present size (nothing forgotten yet); a filter its older half; a
- * filter of one half begins anew. One large set or table alone never reaches the cap.
+ * the block fits: a table its least recently taken eighth; the interests their weakest
+ * quarter; an exact set becomes a filter of its present size (nothing forgotten yet); a
+ * filter its older half; a filter of one half begins anew. One large set or table alone
+ * never reaches the cap; interests and a table of one domain leave that about 170 items.
  *
  * History: the newest USER_HISTORY entries by ts (ties: later taken is newer).
  * Per domain, by its policy:
@@ -27,10 +28,17 @@
  * whoever asks or adds passes items_hashes(). NULL means that indices are durable
  * (tests); it must then be NULL for all calls with that user.
  *
+ * Interests: per category of items, of all domains together, how much the user took of it
+ * under decay, v, and when last. Up to USER_INTERESTS categories; when there are more, the
+ * one with the smallest v at one time (ties: the larger category) gives way to the new one,
+ * however strong it is: so the newest is always known. Their sum V counts every category
+ * ever taken, also those that gave way.
+ *
  * Decayed sums use forward decay (Cormode et al., ICDE 2009) with the newest event's
  * time as landmark: S <- S 2^(-(t-L)/H) + x for t >= L, S <- S + x 2^(-(L-t)/H) for a
  * late one: the order of arrival does not matter beyond rounding.
  *   rate    H = 30 d, x = 1 a line       money   H = 30 d, x = amount
+ *   v, V    H = 60 d, x = 1 a line with a category; v's landmark: its category's newest event
  * Activity: one uint32 bitmap a domain, bit d = active d days before the day of the
  * newest event (UTC days): L7 and L28 are popcounts.
  *
@@ -47,11 +55,14 @@
 #include "event.h"
 #include "status.h"
 
+#define USER_INTEREST_HALF_LIFE_MS (INT64_C(60) * 86400000) /* of interests and repeats */
+
 enum {
-    USER_HISTORY = 24,
+    USER_HISTORY = 50,
     USER_EXACT = 512,
     USER_REPEATS = 256,
-    USER_EVENT_IDS = 16, /* newest event-id hashes kept for dedupe */
+    USER_INTERESTS = 128, /* categories */
+    USER_EVENT_IDS = 16,  /* newest event-id hashes kept for dedupe */
     USER_BYTES_MAX = 8192,
 };
 
@@ -70,9 +81,16 @@ struct user_repeat {
     int64_t first_ms, last_ms;
 };
 
+struct user_interest { /* what the user has with a category */
+    int64_t last_ms;   /* when last taken: the largest event time */
+    uint32_t category;
+    float v; /* takings, decayed to the time that was asked for */
+};
+
 /** What user_take() needs to know of one line. */
 struct user_line {
     uint32_t item;
+    uint32_t category;      /* dense, an interest; CATEGORY_NONE: none          */
     int64_t ts_ms;          /* |ts_ms| < 2^47, about 4,459 years                */
     const uint64_t *hashes; /* durable hash of item i at [i], or NULL: see above */
     float amount;           /* >= 0, finite                                     */
@@ -104,7 +122,7 @@ MUST_CHECK enum status user_remember_event(struct user **u, uint64_t event_id);
  *  minute is not counted: 0. Saturates at 65535. */
 uint32_t user_count_minute(struct user *u, int64_t ts_ms);
 
-/** Takes one line: history by ts, sets, counts, sums, bitmap.
+/** Takes one line: history by ts, sets, interests, counts, sums, bitmap.
  *  @return ST_OK, ST_INVALID (domain, ts_ms or amount), ST_NOMEM; on failure nothing
  *  changed */
 MUST_CHECK enum status user_take(struct user **u, const struct user_line *line);
@@ -122,9 +140,32 @@ bool user_repeat(const struct user *u, uint8_t domain, uint32_t item, struct use
 /** Items of the repeat table, most recently taken first (ties: smaller item index), at
  *  most `max`; returns how many. */
 uint32_t user_repeats(const struct user *u, uint8_t domain, struct user_repeat *out, uint32_t max);
+/** The count of a repeat decayed to now_ms (half-life USER_INTEREST_HALF_LIFE_MS), as if its
+ *  takings lay evenly between first and last: sum over k < count of 2^(-(age + k gap)/H). A time
+ *  before the last taking counts as that of the last taking. */
+float user_repeat_decayed(const struct user_repeat *r, int64_t now_ms);
+/** Items of the repeat table, largest decayed count at now_ms first (ties: smaller item index), at
+ *  most `max`; returns how many. */
+uint32_t user_repeats_best(const struct user *u, uint8_t domain, int64_t now_ms,
+                           struct user_repeat *out, uint32_t max);
 /** True if the user consumed the item as far as is remembered: in the set or in the
  *  table of the domain, whichever has it. */
 bool user_took(const struct user *u, uint8_t domain, uint32_t item, const uint64_t *hashes);
+
+/* Interests, all decayed to now_ms; a time before an interest's newest taking counts as that. */
+
+/** v and time of a category; outputs may be NULL. False, and nothing written: never taken, or it
+ *  gave way. A binary search. */
+bool user_interest(const struct user *u, uint32_t category, int64_t now_ms, float *v,
+                   int64_t *last_ms);
+/** V: the sum over all categories ever taken; 0 if none was. */
+float user_interests_sum(const struct user *u, int64_t now_ms);
+/** Interests, strongest first (ties: smaller category), at most `max`; returns how many. */
+uint32_t user_interests(const struct user *u, int64_t now_ms, struct user_interest *out,
+                        uint32_t max);
+/** The same interests sorted by category: for whoever looks up many. */
+uint32_t user_interests_by_category(const struct user *u, int64_t now_ms, struct user_interest *out,
+                                    uint32_t max);
 
 /* Counts and times. Times are min / max of event time; 0 where there was none. */
 uint32_t user_n(const struct user *u); /* lines of all domains */

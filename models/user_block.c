@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) == 48, "the block is packed");
+_Static_assert(sizeof(struct user) == 56, "the block is packed");
 _Static_assert(sizeof(struct user_domain) == 32, "the block is packed");
 _Static_assert(sizeof(struct user_area) == 8, "the block is packed");
 _Static_assert(sizeof(struct past) == 12, "the block is packed");
+_Static_assert(sizeof(struct interest) == 16, "the block is packed");
 _Static_assert(sizeof(struct taken) == 20, "the block is packed");
 _Static_assert(USER_BYTES_MAX <= UINT16_MAX, "offsets are 16 bits");
 
@@ -25,7 +26,10 @@ uint32_t user_block_entry_bytes(uint32_t area) {
     if (area == AREA_HISTORY) {
         return sizeof(struct past);
     }
-    return area % 2 == 0 ? sizeof(uint32_t) : sizeof(struct taken);
+    if (area == AREA_INTERESTS) {
+        return sizeof(struct interest);
+    }
+    return (area - AREA_FIRST) % AREAS_PER_DOMAIN == 0 ? sizeof(uint32_t) : sizeof(struct taken);
 }
 
 static uint32_t id_offset(uint32_t n_domains) {

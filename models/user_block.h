@@ -3,8 +3,8 @@
  * user_block.h -- the layout of a user's block. Internal to user*.c and to whoever
  * writes the durable form; everybody else uses user.h.
  *
- *     struct user | struct user_domain [n] | struct user_area [2 + 2 n] | id, padded to 8
- *     | event ids | history | domain 0: set, table | domain 1: set, table | ...
+ *     struct user | struct user_domain [n] | struct user_area [3 + 2 n] | id, padded to 8
+ *     | event ids | history | interests | domain 0: set, table | domain 1: set, table | ...
  *
  * An area is an array that grows in place: what lies behind it moves. Sizes of areas
  * are multiples of 8 bytes, so that every area stays aligned.
@@ -19,17 +19,18 @@
 #include "user.h"
 
 enum {
-    AREA_EVENTS = 0,  /* uint64_t, a ring once USER_EVENT_IDS are there        */
-    AREA_HISTORY = 1, /* struct past, oldest first                             */
-    AREA_FIRST = 2,   /* then two a domain: set and table                      */
+    AREA_EVENTS = 0,    /* uint64_t, a ring once USER_EVENT_IDS are there      */
+    AREA_HISTORY = 1,   /* struct past, oldest first                           */
+    AREA_INTERESTS = 2, /* struct interest, sorted by category                 */
+    AREA_FIRST = 3,     /* then two a domain: set and table                    */
     AREAS_PER_DOMAIN = 2,
 };
 
 enum {
     USER_HAS_CONTEXT = 1,
-    /* The most that one user_take() may add: two history entries and the largest
-     * step of a repeat table; beside it, room for every event id. */
-    USER_GROWTH_MAX = 24 + 34 * 20,
+    /* The most that one user_take() may add: two history entries and the largest steps
+     * of the interests and of a repeat table; beside it, room for every event id. */
+    USER_GROWTH_MAX = 24 + 12 * 16 + 16 * 20,
     USER_BYTES_LIMIT = USER_BYTES_MAX - USER_GROWTH_MAX - USER_EVENT_IDS * 8,
 };
 
@@ -59,6 +60,7 @@ struct user {
     uint8_t next_event; /* the event id that the next one replaces             */
     uint16_t in_minute; /* events counted in `minute`                          */
     int64_t minute;     /* the newest with a counted event; INT64_MIN: none    */
+    double interests;   /* V, a decayed sum with landmark last_ms              */
 };
 
 /* Times are kept in 48 bits: +-4,459 years around 1970. */
@@ -70,6 +72,14 @@ struct past { /* an entry of the history, packed */
     uint8_t domain;
     uint8_t action;
     uint32_t item;
+};
+
+struct interest { /* a category, packed; sorted by category */
+    uint32_t category;
+    float v; /* decayed to its last time, so never below 1 */
+    uint32_t last_low;
+    int16_t last_high;
+    uint16_t unused;
 };
 
 struct taken { /* an entry of a repeat table, packed; sorted by item */

@@ -33,6 +33,26 @@ void features_of(const struct user *u, uint32_t n_domains, int64_t now_ms, float
     }
 }
 
+uint32_t features_typical(float *m, const float *x, uint32_t dims, uint32_t days) {
+    const uint32_t n = days < FEATURES_DAYS ? days + 1 : FEATURES_DAYS;
+    for (uint32_t d = 0; d < dims; d++) {
+        m[d] = n > 1 ? m[d] + (x[d] - m[d]) / (float)n : x[d];
+    }
+    return n;
+}
+
+int16_t features_pack(float x) {
+    const float y = x * 1024.0F + (x < 0.0F ? -0.5F : 0.5F);
+    if (!(y < 32767.0F)) {
+        return 32767;
+    }
+    return (int16_t)(y > -32767.0F ? y : -32767.0F);
+}
+
+float features_unpack(int16_t v) {
+    return (float)v / 1024.0F;
+}
+
 static int64_t day_of(int64_t ts_ms) {
     return ts_ms / DAY_MS - (ts_ms % DAY_MS < 0 ? 1 : 0);
 }

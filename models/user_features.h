@@ -7,6 +7,11 @@
  *     money      ln(1 + money), money = decayed amount, half-life 30 d
  *     L7, L28    active days of the last 7 and 28, divided by 7 and 28
  *
+ * One event moves recency and L7 a lot and says little. A user's typical vector is the mean over
+ * his active UTC days, older ones counting less; segments look at that:
+ *     m <- m + (x - m)/n      x at the day's first event, that event taken
+ *     n = active days so far, this one included, at most FEATURES_DAYS
+ *
  * and the lifecycle by event time, one formula; days are UTC days ending with that of
  * now_ms, of all domains together; the first line that holds counts:
  *     new          no event at all, or the first one among the last 7 days (or later)
@@ -24,13 +29,26 @@
 
 #include "user.h"
 
-enum { FEATURES_PER_DOMAIN = 5, FEATURES_MAX = FEATURES_PER_DOMAIN * DOMAINS_MAX };
+enum {
+    FEATURES_PER_DOMAIN = 5,
+    FEATURES_MAX = FEATURES_PER_DOMAIN * DOMAINS_MAX,
+    FEATURES_DAYS = 30,
+};
 
 enum lifecycle { LIFECYCLE_NEW, LIFECYCLE_RETURNING, LIFECYCLE_RESURRECTED, LIFECYCLE_DORMANT };
 
 /** x, (FEATURES_PER_DOMAIN * n_domains,), domain-major; every value finite. Hours and
  *  decay since an event later than now_ms are 0. */
 void features_of(const struct user *u, uint32_t n_domains, int64_t now_ms, float *x);
+
+/** Takes the vector x (dims,) of a new day into the typical vector m (dims,); `days` is what the
+ *  last call returned, 0 at first: then m need not hold anything. Returns the days that m stands
+ *  for, at most FEATURES_DAYS. */
+uint32_t features_typical(float *m, const float *x, uint32_t dims, uint32_t days);
+
+/** The stored form of a feature: units of 2^-10, ties away from zero, saturating at +-32767. */
+int16_t features_pack(float x);
+float features_unpack(int16_t v);
 
 /** The user's lifecycle at now_ms; a user without events is new. */
 enum lifecycle features_lifecycle(const struct user *u, uint32_t n_domains, int64_t now_ms);

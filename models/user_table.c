@@ -4,6 +4,7 @@
  */
 #include "user_table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,72 @@ uint32_t user_table_list(const struct user *u, uint8_t domain, struct user_repea
     return n;
 }
 
+/* A geometric series. Where its ratio is so near 1 that 1 - q has no digits left, it is the count.
+ */
+float user_repeat_decayed(const struct user_repeat *r, int64_t now_ms) {
+    const double half_life = (double)USER_INTEREST_HALF_LIFE_MS;
+    const double age = now_ms > r->last_ms ? (double)now_ms - (double)r->last_ms : 0.0;
+    const double last = exp2(-age / half_life);
+    if (r->count == 1) {
+        return (float)last;
+    }
+    const double span = ((double)r->last_ms - (double)r->first_ms) / half_life;
+    const double count = (double)r->count;
+    const double gap = span / (count - 1.0);
+    if (gap * count < 1e-6) {
+        return (float)(last * count);
+    }
+    return (float)(last * (1.0 - exp2(-gap * count)) / (1.0 - exp2(-gap)));
+}
+
+/* The bits of floats that are not negative are in their order. */
+static uint32_t bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* Sorts by the upper half, byte by byte from the lowest; equal ones stay in their order. */
+static void sort_by_upper(uint64_t key[USER_REPEATS], uint32_t n) {
+    uint64_t other[USER_REPEATS];
+    uint64_t *from = key;
+    uint64_t *to = other;
+    for (uint32_t shift = 32; shift < 64; shift += 8) { /* an even number of passes ends in key */
+        uint16_t at[256] = {0};
+        for (uint32_t i = 0; i < n; i++) {
+            at[from[i] >> shift & 255]++;
+        }
+        for (uint32_t b = 0, sum = 0; b < 256; b++) {
+            const uint32_t count = at[b];
+            at[b] = (uint16_t)sum;
+            sum += count;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            to[at[from[i] >> shift & 255]++] = from[i];
+        }
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+}
+
+uint32_t user_table_best(const struct user *u, uint8_t domain, int64_t now_ms,
+                         struct user_repeat *out, uint32_t max) {
+    const struct user_area *a = user_block_area(u, area_of_table(domain));
+    const struct taken *t = user_block_entries(u, area_of_table(domain));
+    uint64_t key[USER_REPEATS]; /* the larger the count the smaller; then the place, by item */
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct user_repeat r = unpack(&t[i]);
+        key[i] = (uint64_t)~bits_of(user_repeat_decayed(&r, now_ms)) << 32 | i;
+    }
+    sort_by_upper(key, a->n);
+    const uint32_t n = a->n < max ? a->n : max;
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = unpack(&t[key[i] & UINT32_MAX]);
+    }
+    return n;
+}
+
 enum status user_table_reserve(struct user **u, uint8_t domain, uint32_t item) {
     uint32_t area = area_of_table(domain);
     const struct user_area *a = user_block_area(*u, area);
@@ -89,7 +156,7 @@ enum status user_table_reserve(struct user **u, uint8_t domain, uint32_t item) {
     if (a->n < cap || cap == USER_REPEATS || user_table_get(*u, domain, item, NULL)) {
         return ST_OK;
     }
-    uint32_t step = (2 + cap / 8) & ~1U;
+    uint32_t step = (2 + cap / 16) & ~1U; /* USER_GROWTH_MAX knows the largest one */
     return user_block_grow(u, area, cap + step < USER_REPEATS ? cap + step : USER_REPEATS);
 }
 
@@ -148,7 +215,7 @@ void user_table_take(struct user *u, uint8_t domain, uint32_t item, int64_t ts_m
 void user_table_squeeze(struct user *u, uint8_t domain) {
     struct user_area *a = user_block_area(u, area_of_table(domain));
     struct taken *t = user_block_entries(u, area_of_table(domain));
-    for (uint32_t n_drop = a->n / 4U + 1U; n_drop > 0 && a->n > 0; n_drop--) {
+    for (uint32_t n_drop = a->n / 8U + 1U; n_drop > 0 && a->n > 0; n_drop--) {
         drop(t, a, oldest(t, a->n));
     }
     user_block_shrink(u, area_of_table(domain), (a->n + 1U) & ~1U);

@@ -15,6 +15,10 @@ bool user_table_get(const struct user *u, uint8_t domain, uint32_t item, struct 
 uint32_t user_table_list(const struct user *u, uint8_t domain, struct user_repeat *out,
                          uint32_t max);
 
+/** Entries, largest decayed count at now_ms first (ties: smaller item), at most `max`. */
+uint32_t user_table_best(const struct user *u, uint8_t domain, int64_t now_ms,
+                         struct user_repeat *out, uint32_t max);
+
 /** Makes room for an item. @return ST_OK, or ST_NOMEM (nothing changed) */
 MUST_CHECK enum status user_table_reserve(struct user **u, uint8_t domain, uint32_t item);
 
@@ -22,7 +26,7 @@ MUST_CHECK enum status user_table_reserve(struct user **u, uint8_t domain, uint3
  *  (ties: the smaller one), which may be this one. */
 void user_table_take(struct user *u, uint8_t domain, uint32_t item, int64_t ts_ms);
 
-/** Gives bytes up: the least recently taken quarter. */
+/** Gives bytes up: the least recently taken eighth. */
 void user_table_squeeze(struct user *u, uint8_t domain);
 
 #endif

@@ -101,9 +101,9 @@ static void person_init(struct world *w, uint32_t user) {
     const double rho = w->params.rho;
     struct rng rng = draw_rng(w->params.seed, DRAW_USER, user, 0);
     for (int k = 0; k < K; k++) {
-        double z = draw_normal(&rng);
+        double z = rng_normal(&rng);
         p->taste[WORLD_COURSE][k] = z;
-        p->taste[WORLD_FOOD][k] = rho * z + sqrt(1.0 - rho * rho) * draw_normal(&rng);
+        p->taste[WORLD_FOOD][k] = rho * z + sqrt(1.0 - rho * rho) * rng_normal(&rng);
     }
     p->clock = world_clock_start(&w->rules, user);
     if (world_clock_next(&w->rules, &p->clock, &p->next)) {

@@ -18,7 +18,7 @@
 
 struct world_clock world_clock_start(const struct world_rules *rules, uint32_t user) {
     struct world_clock c = {.rng = draw_rng(rules->seed, DRAW_CLOCK, user, 0)};
-    c.first = rng_unit(&c.rng) < P_COURSE ? WORLD_COURSE : WORLD_FOOD;
+    c.first = (uint8_t)(rng_unit(&c.rng) < P_COURSE ? WORLD_COURSE : WORLD_FOOD);
     c.now = (int64_t)(rng_unit(&c.rng) * 0.8 * (double)rules->end);
     c.n_max = 4U + draw_geometric(&c.rng, 12.0);
     c.join = draw_geometric(&c.rng, 7.0);

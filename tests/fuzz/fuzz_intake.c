@@ -50,6 +50,7 @@ static void check_line(const struct event_line *l, const char *domain, const str
     require(l->item == hash_item(domain, l->id, l->id_len));
     require(isfinite(l->quantity) && l->quantity >= 0.0F && l->quantity <= (float)number_max);
     require(isfinite(l->amount) && l->amount >= 0.0F && l->amount <= (float)number_max);
+    require(isfinite(l->discount) && l->discount >= 0.0F && l->discount <= (float)number_max);
 }
 
 static void check_event(const struct event *e, const struct record *r, bool future) {

@@ -151,6 +151,8 @@ static uint16_t take_ids(const char *text, size_t len, struct rec *r) {
             const uint8_t kind = (uint8_t)text[0];
             r->items[n++] = (struct rec_item){.id = text,
                                               .score = (float)kind * 1e30F * 1e5F * (float)all,
+                                              .because = {text, (uint16_t)id, kind % 3},
+                                              .propensity = (float)(all % 3) / 7.0F,
                                               .id_len = (uint16_t)id,
                                               .reason = (uint8_t)(all % REASONS)};
         }

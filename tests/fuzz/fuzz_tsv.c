@@ -17,7 +17,7 @@
 #include "fuzz.h"
 #include "tsv.h"
 
-enum { SIZE_LIMIT = 60000, DOMAINS = 64, FIELDS = 7 };
+enum { SIZE_LIMIT = 60000, DOMAINS = 64, FIELDS = 8 };
 
 /* 1e11 and the end of the year 9999, see tsv.h. */
 static const int64_t ms_from = INT64_C(100000000000);
@@ -124,7 +124,8 @@ static bool is_line(struct span line, const struct tsv_event *e, uint32_t i) {
            same(f[2], d->user_id, d->user_id_len) &&
            same(f[3], d->lines[i].item, d->lines[i].item_len) && (f[4].len > 0) == e->has_action &&
            (!e->has_action || strncasecmp(f[4].p, actions[d->action], f[4].len) == 0) &&
-           is_number(f[5], 1.0, d->lines[i].quantity) && is_number(f[6], 0.0, d->lines[i].amount);
+           is_number(f[5], 1.0, d->lines[i].quantity) && is_number(f[6], 0.0, d->lines[i].amount) &&
+           is_number(f[7], 0.0, d->lines[i].discount);
 }
 
 /* The lines of events are lines of the file, in their order. */
@@ -144,6 +145,7 @@ static void check_line(const struct decoded_line *l) {
     require(!memchr(l->item, '\0', l->item_len) && !memchr(l->item, '\t', l->item_len));
     require(isfinite(l->quantity) && l->quantity >= 0 && !signbit(l->quantity));
     require(isfinite(l->amount) && l->amount >= 0 && !signbit(l->amount));
+    require(isfinite(l->discount) && l->discount >= 0 && !signbit(l->discount));
 }
 
 static void check_event(const struct tsv_event *e) {
@@ -179,8 +181,8 @@ static void print_event(FILE *out, const struct tsv_event *e) {
         fwrite(d->user_id, 1, d->user_id_len, out);
         fputc('\t', out);
         fwrite(l->item, 1, l->item_len, out);
-        fprintf(out, "\t%s\t%.17g\t%.17g\n", e->has_action ? actions[d->action] : "", l->quantity,
-                l->amount);
+        fprintf(out, "\t%s\t%.17g\t%.17g\t%.17g\n", e->has_action ? actions[d->action] : "",
+                l->quantity, l->amount, l->discount);
     }
 }
 

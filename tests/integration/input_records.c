@@ -99,6 +99,7 @@ void input_order(struct stand *s, const char *topic, const char *id, const char 
     avro_text(&bytes, dish);
     avro_double(&bytes, 1);
     avro_double(&bytes, 9.5);
+    avro_double(&bytes, 0);
     avro_end(&bytes);
     put(s, topic, user);
 }

@@ -108,6 +108,7 @@ static void order_bytes(int n, int user, int first, int second) {
         avro_text(&bytes, name_of("dish-", k ? second : first));
         avro_double(&bytes, 1);
         avro_double(&bytes, 9.5);
+        avro_double(&bytes, 0);
     }
     avro_end(&bytes);
 }

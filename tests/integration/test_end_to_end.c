@@ -234,6 +234,7 @@ static void learn_truth(struct fixture *f) {
     struct intake *intake = NULL;
     char err[CONFIG_ERROR_MAX] = "";
     assert_int_equal(learner_new(&params, &f->truth), ST_OK);
+    learner_set_n_tasks(f->truth, PARTITIONS);
     const struct intake_spec spec = {
         .cfg = &f->cfg, .topics = f->cfg.topics, .n_topics = f->cfg.n_topics};
     assert_int_equal(intake_new(&spec, &intake, err), ST_OK);
@@ -329,10 +330,10 @@ struct seen {
 };
 
 static void see(struct seen *s, const char *id, const char *reason, double score,
-                enum scores scores) {
+                const char *because, enum scores scores) {
     const size_t at = strlen(s->text);
-    if (scores == SCORES_EXACT) {
-        snprintf(s->text + at, sizeof s->text - at, " %s(%s %.6g)", id, reason, score);
+    if (scores == SCORES_EXACT) { /* what is behind an item may be older as well */
+        snprintf(s->text + at, sizeof s->text - at, " %s(%s %.6g %s)", id, reason, score, because);
     } else {
         snprintf(s->text + at, sizeof s->text - at, " %s(%s)", id, reason);
     }
@@ -344,12 +345,17 @@ static void see_truth(struct fixture *f, uint32_t task, uint32_t slot, uint8_t t
     assert_int_equal(learner_rank(f->truth, task, slot, target, learner_stream_ms(f->truth),
                                   (uint32_t)f->cfg.list_n, &want),
                      ST_OK);
+    assert_int_equal(
+        learner_because(f->truth, task, slot, target, learner_stream_ms(f->truth), &want), ST_OK);
     snprintf(out->text, sizeof out->text, "segment %d personalised %d:", want.segment,
              want.personalised);
+    const struct items *items = learner_shared(f->truth)->items;
     for (uint32_t k = 0; k < want.n; k++) {
-        size_t len = 0;
-        see(out, items_id(learner_shared(f->truth)->items, want.items[k].item, &len),
-            reason_str(want.items[k].reason), (double)want.items[k].score, scores);
+        const uint32_t because = want.items[k].because;
+        const bool told = because != ITEM_NONE && items_domain(items, because) == target;
+        size_t len = 0; /* there is no catalogue: of another domain nothing is told */
+        see(out, items_id(items, want.items[k].item, &len), reason_str(want.items[k].reason),
+            (double)want.items[k].score, told ? items_id(items, because, &len) : "-", scores);
     }
 }
 
@@ -366,9 +372,11 @@ static void see_redis(struct fixture *f, const char *key, enum scores scores, st
     size_t k = 0;
     json_t *item = NULL;
     json_array_foreach(json_object_get(got, "items"), k, item) {
+        const char *because =
+            json_string_value(json_object_get(json_object_get(item, "because"), "item"));
         see(out, json_string_value(json_object_get(item, "id")),
             json_string_value(json_object_get(item, "reason")),
-            json_number_value(json_object_get(item, "score")), scores);
+            json_number_value(json_object_get(item, "score")), because ? because : "-", scores);
     }
     json_decref(got);
 }

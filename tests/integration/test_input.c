@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "input_records.h"
 #include "kafka_fixture.h"
@@ -176,6 +177,76 @@ static void all_kinds_of_topics_are_consumed_at_once(void **state) {
     STAND_EXPECT(s, !offers(s, "course", NULL, input_name("course-", COURSES + 1)));
     STAND_EXPECT(s, stand_metric(s, "crossrec_dead_letters_total", NULL) == 0);
     STAND_EXPECT(s, stand_metric(s, "crossrec_global_bad_rows_total", NULL) == 0);
+}
+
+/* ---- why: the daemon of the test before runs on ----------------------------------------- */
+
+static bool answers(const struct stand *s, const char *path, int code, const char *text) {
+    char first[32];
+    snprintf(first, sizeof first, "HTTP/1.1 %d ", code);
+    const char *page = input_http(s, path);
+    return strncmp(page, first, strlen(first)) == 0 && strstr(page, text);
+}
+
+static void why_a_user_sees_what_he_sees_is_answered(void **state) {
+    struct stand *s = *state;
+    STAND_EXPECT(s, answers(s, "/explain?user=u2&target=course&n=3", 200, "{\"user\":\"u2\","));
+    const char *page = input_http(s, "/explain?user=u2&target=course&n=3");
+    STAND_EXPECT(s, strstr(page, "\r\nContent-Type: application/json\r\n"));
+    STAND_EXPECT(s, strstr(page, "\"items\":[{\"id\":\"course-"));
+    STAND_EXPECT(s, strstr(page, "\"category\":\"maths\"")); /* as its catalogue says */
+    STAND_EXPECT(s, strstr(page, "\"events\":{\"course\":3,\"food\":4}"));
+    STAND_EXPECT(s, strstr(page, "\"parts\":{\"popular\":"));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2&target=food", 200, "\"target\":\"food\""));
+    STAND_EXPECT(s, answers(s, "/explain?user=nobody&target=food", 404, "no such user"));
+    STAND_EXPECT(s, answers(s, "/explain?user=no-consent&target=food", 404, "no such user"));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2&target=drinks", 404, "course, food"));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2", 400, "Type /explain?user=ID&target=course"));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2&target=food&n=0", 400, "from 1 to 100"));
+}
+
+/* The same by the command; its output and exit status. */
+static int explain(struct stand *s, const char *arguments, char *out, size_t len) {
+    char command[512];
+    snprintf(command, sizeof command, CROSSREC " explain %s --set http.address=%s 2>&1", arguments,
+             s->http);
+    FILE *p = popen(command, "r");
+    assert_non_null(p);
+    const size_t n = fread(out, 1, len - 1, p);
+    out[n] = '\0';
+    const int status = pclose(p);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void the_command_shows_it_as_a_table(void **state) {
+    struct stand *s = *state;
+    char out[8192];
+    STAND_EXPECT(s, explain(s, "u2 --target course --n 3", out, sizeof out) == 0);
+    assert_non_null(strstr(out, "u2, target course: task "));
+    assert_non_null(strstr(out, "took course 3, food 4\n"));
+    assert_non_null(strstr(out, "\n  3  course-"));
+    assert_null(strstr(out, "\n  4  "));
+    STAND_EXPECT(s, explain(s, "u2 --target course --json", out, sizeof out) == 0);
+    assert_int_equal(strncmp(out, "{\"user\":\"u2\",", 13), 0);
+    STAND_EXPECT(s, explain(s, "'no body' --target course", out, sizeof out) == 1);
+    assert_non_null(
+        strstr(out, "crossrec: no such user in the partitions of this instance, 0-3: "));
+    STAND_EXPECT(s, explain(s, "u2", out, sizeof out) == 2);
+    assert_non_null(strstr(out, "Type crossrec explain u2 --target course"));
+}
+
+/* Of the dishes' partner no course is named, of the courses' no dish; the category is. */
+static void no_partner_reads_what_was_taken_at_another(void **state) {
+    struct stand *s = *state;
+    for (int u = 0; u < USERS; u++) {
+        const char *food = stand_get(s, "crossrec:food:rec:%s", input_name("u", u));
+        STAND_EXPECT(s, food && !strstr(food, "course-"));
+        const char *course = stand_get(s, "crossrec:course:rec:%s", input_name("u", u));
+        STAND_EXPECT(s, course && !strstr(course, "dish-"));
+    }
+    STAND_EXPECT(s, stand_metric(s, "crossrec_guard_twin_served", "slice=\"cold\"") >= 0);
+    STAND_EXPECT(
+        s, answers(s, "/metrics", 200, "\ncrossrec_guard_lead{domain=\"food\",slice=\"known\"} "));
 }
 
 /* ---- the catalogue: the daemon of the test before runs on ---------------------------- */
@@ -449,6 +520,9 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_topics_are_consumed_at_once),
+        cmocka_unit_test(why_a_user_sees_what_he_sees_is_answered),
+        cmocka_unit_test(the_command_shows_it_as_a_table),
+        cmocka_unit_test(no_partner_reads_what_was_taken_at_another),
         cmocka_unit_test(an_item_that_is_switched_off_leaves_all_lists),
         cmocka_unit_test(bad_rows_are_counted_and_change_nothing),
         cmocka_unit_test(who_withdraws_his_consent_has_empty_lists_and_teaches_nothing),

@@ -84,6 +84,7 @@ static void send_order(struct stand *s, struct kafka_producer *p, int n, int use
         avro_text(&bytes, item);
         avro_double(&bytes, 1);
         avro_double(&bytes, 2.5);
+        avro_double(&bytes, 0);
     }
     avro_end(&bytes);
     while (kafka_produce(p, "raw-orders", text, strlen(text), bytes.bytes, bytes.n, 0) ==

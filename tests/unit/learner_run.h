@@ -90,6 +90,20 @@ static inline struct learner_effect learn(struct learner *l, const struct made *
     return learn_in(l, m->task, m);
 }
 
+/* Did the user use the item up in his order under way: the newest events, joined by gaps of at
+ * most two hours, the newest of them at most two hours ago? It is not recommended beside itself. */
+static inline bool in_order(const struct user *u, int64_t now_ms, uint32_t item) {
+    struct user_entry past[USER_HISTORY];
+    const uint32_t n = user_history(u, now_ms, past, USER_HISTORY);
+    int64_t next_ms = now_ms;
+    bool in = false;
+    for (uint32_t r = 0; r < n && next_ms - past[r].ts_ms <= 2 * HOUR_MS; r++) {
+        next_ms = past[r].ts_ms;
+        in = in || (past[r].item == item && action_consumes(past[r].action));
+    }
+    return in;
+}
+
 /* ---- random streams ------------------------------------------------------------------------ */
 
 struct stream {

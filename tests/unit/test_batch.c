@@ -48,7 +48,7 @@ static int setup(void **state) {
         take(b, add_user(b, 1000 + k), k, 5000 + k);
         b->voted_in[k] = k;
     }
-    ranker_init(&b->record.ranker);
+    ranker_init(&b->record.ranker, 5);
     b->record.mini.n_events = 3;
     b->record.mini_number = 9;
     b->record.taken_ms = 77;
@@ -109,7 +109,10 @@ static void undo_puts_every_byte_of_the_users_back(void **state) {
 static void undo_puts_the_task_record_back(void **state) {
     struct bench *b = *state;
     const struct task_record before = b->record;
-    b->record.ranker.v[0] = 42.0F;
+    b->record.ranker.net[RANKER_FULL].v[0] = 42.0F;
+    b->record.ranker.m[RANKER_TWIN].o[3] = 42.0F;
+    b->record.ranker.gate[1][true] = -42.0;
+    b->record.ranker.pace = 2.0F;
     b->record.mini.n_events = 99;
     b->record.mini_number++;
     b->record.taken_ms = 88;

@@ -125,6 +125,8 @@ static const char *const DEFAULTS[][2] = {
     {"publish.ttl", "7d"},
     {"publish.rate", "20000"},
     {"commit.interval", "1s"},
+    {"rank.diversity", "0"},
+    {"rank.explore", "0"},
     {"breaker.share", "0.5"},
     {"breaker.window", "1000"},
     {"breaker.retry", "30s"},
@@ -259,6 +261,8 @@ static void an_option_can_be_set_in_all_three_ways_to_the_same(void **state) {
         {"learn.seed", "9223372036854775807"},
         {"learn.user.rate", "0"},
         {"events", "all-events"},
+        {"rank.diversity", "0.3"},
+        {"rank.explore", "1"},
         {"breaker.share", "0.25"},
         {"registry.url", "http://a:8081,https://b/apis/ccompat/v7"},
         {"registry.user", "me"},
@@ -361,6 +365,11 @@ static void numbers_and_words_are_read_strictly(void **state) {
     fails("--set publish.n=1e1: not a whole number", (struct sources){.set = {"publish.n=1e1"}});
     fails("--set publish.n= 5: not a whole number", (struct sources){.set = {"publish.n= 5"}});
     fails("--set publish.n=: not a whole number", (struct sources){.set = {"publish.n="}});
+    fails("--set rank.diversity=1.01: must be 0..1",
+          (struct sources){.set = {"rank.diversity=1.01"}});
+    fails("--set rank.explore=-0.1: must be 0..1 (of the slots)",
+          (struct sources){.set = {"rank.explore=-0.1"}});
+    fails("--set rank.explore=10%: not a number", (struct sources){.set = {"rank.explore=10%"}});
     fails("--set segments.half.life=nan: not a number",
           (struct sources){.set = {"segments.half.life=nan"}});
     fails("--set segments.half.life=1e999: not a number",
@@ -784,6 +793,7 @@ static void a_mapping_is_taken_as_it_is_written(void **state) {
     struct config c;
     loads(&c, (struct sources){.ini = GYM "event.id = nr\nts.unit = s\nquantity = \"2\"\n"
                                           "amount = classes[].cents\namount.scale = .01\n"
+                                          "discount = classes[].off\n"
                                           "map.action.Booked = enroll\nmap.action.No-Show = VIEW\n"
                                           "weight.enroll = 3\nweight.COMPLETE = 0\n"});
     const struct config_topic *t = &c.topics[0];
@@ -794,6 +804,7 @@ static void a_mapping_is_taken_as_it_is_written(void **state) {
     assert_string_equal(t->path[FIELD_ACTION], "\"view\"");
     assert_string_equal(t->path[FIELD_QUANTITY], "\"2\"");
     assert_string_equal(t->path[FIELD_AMOUNT], "classes[].cents");
+    assert_string_equal(t->path[FIELD_DISCOUNT], "classes[].off");
     assert_string_equal(t->path[FIELD_REC], "");
     assert_int_equal(t->kind, KIND_EVENT);
     assert_int_equal(t->ts_unit, TS_UNIT_S);

@@ -26,6 +26,7 @@ struct truth {
     uint32_t n_attributes[ITEMS];
     bool exists[ITEMS];
     uint64_t category[ITEMS];
+    char name[ITEMS][16]; /* of category k; empty: unknown */
     uint32_t n_categories;
 };
 
@@ -47,13 +48,17 @@ static void truth_attributes(struct truth *t, uint32_t i, const struct content_r
     t->n_attributes[i] = n;
 }
 
-static void truth_category(struct truth *t, uint64_t hash) {
+static void truth_category(struct truth *t, const struct content_row *row) {
+    const uint64_t hash = row->category;
     uint32_t k = 0;
     while (k < t->n_categories && t->category[k] != hash) {
         k++;
     }
     if (k == t->n_categories && hash != 0) {
         t->category[t->n_categories++] = hash;
+    }
+    if (hash != 0 && t->name[k][0] == '\0' && row->category_name_len > 0) {
+        memcpy(t->name[k], row->category_name, row->category_name_len);
     }
 }
 
@@ -70,7 +75,7 @@ static struct content_change truth_set(struct truth *t, uint32_t i, const struct
     t->row[i] = *row;
     t->exists[i] = true;
     truth_attributes(t, i, row);
-    truth_category(t, row->category);
+    truth_category(t, row);
     return change;
 }
 
@@ -111,6 +116,16 @@ static void assert_item(const struct truth *t, const struct content *c, uint32_t
     assert_int_equal(attributes == NULL, n == 0);
 }
 
+static void assert_name(const struct content *c, uint32_t category, const char *name) {
+    uint16_t len = 77;
+    const char *got = content_category_name(c, category, &len);
+    assert_int_equal(len, strlen(name));
+    assert_int_equal(got == NULL, len == 0);
+    if (got) {
+        assert_memory_equal(got, name, len);
+    }
+}
+
 static void assert_agrees(const struct truth *t, const struct content *c) {
     uint32_t withdrawn = 0;
     uint32_t end = 0;
@@ -122,6 +137,11 @@ static void assert_agrees(const struct truth *t, const struct content *c) {
     assert_item(t, c, ITEMS + 5000);
     assert_item(t, c, UINT32_MAX);
     assert_int_equal(content_n_categories(c), t->n_categories);
+    for (uint32_t k = 0; k < t->n_categories; k++) {
+        assert_name(c, k, t->name[k]);
+    }
+    assert_name(c, t->n_categories, "");
+    assert_name(c, CATEGORY_NONE, "");
     assert_int_equal(content_n_withdrawn(c), withdrawn);
     assert_int_equal(content_n(c), end);
     for (uint32_t i = 0; i < end; i++) {
@@ -141,11 +161,16 @@ static struct content_row plain(bool available) {
     return (struct content_row){.available = available, .price = NAN};
 }
 
-static struct content_row random_row(struct rng *rng, uint64_t room[ROOM]) {
+static struct content_row random_row(struct rng *rng, uint64_t room[ROOM], char name[16]) {
     struct content_row row = plain(rng_below(rng, 3) > 0);
     row.ts_ms = rng_below(rng, 4) ? 1 + (int64_t)rng_below(rng, 20) : 0;
     row.price = rng_below(rng, 3) ? (float)rng_unit(rng) * 50.0F : NAN;
     row.category = rng_below(rng, 4) ? mix64(1 + rng_below(rng, CATEGORIES)) : 0;
+    row.category_name_len = (uint16_t)(rng_below(rng, 2) ? rng_below(rng, 16) : 0);
+    row.category_name = name;
+    for (uint32_t k = 0; k < row.category_name_len; k++) {
+        name[k] = (char)('a' + rng_below(rng, 26));
+    }
     row.n_attributes = rng_below(rng, 3) ? rng_below(rng, 6) : rng_below(rng, ROOM + 1);
     for (uint32_t k = 0; k < row.n_attributes; k++) {
         room[k] = rng_below(rng, 2) ? rng_below(rng, 9) : rng_next(rng);
@@ -174,13 +199,15 @@ static void agrees_with_a_plain_array_on_random_rows(void **state) {
         const uint32_t items = 1 + rng_below(&rng, ITEMS);
         for (int k = 0; k < 3000; k++) {
             uint64_t room[ROOM];
-            const struct content_row row = random_row(&rng, room);
+            char name[16] = {0};
+            const struct content_row row = random_row(&rng, room, name);
             const uint32_t i = rng_below(&rng, items);
             struct content_change change;
             memset(&change, 0xFF, sizeof change);
             assert_int_equal(content_set(c, i, &row, &change), ST_OK);
             const struct content_change expected = truth_set(&t, i, &row);
             assert_change(&change, &expected);
+            memset(name, 'X', sizeof name);
             memset(room, 0xEE, sizeof room); /* the row's bytes are the caller's */
             assert_item(&t, c, i);
         }
@@ -268,6 +295,45 @@ static void categories_are_numbered_in_order_of_first_sight(void **state) {
     content_free(c);
 }
 
+static void the_first_name_of_a_category_stays_its_name(void **state) {
+    (void)state;
+    struct content *c = new_content();
+    struct content_change change;
+    static const char *const names[] = {"", "dairy", "milk", "", "x"};
+    static const char *const known[] = {"", "dairy", "dairy", "dairy", "dairy"};
+    size_t unnamed = 0;
+    for (uint32_t k = 0; k < 5; k++) {
+        struct content_row row = plain(true);
+        row.ts_ms = 100 + k;
+        row.category = 9;
+        row.category_name = names[k];
+        row.category_name_len = (uint16_t)strlen(names[k]);
+        assert_int_equal(content_set(c, k % 2, &row, &change), ST_OK);
+        assert_name(c, 0, known[k]);
+        unnamed = k == 0 ? content_bytes(c) : unnamed;
+        assert_int_equal(content_bytes(c), unnamed + strlen(known[k]));
+    }
+    struct content_row row = plain(true);
+    row.category_name = "of no category";
+    row.category_name_len = 14;
+    assert_int_equal(content_set(c, 5, &row, &change), ST_OK);
+    assert_int_equal(content_n_categories(c), 1);
+    row.category = 10;
+    row.ts_ms = 5; /* older than item 1's: its category is not even seen */
+    assert_int_equal(content_set(c, 1, &row, &change), ST_OK);
+    assert_int_equal(content_n_categories(c), 1);
+    static char longest[UINT16_MAX];
+    memset(longest, 'l', sizeof longest);
+    row.ts_ms = 0;
+    row.category_name = longest;
+    row.category_name_len = UINT16_MAX;
+    assert_int_equal(content_set(c, 1, &row, &change), ST_OK);
+    uint16_t len = 0;
+    assert_memory_equal(content_category_name(c, 1, &len), longest, sizeof longest);
+    assert_int_equal(len, UINT16_MAX);
+    content_free(c);
+}
+
 static void the_first_32_attributes_are_kept_sorted_and_each_once(void **state) {
     (void)state;
     struct content *c = new_content();
@@ -334,7 +400,8 @@ static void a_row_that_found_no_memory_changes_nothing(void **state) {
     uint32_t failures = 0;
     for (uint32_t k = 0; k < 600; k++) {
         uint64_t room[ROOM];
-        const struct content_row row = random_row(&rng, room);
+        char name[16] = {0};
+        const struct content_row row = random_row(&rng, room, name);
         const uint32_t i = rng_below(&rng, 1 + k < ITEMS ? 1 + k : ITEMS);
         struct content_change change = {.item = 4711};
         for (int n = 0; n < 10; n++) {
@@ -367,6 +434,7 @@ int main(void) {
         cmocka_unit_test(without_a_time_on_both_sides_the_later_call_wins),
         cmocka_unit_test(a_change_says_what_became_of_the_item),
         cmocka_unit_test(categories_are_numbered_in_order_of_first_sight),
+        cmocka_unit_test(the_first_name_of_a_category_stays_its_name),
         cmocka_unit_test(the_first_32_attributes_are_kept_sorted_and_each_once),
         cmocka_unit_test(bytes_follow_what_is_held),
         cmocka_unit_test(a_row_that_found_no_memory_changes_nothing),

@@ -37,6 +37,11 @@ static void append_line(struct delta *d, uint32_t number) {
     for (uint32_t k = 0; k < RANKER_SAMPLE_MAX; k++) {
         d->obs[d->n_obs++] = (struct delta_obs){.obs = number, .exp = k, .item = number};
     }
+    d->category_takes[d->n_category_takes++] =
+        (struct category_take){.g = number, .weight = 1, .item = number};
+    for (uint32_t k = 0; k < PAIRS_WINDOW; k++) {
+        d->category_pairs[d->n_category_pairs++] = (struct pair_add){.from = k, .to = number};
+    }
 }
 
 static void assert_lines(const struct delta *d, uint32_t n) {
@@ -44,11 +49,15 @@ static void assert_lines(const struct delta *d, uint32_t n) {
     assert_int_equal(d->n_contexts, n);
     assert_int_equal(d->n_pairs, n * PAIRS_WINDOW);
     assert_int_equal(d->n_obs, n * RANKER_SAMPLE_MAX);
+    assert_int_equal(d->n_category_takes, n);
+    assert_int_equal(d->n_category_pairs, n * PAIRS_WINDOW);
     for (uint32_t k = 0; k < n; k++) {
         assert_int_equal(d->takes[k].w[0], k);
         assert_int_equal(d->contexts[k].p[0], k);
         assert_int_equal(d->pairs[k * PAIRS_WINDOW + PAIRS_WINDOW - 1].from, k);
         assert_int_equal(d->obs[k * RANKER_SAMPLE_MAX + RANKER_SAMPLE_MAX - 1].obs, k);
+        assert_int_equal(d->category_takes[k].g, k);
+        assert_int_equal(d->category_pairs[k * PAIRS_WINDOW + PAIRS_WINDOW - 1].to, k);
     }
 }
 
@@ -63,6 +72,8 @@ static void a_reserved_line_can_be_appended_and_growing_keeps_what_is_there(void
         append_line(d, k);
         assert_true(d->n_pairs <= d->cap_pairs && d->n_obs <= d->cap_obs);
         assert_true(d->n_takes <= d->cap_takes && d->n_contexts <= d->cap_contexts);
+        assert_true(d->n_category_takes <= d->cap_category_takes);
+        assert_true(d->n_category_pairs <= d->cap_category_pairs);
     }
     assert_lines(d, 700);
 }
@@ -76,7 +87,10 @@ static void clearing_empties_and_keeps_the_room(void **state) {
     d->n_events = 7;
     const size_t room = d->cap_obs;
     const struct delta_obs *place = d->obs;
-    assert_true(delta_bytes(d) > empty + 300 * RANKER_SAMPLE_MAX * sizeof *d->obs);
+    const size_t a_line = sizeof *d->takes + sizeof *d->contexts + sizeof *d->category_takes +
+                          RANKER_SAMPLE_MAX * sizeof *d->obs +
+                          PAIRS_WINDOW * (sizeof *d->pairs + sizeof *d->category_pairs);
+    assert_int_equal(delta_bytes(d), empty + 300 * a_line);
     delta_clear(d);
     assert_lines(d, 0);
     assert_int_equal(d->n_events, 0);
@@ -94,7 +108,7 @@ static void clearing_empties_and_keeps_the_room(void **state) {
 static void a_failed_reserve_changes_nothing(void **state) {
     struct delta *d = *state;
     uint32_t lines = 0;
-    for (int n = 0; CAN_FAIL && n < 4; n++) { /* each of the four arrays refuses in turn */
+    for (int n = 0; CAN_FAIL && n < 6; n++) { /* each of the six arrays refuses in turn */
         for (; d->n_takes < d->cap_takes || d->n_takes == 0; lines++) {
             append_line(d, lines);
         }
@@ -123,36 +137,56 @@ static int64_t halved(int64_t v, int64_t h) {
     return h > 62 ? 0 : (int64_t)llroundl(ldexpl((long double)v, -(int)h));
 }
 
+enum { VALUES = 64 };
+
+/* Values of every size and sign, among them those half-way between two results. */
+static void draw_values(struct rng *rng, int64_t h, int64_t v[VALUES]) {
+    for (int k = 0; k < VALUES; k++) {
+        v[k] = (int64_t)(rng_next(rng) >> (1 + rng_below(rng, 62)));
+        v[k] = k < 8 ? k - 4 : k < 16 && h > 0 && h < 62 ? INT64_C(1) << (h - 1) : v[k];
+        v[k] = k % 2 ? -v[k] : v[k];
+        v[k] = v[k] > INT64_MAX / 2 ? INT64_MAX / 2 : v[k];
+        v[k] = v[k] < -INT64_MAX / 2 ? -INT64_MAX / 2 : v[k];
+    }
+}
+
+static void note_values(struct delta *d, const int64_t v[VALUES]) {
+    for (int k = 0; k < VALUES; k++) {
+        assert_int_equal(delta_reserve_line(d), ST_OK);
+        d->takes[d->n_takes++] = (struct delta_take){.w = {v[k], v[k], v[k], v[k]}};
+        d->obs[d->n_obs++] = (struct delta_obs){.obs = v[k], .exp = -v[k]};
+        d->category_takes[d->n_category_takes++] = (struct category_take){.g = v[k]};
+    }
+}
+
+/* What each clock was moved by, in half-lives. */
+static void assert_moved(const struct delta *d, const int64_t v[VALUES], int64_t clock_2,
+                         int64_t obs, int64_t categories) {
+    for (int k = 0; k < VALUES; k++) {
+        assert_int_equal(d->takes[k].w[0], v[k]);
+        assert_int_equal(d->takes[k].w[1], v[k]);
+        assert_int_equal(d->takes[k].w[2], halved(v[k], clock_2));
+        assert_int_equal(d->takes[k].w[3], v[k]);
+        assert_int_equal(d->obs[k].obs, halved(v[k], obs));
+        assert_int_equal(d->obs[k].exp, halved(-v[k], obs));
+        assert_int_equal(d->category_takes[k].g, halved(v[k], categories));
+    }
+}
+
 static void moving_a_clock_rounds_its_increments_to_nearest_and_no_others(void **state) {
     struct delta *d = *state;
     struct rng rng = {7};
     for (int64_t h = 0; h <= 70; h++) {
+        int64_t v[VALUES];
         delta_clear(d);
-        int64_t v[64];
-        for (int k = 0; k < 64; k++) {
-            v[k] = (int64_t)(rng_next(&rng) >> (1 + rng_below(&rng, 62)));
-            v[k] = k < 8 ? k - 4 : k < 16 && h > 0 && h < 62 ? INT64_C(1) << (h - 1) : v[k];
-            v[k] = k % 2 ? -v[k] : v[k];
-            v[k] = v[k] > INT64_MAX / 2 ? INT64_MAX / 2 : v[k];
-            v[k] = v[k] < -INT64_MAX / 2 ? -INT64_MAX / 2 : v[k];
-            assert_int_equal(delta_reserve_line(d), ST_OK);
-            d->takes[d->n_takes++] = (struct delta_take){.w = {v[k], v[k], v[k], v[k]}};
-            d->obs[d->n_obs++] = (struct delta_obs){.obs = v[k], .exp = -v[k]};
-        }
+        draw_values(&rng, h, v);
+        note_values(d, v);
         delta_move_clock(d, 2, h);
-        for (int k = 0; k < 64; k++) {
-            assert_int_equal(d->takes[k].w[0], v[k]);
-            assert_int_equal(d->takes[k].w[1], v[k]);
-            assert_int_equal(d->takes[k].w[2], halved(v[k], h));
-            assert_int_equal(d->takes[k].w[3], v[k]);
-            assert_int_equal(d->obs[k].obs, v[k]);
-        }
+        assert_moved(d, v, h, 0, 0);
         delta_move_obs(d, h);
-        for (int k = 0; k < 64; k++) {
-            assert_int_equal(d->obs[k].obs, halved(v[k], h));
-            assert_int_equal(d->obs[k].exp, halved(-v[k], h));
-            assert_int_equal(d->takes[k].w[1], v[k]);
-        }
+        assert_moved(d, v, h, h, 0);
+        delta_move_categories(d, h);
+        assert_moved(d, v, h, h, h);
     }
 }
 

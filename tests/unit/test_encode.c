@@ -21,7 +21,7 @@
 #include "wire.h"
 
 static const struct decoded_line one_line = {
-    .item = "py", .item_len = 2, .quantity = 1, .amount = 2.5};
+    .item = "py", .item_len = 2, .quantity = 1, .amount = 2.5, .discount = 0.5};
 static const char *const DOMAINS[] = {"course", "food"}; /* those of config_defaults() */
 
 static struct decoded course(struct decoded_line *line) {
@@ -72,13 +72,15 @@ static void a_food_order_is_these_bytes(void **state) {
         4,                                     /* a block of two lines */
         2, 'a', 0, 0, 0, 0, 0, 0, 0xf0, 0x3f,  /* dish a, quantity 1   */
         0, 0, 0, 0, 0, 0, 0, 0x40,             /* amount 2             */
+        0, 0, 0, 0, 0, 0, 0xe0, 0x3f,          /* discount 0.5         */
         0, 0, 0, 0, 0, 0, 0, 0, 0,             /* empty id, quantity 0 */
         0, 0, 0, 0, 0, 0, 0, 0,                /* amount 0             */
+        0, 0, 0, 0, 0, 0, 0, 0,                /* discount 0           */
         0,                                     /* no more blocks       */
     };
     /* clang-format on */
-    struct decoded_line lines[] = {{.item = "a", .item_len = 1, .quantity = 1, .amount = 2},
-                                   {.item = ""}};
+    struct decoded_line lines[] = {
+        {.item = "a", .item_len = 1, .quantity = 1, .amount = 2, .discount = 0.5}, {.item = ""}};
     struct decoded d = {.event_id = "e",
                         .event_id_len = 1,
                         .user_id = "u",
@@ -87,7 +89,7 @@ static void a_food_order_is_these_bytes(void **state) {
                         .n_lines = 2,
                         .lines = lines};
     struct encoder *e = NULL;
-    uint8_t buf[64];
+    uint8_t buf[128];
     size_t used = 0;
     assert_int_equal(encoder_new(READER_FOOD_ORDER, 256, &e), ST_OK);
     assert_int_equal(encode(e, &d, buf, sizeof buf, &used), ST_OK);
@@ -161,14 +163,15 @@ static void an_event_is_these_bytes(void **state) {
     (void)state;
     /* clang-format off */
     const uint8_t hand[] = {
-        0, 0x77, 0x35, 0x94, 0x09,             /* wire header, id 2000000009  */
+        0, 0x77, 0x35, 0x94, 0x0a,             /* wire header, id 2000000010  */
         2, 'e', 2, 'u', 8, 'f', 'o', 'o', 'd', /* event_id, user_id, domain   */
         2, 22, 2, 4, 'r', '1',                 /* ts 1, CLICK, rec: branch 1  */
         2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0x40,  /* one line: a, quantity 2     */
-        0, 0, 0, 0, 0, 0, 0, 0, 0,             /* amount 0; no more blocks    */
+        0, 0, 0, 0, 0, 0, 0, 0,                /* amount 0                    */
+        0, 0, 0, 0, 0, 0, 8, 0x40, 0,          /* discount 3; no more blocks  */
     };
     /* clang-format on */
-    struct decoded_line line = {.item = "a", .item_len = 1, .quantity = 2};
+    struct decoded_line line = {.item = "a", .item_len = 1, .quantity = 2, .discount = 3};
     struct decoded d = {.event_id = "e",
                         .event_id_len = 1,
                         .user_id = "u",
@@ -355,6 +358,7 @@ static void round_trip(struct way_back *w, enum reader reader, uint64_t *rng) {
         lines[i].quantity = several ? (double)(rnd(rng) % 90) / 8 : 1;
         lines[i].amount =
             rnd(rng) % 3 && (several || reader == READER_COURSE_VIEW) ? (double)rnd(rng) / 128 : 0;
+        lines[i].discount = rnd(rng) % 3 && several ? (double)rnd(rng) / 64 : 0;
     }
     size_t used = 0;
     assert_int_equal(encode(w->encoder, &d, buf, sizeof buf, &used), ST_OK);
@@ -368,6 +372,7 @@ static void round_trip(struct way_back *w, enum reader reader, uint64_t *rng) {
     for (uint32_t i = 0; i < d.n_lines; i++) {
         same_text(lines[i].item, lines[i].item_len, back[i].item, back[i].item_len);
         assert_true(lines[i].quantity == back[i].quantity && lines[i].amount == back[i].amount);
+        assert_true(lines[i].discount == back[i].discount);
         free_text(lines[i].item);
     }
     free_text(d.event_id);

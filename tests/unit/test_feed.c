@@ -126,8 +126,11 @@ static uint32_t domain(const struct bench *b, const char *name) {
 static struct decoded event_of(uint32_t n, struct decoded_line *lines, char (*items)[8]) {
     for (uint32_t i = 0; i < n; i++) {
         const int len = snprintf(items[i], 8, "i%u", (unsigned)i);
-        lines[i] = (struct decoded_line){
-            .item = items[i], .item_len = (size_t)len, .quantity = i + 1.0, .amount = i + 0.5};
+        lines[i] = (struct decoded_line){.item = items[i],
+                                         .item_len = (size_t)len,
+                                         .quantity = i + 1.0,
+                                         .amount = i + 0.5,
+                                         .discount = i + 0.25};
     }
     return (struct decoded){.event_id = "event",
                             .event_id_len = 5,
@@ -201,6 +204,7 @@ static void a_course_view_keeps_item_action_and_amount(void **state) {
     assert_int_equal(out.n_lines, 1);
     assert_text(out.lines[0].item, out.lines[0].item_len, "i0");
     assert_same(out.lines[0].amount, 0.5);
+    assert_same(out.lines[0].discount, 0.0); /* it has no place for one */
 }
 
 static void an_order_keeps_all_its_lines_in_one_record(void **state) {
@@ -216,6 +220,7 @@ static void an_order_keeps_all_its_lines_in_one_record(void **state) {
         assert_text(out.lines[i].item, out.lines[i].item_len, items[i]);
         assert_same(out.lines[i].quantity, i + 1.0);
         assert_same(out.lines[i].amount, i + 0.5);
+        assert_same(out.lines[i].discount, i + 0.25);
     }
 }
 
@@ -242,8 +247,11 @@ static void the_longest_order_of_the_longest_ids_fits(void **state) {
     static struct decoded_line lines[EVENT_LINES_MAX];
     memset(id, 'x', sizeof id);
     for (uint32_t i = 0; i < EVENT_LINES_MAX; i++) {
-        lines[i] = (struct decoded_line){
-            .item = id, .item_len = sizeof id, .quantity = 1e300, .amount = 1e300};
+        lines[i] = (struct decoded_line){.item = id,
+                                         .item_len = sizeof id,
+                                         .quantity = 1e300,
+                                         .amount = 1e300,
+                                         .discount = 1e300};
     }
     struct decoded e = {.event_id = id,
                         .event_id_len = sizeof id,

@@ -112,6 +112,36 @@ static void an_item_is_hashed_as_domain_zero_byte_id(void **state) {
     }
 }
 
+static void an_attribute_is_hashed_as_domain_key_value_with_zero_bytes_between(void **state) {
+    (void)state;
+    char domain[CONFIG_NAME_MAX];
+    char key[ID_LEN_MAX + 2];
+    char value[ID_LEN_MAX + 2];
+    memset(domain, 'd', sizeof domain);
+    memset(key, 'k', sizeof key);
+    memset(value, 'v', sizeof value);
+    for (size_t n = 0; n < sizeof domain; n++) { /* also what is too long: its first bytes count */
+        const size_t key_len = n * sizeof key / (sizeof domain - 1);
+        const size_t value_len = sizeof value - key_len;
+        const size_t first = key_len < ID_LEN_MAX ? key_len : ID_LEN_MAX;
+        const size_t second = value_len < ID_LEN_MAX ? value_len : ID_LEN_MAX;
+        uint8_t joined[CONFIG_NAME_MAX + 2 * ID_LEN_MAX + 1];
+        size_t at = n;
+        memcpy(joined, domain, n);
+        joined[at++] = 0;
+        memcpy(joined + at, key, first);
+        at += first;
+        joined[at++] = 0;
+        memcpy(joined + at, value, second);
+        domain[n] = '\0';
+        assert_true(hash_attribute(domain, key, key_len, value, value_len) ==
+                    sip(NAMES_KEY, joined, at + second));
+        domain[n] = 'd';
+    }
+    assert_true(hash_category("food", "soup", 4) ==
+                sip(NAMES_KEY, (const uint8_t *)"food\0\0soup", 10));
+}
+
 static void the_names_never_change(void **state) {
     (void)state;
     /* by a third implementation (Python); any other value would orphan stored state */
@@ -165,6 +195,7 @@ int main(void) {
         cmocka_unit_test(the_siphash_of_this_test_gives_the_published_values),
         cmocka_unit_test(an_id_is_hashed_by_siphash_2_4_under_the_public_key),
         cmocka_unit_test(an_item_is_hashed_as_domain_zero_byte_id),
+        cmocka_unit_test(an_attribute_is_hashed_as_domain_key_value_with_zero_bytes_between),
         cmocka_unit_test(the_names_never_change),
         cmocka_unit_test(the_same_id_in_two_domains_is_two_items),
         cmocka_unit_test(domain_and_id_cannot_be_confused),

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,10 @@ struct fixture {
     struct http *http;
     _Atomic bool live;
     _Atomic bool ready;
+    _Atomic bool slow; /* explain does not answer while it is set */
+    _Atomic int explains;
+    enum status explain_status;
+    char asked[512]; /* "user target n" of the last question, (-) where there was none */
     char reply[REPLY_MAX];
 };
 
@@ -42,6 +47,24 @@ static bool is_ready(void *ctx, char *why, size_t len) {
     return f->ready;
 }
 
+static enum status explain(void *ctx, const struct http_explain *q, char **text) {
+    struct fixture *f = ctx;
+    f->explains++;
+    while (f->slow) {
+        poll(NULL, 0, 1);
+    }
+    snprintf(f->asked, sizeof f->asked, "%s(%zu) %s %s", q->user ? q->user : "-", q->user_len,
+             q->target ? q->target : "-", q->n ? q->n : "-");
+    if (f->explain_status == ST_NOMEM) {
+        *text = NULL;
+        return ST_NOMEM;
+    }
+    const char *answer = f->explain_status ? "why not\n" : "{\"items\":[]}\n";
+    *text = malloc(strlen(answer) + 1);
+    strcpy(*text, answer);
+    return f->explain_status;
+}
+
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     char err[256] = "";
@@ -50,7 +73,7 @@ static int setup(void **state) {
     }
     f->live = true;
     f->ready = true;
-    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .explain = explain, .ctx = f};
     if (http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err)) {
         print_error("%s\n", err);
         return -1;
@@ -157,10 +180,11 @@ static void metrics_are_the_exposition_text(void **state) {
 
 static void the_root_lists_the_routes(void **state) {
     struct fixture *f = *state;
-    static const char *const routes[] = {"GET / ", "GET /livez ", "GET /readyz ", "GET /metrics "};
+    static const char *const routes[] = {"GET / ", "GET /livez ", "GET /readyz ", "GET /metrics ",
+                                         "GET /explain "};
     assert_int_equal(status_of(get(f, "GET", "/")), 200);
     const char *p = body_of(f->reply);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(strncmp(p, routes[i], strlen(routes[i])), 0);
         p = strchr(p, '\n') + 1;
     }
@@ -181,6 +205,123 @@ static void head_is_get_without_a_body(void **state) {
     }
     assert_int_equal(status_of(get(f, "HEAD", "/metrics")), 200);
     assert_string_equal(body_of(f->reply), "");
+}
+
+/* ---- explain ------------------------------------------------------------------------------- */
+
+static void explain_gets_its_arguments_unescaped_and_answers_json(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(status_of(get(f, "GET", "/explain?user=u17&target=food&n=5")), 200);
+    assert_string_equal(body_of(f->reply), "{\"items\":[]}\n");
+    assert_non_null(strstr(f->reply, "\r\nContent-Type: application/json\r\n"));
+    assert_string_equal(f->asked, "u17(3) food 5");
+    assert_int_equal(status_of(get(f, "GET", "/explain?target=food&user=a%2Fb%26c%20d+%C3%A9")),
+                     200);
+    assert_string_equal(f->asked, "a/b&c d \xC3\xA9(10) food -");
+    assert_int_equal(status_of(get(f, "GET", "/explain?user=a%00b&target=food")), 200);
+    assert_string_equal(f->asked, "a(3) food -");
+    assert_int_equal(status_of(get(f, "GET", "/explain?user")), 200);
+    assert_string_equal(f->asked, "-(0) - -");
+    assert_int_equal(status_of(get(f, "HEAD", "/explain?user=u17")), 200);
+    assert_string_equal(body_of(f->reply), "");
+}
+
+static void explain_says_why_not(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        enum status status;
+        int code;
+    } codes[] = {
+        {ST_INVALID, 400}, {ST_NOT_FOUND, 404}, {ST_AGAIN, 503}, {ST_LOST, 503}, {ST_IO, 503}};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        f->explain_status = codes[i].status;
+        assert_int_equal(status_of(get(f, "GET", "/explain?user=u")), codes[i].code);
+        assert_string_equal(body_of(f->reply), "why not\n");
+        assert_non_null(strstr(f->reply, "\r\nContent-Type: text/plain; charset=utf-8\r\n"));
+    }
+    f->explain_status = ST_NOMEM; /* the connection is closed */
+    assert_string_equal(get(f, "GET", "/explain?user=u"), "");
+    assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+}
+
+static void a_slow_explain_keeps_nobody_out(void **state) {
+    struct fixture *f = *state;
+    static const char request[] = "GET /explain?user=u HTTP/1.0\r\n\r\n";
+    f->slow = true;
+    const int fd = dial(http_port(f->http));
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    for (int ms = 0; f->explains == 0; ms++) {
+        assert_true(ms < 10000);
+        poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
+    }
+    f->slow = false;
+    assert_int_equal(status_of(read_all(f, fd)), 200);
+}
+
+/* An address of this machine that is none of its loopback, by asking how it would reach another. */
+static bool other_address(struct sockaddr_in *out) {
+    socklen_t len = sizeof *out;
+    struct sockaddr_in far = {.sin_family = AF_INET, .sin_port = htons(9)};
+    far.sin_addr.s_addr = htonl(0xC6336401); /* 198.51.100.1, for documentation: nothing is sent */
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    const bool found = connect(fd, (const struct sockaddr *)&far, sizeof far) == 0 &&
+                       getsockname(fd, (struct sockaddr *)out, &len) == 0 &&
+                       ntohl(out->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+    close(fd);
+    return found;
+}
+
+static void explain_is_for_this_machine_only(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .explain = explain, .ctx = f};
+    static const char *const addresses[] = {"0.0.0.0:0", "[::]:0"}; /* the latter: mapped */
+    struct sockaddr_in a;
+    if (!other_address(&a)) {
+        print_message("this machine has no other address\n");
+        skip();
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct http *open = NULL;
+        char err[256] = "";
+        if (http_start(addresses[i], &ops, &open, err, sizeof err)) {
+            continue; /* no IPv6 */
+        }
+        static const char *const paths[] = {"/explain?user=u", "/livez"};
+        for (size_t k = 0; k < 6; k++) { /* from another address, the same, the loopback */
+            struct sockaddr_in from = a;
+            struct sockaddr_in to = a;
+            from.sin_port = 0;
+            if (k < 2 || k >= 4) {
+                to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            }
+            to.sin_port = htons(http_port(open));
+            const int fd = socket(AF_INET, SOCK_STREAM, 0);
+            if (k < 4) {
+                assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
+            }
+            assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+            char request[128];
+            const int n =
+                snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", paths[k % 2]);
+            assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+            assert_int_equal(status_of(read_all(f, fd)), k == 0 ? 403 : 200);
+        }
+        http_stop(open);
+    }
+    assert_true(f->explains >= 1);
+}
+
+static void without_a_learner_there_is_nothing_to_explain(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
+    char err[256] = "";
+    http_stop(f->http);
+    f->http = NULL;
+    assert_int_equal(http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err), ST_OK);
+    assert_int_equal(status_of(get(f, "GET", "/explain?user=u&target=food")), 404);
 }
 
 /* ---- what else people send ------------------------------------------------------------------ */
@@ -373,6 +514,11 @@ int main(void) {
         TEST(metrics_are_the_exposition_text),
         TEST(the_root_lists_the_routes),
         TEST(head_is_get_without_a_body),
+        TEST(explain_gets_its_arguments_unescaped_and_answers_json),
+        TEST(explain_says_why_not),
+        TEST(a_slow_explain_keeps_nobody_out),
+        TEST(explain_is_for_this_machine_only),
+        TEST(without_a_learner_there_is_nothing_to_explain),
         TEST(anything_else_is_not_found),
         TEST(other_methods_are_not_allowed),
         TEST(bodies_are_thrown_away),

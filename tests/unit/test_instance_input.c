@@ -35,10 +35,14 @@ static struct {
 static enum lookup_state get(void *ctx, uint32_t id, const char **json, size_t *len) {
     (void)ctx;
     atomic_fetch_add(&registry.asked, 1);
-    if (id < 1 || id > READERS) {
+    int r = 0;
+    while (r < READER_EVENT && shipped_id((enum reader)r) != id) {
+        r++;
+    }
+    if (r == READER_EVENT) {
         return LOOKUP_UNKNOWN;
     }
-    *json = shipped_json((enum reader)(id - 1));
+    *json = shipped_json((enum reader)r);
     *len = strlen(*json);
     return (enum lookup_state)atomic_load(&registry.state[id]);
 }

@@ -135,7 +135,8 @@ static void assert_view_into_the_bytes(const char *view, size_t len) {
 static void an_order_becomes_an_event_with_all_its_lines(void **state) {
     struct fixture *f = *state;
     struct decoded d = good(3);
-    d.lines[1] = (struct decoded_line){.item = "d\0sh", .item_len = 4, .quantity = 2, .amount = 9};
+    d.lines[1] = (struct decoded_line){
+        .item = "d\0sh", .item_len = 4, .quantity = 2, .amount = 9, .discount = 1.5};
     assert_int_equal(take_order(f, &d), INTAKE_OK);
     assert_true(event.id == hash_id("event-1", 7));
     assert_true(event.user == hash_id("user-1", 6));
@@ -153,6 +154,7 @@ static void an_order_becomes_an_event_with_all_its_lines(void **state) {
     assert_memory_equal(event.lines[1].id, "d\0sh", 4);
     assert_view_into_the_bytes(event.lines[1].id, 4);
     assert_true(event.lines[1].quantity == 2.0F && event.lines[1].amount == 9.0F);
+    assert_true(event.lines[1].discount == 1.5F && event.lines[2].discount == 0.0F);
     assert_true(event.lines[2].quantity == 1.0F && event.lines[2].amount == 1.0F);
 }
 
@@ -168,7 +170,7 @@ static void a_view_becomes_an_event_of_one_line_in_the_domain_of_its_topic(void 
         assert_int_equal(event.action, a);
         assert_int_equal(event.n_lines, 1);
         assert_true(event.lines[0].item == hash_item("course", "item-0", 6));
-        assert_true(event.lines[0].quantity == 1.0F);
+        assert_true(event.lines[0].quantity == 1.0F && event.lines[0].discount == 0.0F);
         assert_true(event.lines[0].amount == (a == 0 ? 0.0F : 12.5F));
     }
 }
@@ -218,7 +220,7 @@ static void ids_have_1_to_255_bytes(void **state) {
 
 /* ---- numbers --------------------------------------------------------------------------- */
 
-static void quantities_and_amounts_are_finite_and_from_0_to_a_million_millions(void **state) {
+static void quantities_and_money_are_finite_and_from_0_to_a_million_millions(void **state) {
     struct fixture *f = *state;
     const struct {
         double x;
@@ -246,6 +248,11 @@ static void quantities_and_amounts_are_finite_and_from_0_to_a_million_millions(v
         d = good(3);
         d.lines[2].amount = cases[k].x;
         assert_int_equal(take_order(f, &d), expected);
+        assert_true(!cases[k].ok || event.lines[2].amount == (float)cases[k].x);
+        d = good(3);
+        d.lines[2].discount = cases[k].x;
+        assert_int_equal(take_order(f, &d), expected);
+        assert_true(!cases[k].ok || event.lines[2].discount == (float)cases[k].x);
         d = good(1);
         d.lines[0].amount = cases[k].x;
         assert_int_equal(take_view(f, &d), expected);
@@ -344,7 +351,7 @@ static void every_prefix_and_one_byte_more_do_not_follow_the_schema(void **state
 
 /* Avro by hand: event_id "e", user_id "u", ts, restaurant_id null, currency null. */
 static size_t order_head(uint8_t *p) {
-    static const uint8_t head[] = {0, 0, 0, 0, 2, 2, 'e', 2, 'u'};
+    static const uint8_t head[] = {0, 0, 0, 0, 9, 2, 'e', 2, 'u'};
     memcpy(p, head, sizeof head);
     size_t n = sizeof head;
     uint64_t x = (uint64_t)NOW_MS << 1; /* zigzag of a positive number */
@@ -373,8 +380,8 @@ static void one_line_more_than_there_may_be_is_refused(void **state) {
     for (int k = 0; k < EVENT_LINES_MAX + 1; k++) {
         bytes[n++] = 2;
         bytes[n++] = 'd';
-        memset(bytes + n, 0, 16); /* quantity 0, amount 0 */
-        n += 16;
+        memset(bytes + n, 0, 24); /* quantity 0, amount 0, discount 0 */
+        n += 24;
     }
     bytes[n++] = 0;
     assert_int_equal(take(f, FOOD_ORDERS, bytes, n, NOW_MS), INTAKE_OVERSIZED);
@@ -507,7 +514,7 @@ int main(void) {
         cmocka_unit_test(a_view_becomes_an_event_of_one_line_in_the_domain_of_its_topic),
         cmocka_unit_test(as_many_lines_as_there_may_be_are_taken),
         cmocka_unit_test(ids_have_1_to_255_bytes),
-        cmocka_unit_test(quantities_and_amounts_are_finite_and_from_0_to_a_million_millions),
+        cmocka_unit_test(quantities_and_money_are_finite_and_from_0_to_a_million_millions),
         cmocka_unit_test(times_before_the_year_2000_are_refused_to_the_millisecond),
         cmocka_unit_test(times_over_ten_minutes_ahead_are_refused_to_the_millisecond),
         cmocka_unit_test(without_a_clock_times_up_to_2100_are_taken),

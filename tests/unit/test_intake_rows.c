@@ -29,7 +29,7 @@ struct fixture {
     struct encoder *encoders[READERS];
 };
 
-static uint8_t bytes[8192];
+static uint8_t bytes[1 << 17];
 static struct intake_row row;
 
 static void open_intake(struct fixture *f, const char *more) {
@@ -125,9 +125,29 @@ static void an_item_is_known_by_its_hash_with_what_its_catalogue_says(void **sta
     assert_text(row.item.id, row.item.id_len, "dish");
     assert_int_equal(row.item.domain, 1);
     assert_true(row.item.available && row.item.ts_ms == NOW_MS && row.item.price == 7.5F);
-    assert_true(row.item.category != 0);
+    assert_true(row.item.category == hash_category("food", "soup", 4));
+    assert_text(row.item.category_name, row.item.category_name_len, "soup");
     assert_int_equal(row.item.n_attributes, 2);
-    assert_true(row.item.attributes[0] != row.item.attributes[1]);
+    assert_true(row.item.attributes[0] == hash_attribute("food", "a", 1, "bc", 2));
+    assert_true(row.item.attributes[1] == hash_attribute("food", "ab", 2, "c", 1));
+}
+
+static void a_category_is_hashed_and_named_by_its_first_255_bytes(void **state) {
+    static char text[70000];
+    memset(text, 'c', sizeof text);
+    static const size_t lens[] = {0, 1, 254, 255, 256, 65536, sizeof text};
+    for (size_t k = 0; k < sizeof lens / sizeof *lens; k++) {
+        struct decoded_item d = {.item = "dish",
+                                 .item_len = 4,
+                                 .category = text,
+                                 .category_len = lens[k],
+                                 .price = (double)NAN};
+        const size_t len = lens[k] < ID_LEN_MAX ? lens[k] : ID_LEN_MAX;
+        assert_int_equal(take_item(*state, &d), INTAKE_OK);
+        assert_int_equal(row.item.category_name_len, len);
+        assert_memory_equal(row.item.category_name, text, len);
+        assert_true(row.item.category == (len ? hash_category("food", text, len) : 0));
+    }
 }
 
 static void an_item_that_is_wrong_is_refused(void **state) {
@@ -303,6 +323,7 @@ static void a_tombstone_unlinks_the_id_of_its_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_item_is_known_by_its_hash_with_what_its_catalogue_says),
+        cmocka_unit_test(a_category_is_hashed_and_named_by_its_first_255_bytes),
         cmocka_unit_test(an_item_that_is_wrong_is_refused),
         cmocka_unit_test(a_request_is_of_a_user_and_has_a_time),
         cmocka_unit_test(nobody_says_something_later_than_his_record),

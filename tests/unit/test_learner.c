@@ -390,24 +390,38 @@ enum { TASKS = 3, MINI = 20 };
 
 /* What a task's last record said, and when the task moved last. */
 struct shared_ranker {
-    float v[RANKER_X];
+    struct ranker_net net[RANKER_NETS];
     uint64_t trained, at, moved, steps;
 };
 
-static void naive_mean(const struct shared_ranker *r, uint32_t task, float *v) {
+/* Moves `net` to the mean; returns the pace, or 0 where nothing is to be averaged. */
+static double naive_mean(const struct shared_ranker *r, uint32_t task, struct ranker_net *net) {
+    static double sum[RANKER_NETS][RANKER_WEIGHTS];
     double total = 0.0;
-    double sum[RANKER_X] = {0};
+    double squares = 0.0;
+    uint32_t n = 0;
+    memset(sum, 0, sizeof sum);
     for (uint32_t p = 0; p < TASKS; p++) {
-        if (r[p].at > r[task].moved) {
-            total += (double)r[p].trained;
-            for (int k = 0; k < RANKER_X; k++) {
-                sum[k] += (double)r[p].trained * (double)r[p].v[k];
-            }
+        if (r[p].at <= r[task].moved) {
+            continue;
+        }
+        n++;
+        total += (double)r[p].trained;
+        squares += (double)r[p].trained * (double)r[p].trained;
+        for (size_t k = 0; k < RANKER_NETS * RANKER_WEIGHTS; k++) {
+            const size_t kind = k / RANKER_WEIGHTS;
+            const size_t w = k % RANKER_WEIGHTS;
+            sum[kind][w] += (double)r[p].trained * (double)r[p].net[kind].weights[w];
         }
     }
-    for (int k = 0; k < RANKER_X && total > 0.0; k++) {
-        v[k] = (float)(sum[k] / total);
+    if (n < 2 || !(total > 0.0)) {
+        return 0.0;
     }
+    for (size_t k = 0; k < RANKER_NETS * RANKER_WEIGHTS; k++) {
+        const size_t kind = k / RANKER_WEIGHTS;
+        net[kind].weights[k % RANKER_WEIGHTS] = (float)(sum[kind][k % RANKER_WEIGHTS] / total);
+    }
+    return fmin(total * total / squares, 4.0);
 }
 
 /* A report closes each mini-batch: it trains nothing, so that the weights before it are
@@ -440,21 +454,25 @@ static void rankers_move_to_the_mean_of_all_tasks_weighted_by_their_steps(void *
             continue;
         }
         n_of[t] = 0;
-        memcpy(shared[t].v, before.v, sizeof before.v);
+        memcpy(shared[t].net, before.net, sizeof before.net);
         shared[t].trained = before.steps - shared[t].steps;
         shared[t].steps = before.steps;
         shared[t].at = n;
-        float v[RANKER_X];
-        memcpy(v, before.v, sizeof v);
-        naive_mean(shared, t, v);
+        struct ranker_net net[RANKER_NETS];
+        memcpy(net, before.net, sizeof net);
+        const double pace = naive_mean(shared, t, net);
         shared[t].moved = n;
         const struct ranker *after = learner_ranker(l, t);
-        for (int k = 0; k < RANKER_X; k++) {
-            assert_true(fabsf(after->v[k] - v[k]) <= 1e-6F * fmaxf(1.0F, fabsf(v[k])));
+        for (size_t k = 0; k < RANKER_NETS * RANKER_WEIGHTS; k++) {
+            const float want = net[k / RANKER_WEIGHTS].weights[k % RANKER_WEIGHTS];
+            const float got = after->net[k / RANKER_WEIGHTS].weights[k % RANKER_WEIGHTS];
+            assert_true(fabsf(got - want) <= 1e-6F * fmaxf(1.0F, fabsf(want)));
         }
-        assert_memory_equal(after->m, before.m, sizeof before.m); /* moments stay */
+        assert_true(fabs((double)after->pace - (pace > 0.0 ? pace : (double)before.pace)) < 1e-6);
+        assert_memory_equal(after->m, before.m, sizeof before.m); /* moments, gates stay */
         assert_memory_equal(after->s, before.s, sizeof before.s);
-        moves += memcmp(after->v, before.v, sizeof before.v) != 0;
+        assert_memory_equal(after->gate, before.gate, sizeof before.gate);
+        moves += memcmp(after->net, before.net, sizeof before.net) != 0;
         quiet += t == 2 && shared[t].trained == 0;
     }
     assert_true(moves > 100 && quiet > 10);
@@ -485,8 +503,9 @@ static void assert_finite(struct learner *l, int64_t now_ms) {
             assert_true(user_mpop(u) <= 1.0F && isfinite(user_mage(u)));
         }
     }
-    for (int k = 0; k < RANKER_X; k++) {
-        assert_true(isfinite(learner_ranker(l, 0)->v[k]));
+    for (size_t k = 0; k < RANKER_NETS * RANKER_WEIGHTS; k++) {
+        const struct ranker *r = learner_ranker(l, 0);
+        assert_true(isfinite(r->net[k / RANKER_WEIGHTS].weights[k % RANKER_WEIGHTS]));
     }
     const struct shared *s = learner_shared(l);
     for (size_t k = 0; k < (size_t)items_n(s->items) * FACTORS; k++) {

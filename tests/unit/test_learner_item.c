@@ -37,8 +37,8 @@ static void feed(struct learner *l, struct stream *s, uint32_t n) {
     }
 }
 
-static enum status set_row(struct learner *l, uint8_t domain, uint32_t item, bool available,
-                           struct content_change *change) {
+static enum status set_row(struct learner *l, uint8_t domain, uint32_t item, uint64_t category,
+                           bool available, struct content_change *change) {
     char id[16];
     const int len = snprintf(id, sizeof id, "%u", item);
     const struct content_row row = {.item = item_hash(domain, item),
@@ -47,13 +47,14 @@ static enum status set_row(struct learner *l, uint8_t domain, uint32_t item, boo
                                     .domain = domain,
                                     .available = available,
                                     .price = (float)item,
-                                    .category = 1 + item % 5};
+                                    .category = category};
     return learner_item(l, &row, change);
 }
 
+/* Without a category: that would say something of the item. */
 static void say(struct learner *l, uint8_t domain, uint32_t item, bool available) {
     struct content_change change;
-    assert_int_equal(set_row(l, domain, item, available, &change), ST_OK);
+    assert_int_equal(set_row(l, domain, item, 0, available, &change), ST_OK);
     assert_int_equal(change.item, items_find(learner_shared(l)->items, item_hash(domain, item)));
 }
 
@@ -90,13 +91,14 @@ static void assert_none_gone(const struct learner *l, const struct gone *g,
 
 /* As many as there are, and no more: items that are known, not withdrawn, not consumed. */
 static void assert_full(const struct learner *l, const struct gone *g, uint32_t slot, uint8_t d,
-                        const struct list *list) {
+                        int64_t now_ms, const struct list *list) {
     const struct items *items = learner_shared(l)->items;
     const struct user *u = users_get(learner_users(l, 0), slot);
     uint32_t allowed = 0;
     for (uint32_t k = 0; k < items_n_of(items, d); k++) {
         const uint32_t i = items_of(items, d, k);
-        allowed += !g->item[d][number_of(l, i)] && !user_consumed(u, d, i, items_hashes(items));
+        allowed += !g->item[d][number_of(l, i)] && !in_order(u, now_ms, i) &&
+                   !user_consumed(u, d, i, items_hashes(items));
     }
     assert_int_equal(list->n, allowed < 30 ? allowed : 30);
 }
@@ -131,7 +133,7 @@ static void a_withdrawn_item_leaves_every_list_at_once_and_comes_back_as_it_was(
             const uint32_t slot = k % (n / DOMAINS);
             const uint8_t d = (uint8_t)(k / (n / DOMAINS));
             if (slot > 0) {
-                assert_full(l, &g, slot - 1, d, &now[k]);
+                assert_full(l, &g, slot - 1, d, s.now_ms, &now[k]);
             }
         }
         for (uint8_t d = 0; d < DOMAINS; d++) {
@@ -173,8 +175,9 @@ static void the_fallback_without_the_withdrawn_is_the_fallback_of_the_others(voi
 
 /* ---- learning ------------------------------------------------------------------------------- */
 
-/* Rows of available items, of which everybody knew, are no part of what is learned. */
-static void rows_of_available_items_change_no_bit_of_what_is_learned(void **state) {
+/* Rows of available items, of which everybody knew, and that tell no category, are no part of what
+ * is learned. */
+static void rows_that_tell_no_category_of_available_items_change_no_bit(void **state) {
     (void)state;
     struct learner *a = new_learner();
     struct learner *b = new_learner();
@@ -300,7 +303,7 @@ static void an_item_of_the_catalogue_is_known_before_its_first_event(void **stat
     struct learner *l = new_learner();
     struct content_change change;
     struct list list;
-    assert_int_equal(set_row(l, 2, 7, true, &change), ST_OK);
+    assert_int_equal(set_row(l, 2, 7, 3, true, &change), ST_OK);
     assert_true(change.is_new && !change.withdrawn && !change.returned && !change.older);
     assert_int_equal(change.item, 0);
     assert_int_equal(items_n(learner_shared(l)->items), 1);
@@ -314,9 +317,9 @@ static void an_item_of_the_catalogue_is_known_before_its_first_event(void **stat
     assert_int_equal(learner_rank(l, 0, effect.user, 2, START, 10, &list), ST_OK);
     assert_int_equal(list.n, 1);
     assert_int_equal(list.items[0].item, 0);
-    assert_int_equal(set_row(l, 2, 8, false, &change), ST_OK); /* known by its event */
+    assert_int_equal(set_row(l, 2, 8, 4, false, &change), ST_OK); /* known by its event */
     assert_true(!change.is_new && change.withdrawn);
-    assert_int_equal(set_row(l, 2, 8, true, &change), ST_OK);
+    assert_int_equal(set_row(l, 2, 8, 4, true, &change), ST_OK);
     assert_true(!change.is_new && change.returned);
     learner_free(l);
 }
@@ -370,7 +373,7 @@ static void a_row_that_found_no_memory_is_not_taken(void **state) {
         enum status st = ST_NOMEM;
         for (int n = 0; st && n < 60; n++) {
             fail_after(n);
-            st = set_row(l, 0, item, false, &change);
+            st = set_row(l, 0, item, 1 + item % 5, false, &change);
             fail_after(-1);
             if (st) {
                 failures++;
@@ -392,7 +395,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_withdrawn_item_leaves_every_list_at_once_and_comes_back_as_it_was),
         cmocka_unit_test(the_fallback_without_the_withdrawn_is_the_fallback_of_the_others),
-        cmocka_unit_test(rows_of_available_items_change_no_bit_of_what_is_learned),
+        cmocka_unit_test(rows_that_tell_no_category_of_available_items_change_no_bit),
         cmocka_unit_test(events_of_a_withdrawn_item_are_learned),
         cmocka_unit_test(the_baseline_leaves_withdrawn_items_out),
         cmocka_unit_test(an_item_of_the_catalogue_is_known_before_its_first_event),

@@ -10,6 +10,7 @@
 
 #include "candidates.h"
 #include "learner_run.h"
+#include "ranker_naive.h"
 
 static struct stream stream_of(uint64_t seed) {
     return (struct stream){.rng = {seed},
@@ -116,7 +117,7 @@ static void the_context_is_that_before_the_event_and_without_the_item(void **sta
         double p[FACTORS];
         memcpy(before, factors_b(learner_shared(l)->factors, i), sizeof before);
         if (n > 0) {
-            naive_vector(l, items, n, p);
+            naive_vector(l, items, n < FACTORS_HISTORY ? n : FACTORS_HISTORY, p);
         }
         (void)learn(l, &m);
         const int64_t *after = factors_b(learner_shared(l)->factors, i);
@@ -300,7 +301,7 @@ static void the_expectation_of_two_candidates_is_their_softmax(void **state) {
         struct made m;
         const uint32_t user = rng_below(&rng, 10);
         const uint32_t item = rng_below(&rng, 3) > 0;
-        make_one(&m, k + 1, user, 0, ACTION_ORDER, START + k * HOUR_MS, item);
+        make_one(&m, k + 1, user, 0, ACTION_ORDER, START + k * DAY_MS, item);
         const struct user *u = user_of(l, user);
         if (!u || s->n_items < 2) {
             (void)learn(l, &m);
@@ -313,16 +314,188 @@ static void the_expectation_of_two_candidates_is_their_softmax(void **state) {
         const struct features_block *b = candidates_features(c, s, &v);
         const uint32_t i = index_of(l, 0, item);
         const uint32_t at = candidates_position(c, i);
-        const struct ranker *r = learner_ranker(l, 0);
-        const double own = (double)ranker_score_one(r, b->x, b->stride, at);
-        const double other = (double)ranker_score_one(r, b->x, b->stride, 1 - at);
-        const double expected = exp2((double)s->n_events / 20000.0) / (1.0 + exp(other - own));
+        const struct ranker_rows rows = candidates_rows(b);
+        const struct naive_net net = naive_of(&learner_ranker(l, 0)->net[RANKER_FULL]);
+        const double lead = naive_score(&net, &rows, at) - naive_score(&net, &rows, 1 - at);
+        const double expected = exp2((double)s->n_events / 20000.0) / (1.0 + exp(-lead));
         const double before = (double)popularity_hot(s->popularity)[i].exp;
         (void)learn(l, &m);
         assert_true(fabs((double)popularity_hot(s->popularity)[i].exp - before - expected) < 1e-4);
     }
     candidates_free(c);
     learner_free(l);
+}
+
+/* ---- orders ----------------------------------------------------------------------------- */
+
+/* What three items of domain 1 look like to a user, before anything of his order is learned. */
+struct three {
+    float x[RANKER_X][16]; /* in the order that lines are learned in */
+    float c[RANKER_C];
+    uint32_t item[3];
+};
+
+static void see_three(const struct learner *l, struct candidates *c, const struct made *m,
+                      bool repeats, const uint32_t numbers[3], struct three *out) {
+    struct candidates_view v;
+    const struct shared *s = learner_shared(l);
+    const uint32_t slot = users_find(learner_users(l, 0), m->e.user);
+    candidates_view(s, users_get(learner_users(l, 0), slot), 1, repeats, m->e.ts_ms, &v);
+    assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
+    assert_int_equal(candidates_n(c), 3);
+    const struct features_block *b = candidates_features(c, s, &v);
+    memset(out, 0, sizeof *out);
+    memcpy(out->c, b->c, sizeof b->c);
+    for (size_t z = 0; z < 3; z++) {
+        out->item[z] = index_of(l, 1, numbers[z]);
+        const uint32_t at = candidates_position(c, out->item[z]);
+        for (size_t k = 0; k < RANKER_X; k++) {
+            out->x[k][z] = b->x[k * b->stride + at];
+        }
+    }
+}
+
+/* A step on line z against the third item alone; what is expected of both is added to `e`. */
+static void learn_against_the_third(struct ranker *r, const struct three *t, uint32_t z, bool known,
+                                    double e[3]) {
+    float x[RANKER_X][16] = {{0}};
+    float two[2];
+    for (size_t k = 0; k < RANKER_X; k++) {
+        x[k][0] = t->x[k][z];
+        x[k][1] = t->x[k][2];
+    }
+    const struct ranker_rows rows = {x[0], 16, 2, t->c};
+    (void)ranker_learn(r, &rows, 1.0F, 1.0F, 1, known, two);
+    e[z] += (double)two[0];
+    e[2] += (double)two[1];
+}
+
+static double expected_of(const struct learner *l, uint32_t item) {
+    return (double)popularity_hot(learner_shared(l)->popularity)[item].exp;
+}
+
+/* An order of two of three items: each is ranked against the third only, never against the other,
+ * nor against itself, and both from what was known before the order. */
+static void
+lines_of_an_order_are_nobodys_negatives_and_are_ranked_before_any_is_counted(void **state) {
+    (void)state;
+    for (int repeats = 0; repeats < 2; repeats++) {
+        struct learner_params p = params_of(2);
+        p.repeats[1] = repeats;
+        p.prequential_sample = 0;
+        struct learner *l = learner_of(p, 1);
+        struct candidates *c = NULL;
+        struct rng rng = {5};
+        struct made m;
+        uint32_t tried = 0;
+        assert_int_equal(candidates_new(&c), ST_OK);
+        for (uint32_t k = 0; k < 120; k++) {
+            const int64_t now_ms = START + k * DAY_MS;
+            make_one(&m, 10 * k + 1, k, 0, ACTION_ORDER, now_ms, rng_below(&rng, 5));
+            (void)learn(l, &m);
+            uint32_t numbers[3] = {rng_below(&rng, 3), 0, 0};
+            numbers[1] = (numbers[0] + 1 + rng_below(&rng, 2)) % 3;
+            numbers[2] = 3 - numbers[0] - numbers[1];
+            if (mix64(item_hash(1, numbers[0])) > mix64(item_hash(1, numbers[1]))) {
+                const uint32_t first = numbers[1];
+                numbers[1] = numbers[0];
+                numbers[0] = first;
+            }
+            make(&m, 10 * k + 2, k, 1, ACTION_ORDER, now_ms + DAY_MS / 2);
+            add_line(&m, numbers[0], 1.0F);
+            add_line(&m, numbers[1], 1.0F);
+            if (k < 20) {
+                (void)learn(l, &m);
+                continue;
+            }
+            struct three t;
+            double e[3] = {0.0};
+            double was[3];
+            struct ranker r = *learner_ranker(l, 0);
+            const double w = exp2((double)learner_shared(l)->n_events / 20000.0);
+            see_three(l, c, &m, repeats, numbers, &t);
+            learn_against_the_third(&r, &t, 0, false, e);
+            const double first = e[0];
+            learn_against_the_third(&r, &t, 1, false, e);
+            for (size_t z = 0; z < 3; z++) {
+                was[z] = expected_of(l, t.item[z]);
+            }
+            (void)learn(l, &m);
+            assert_true(fabs(expected_of(l, t.item[0]) - was[0] - w * first) < 1e-4);
+            for (size_t z = 0; z < 3;
+                 z++) { /* the first line moves what is expected of the third */
+                assert_true(fabs(expected_of(l, t.item[z]) - was[z] - w * e[z]) < 2e-2);
+            }
+            assert_int_equal(learner_ranker(l, 0)->steps, r.steps);
+            tried++;
+        }
+        assert_int_equal(tried, 100);
+        candidates_free(c);
+        learner_free(l);
+    }
+}
+
+/* The same item twice in an order is one line to the ranker. */
+static void an_item_is_ranked_once_in_an_order(void **state) {
+    (void)state;
+    struct learner_params p = params_of(2);
+    p.repeats[1] = true;
+    struct learner *l = learner_of(p, 1);
+    struct stream s = stream_of(13);
+    struct made m;
+    feed(l, &s, 300);
+    const uint64_t steps = learner_ranker(l, 0)->steps;
+    make(&m, 9999, 1, 1, ACTION_ORDER, s.now_ms + DAY_MS);
+    for (uint32_t k = 0; k < 6; k++) {
+        add_line(&m, k % 2, (float)k);
+    }
+    (void)learn(l, &m);
+    assert_int_equal(learner_ranker(l, 0)->steps, steps + 2);
+    assert_int_equal(learner_ranker(l, 0)->gate[1][true] != 0.0, true);
+    learner_free(l);
+}
+
+/* The gate of those who are new to a domain hears of their first order there, the other one of the
+ * next. */
+static void the_first_order_in_a_domain_counts_for_the_gate_of_the_cold(void **state) {
+    (void)state;
+    struct learner *l = learner_of(params_of(2), 1);
+    struct stream s = stream_of(15);
+    struct made m;
+    feed(l, &s, 300);
+    make_one(&m, 9990, 777, 0, ACTION_ORDER, s.now_ms, 0);
+    (void)learn(l, &m);
+    for (uint32_t k = 0; k < 2; k++) {
+        const struct ranker before = *learner_ranker(l, 0);
+        make_one(&m, 9991 + k, 777, 1, ACTION_ORDER, s.now_ms + (1 + k) * DAY_MS, k);
+        (void)learn(l, &m);
+        const struct ranker *after = learner_ranker(l, 0);
+        assert_int_equal(after->steps, before.steps + 1);
+        assert_true(after->gate[1][k > 0] != before.gate[1][k > 0]);
+        assert_true(after->gate[1][k == 0] == before.gate[1][k == 0]);
+        assert_memory_equal(after->gate[0], before.gate[0], sizeof before.gate[0]);
+    }
+    learner_free(l);
+}
+
+/* A no-repeat domain never shows again what was taken: it is no target there. */
+static void what_is_never_shown_again_trains_no_ranker(void **state) {
+    (void)state;
+    for (int repeats = 0; repeats < 2; repeats++) {
+        struct learner_params p = params_of(2);
+        p.repeats[1] = repeats;
+        struct learner *l = learner_of(p, 1);
+        struct stream s = stream_of(14);
+        struct made m;
+        feed(l, &s, 300);
+        make_one(&m, 9998, 1, 1, ACTION_ORDER, s.now_ms + DAY_MS, 0);
+        (void)learn(l, &m);
+        const uint64_t steps = learner_ranker(l, 0)->steps;
+        make_one(&m, 9999, 1, 1, ACTION_ORDER, s.now_ms + 2 * DAY_MS, 0);
+        (void)learn(l, &m);
+        assert_int_equal(learner_ranker(l, 0)->steps, steps + (uint64_t)repeats);
+        learner_free(l);
+    }
 }
 
 /* ---- votes --------------------------------------------------------------------------- */
@@ -367,6 +540,11 @@ int main(void) {
         cmocka_unit_test(no_item_is_its_own_neighbour),
         cmocka_unit_test(a_ranked_line_adds_one_event_to_what_is_expected_and_observed),
         cmocka_unit_test(the_expectation_of_two_candidates_is_their_softmax),
+        cmocka_unit_test(
+            lines_of_an_order_are_nobodys_negatives_and_are_ranked_before_any_is_counted),
+        cmocka_unit_test(an_item_is_ranked_once_in_an_order),
+        cmocka_unit_test(the_first_order_in_a_domain_counts_for_the_gate_of_the_cold),
+        cmocka_unit_test(what_is_never_shown_again_trains_no_ranker),
         cmocka_unit_test(a_user_votes_once_in_a_mini_batch),
     };
     return cmocka_run_group_tests_name("learner line", tests, NULL, NULL);

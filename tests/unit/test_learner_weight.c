@@ -150,11 +150,14 @@ static void the_rankers_step_is_multiplied_by_what_the_event_weighs(void **state
     }
     double most = 0.0;
     for (size_t z = 1; z < 3; z++) {
-        for (size_t k = 0; k < RANKER_X; k++) {
-            const double kept = .9 * (double)before.m[k];
-            const double g = (double)after[0].m[k] - kept;
-            assert_true(fabs((double)after[z].m[k] - kept - (double)weights[z] * g) < 1e-6);
-            most = fabs(g) > most ? fabs(g) : most;
+        for (size_t i = 0; i < RANKER_NETS * RANKER_WEIGHTS; i++) {
+            const size_t kind = i / RANKER_WEIGHTS;
+            const size_t k = i % RANKER_WEIGHTS;
+            const double kept = .9 * (double)before.m[kind].weights[k];
+            const double g = (double)after[0].m[kind].weights[k] - kept;
+            const double m = (double)after[z].m[kind].weights[k];
+            assert_true(fabs(m - kept - (double)weights[z] * g) < 1e-6);
+            most = fmax(fabs(g), most);
         }
     }
     assert_true(most > 1e-3);

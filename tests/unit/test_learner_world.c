@@ -30,33 +30,37 @@
 
 enum { USERS = 1500, ITEMS = 200, COURSE = 0, FOOD = 1 };
 
-/* What was recalled: all lines, and the first of each user in a domain (cold target). */
+/* What was recalled: all lines, and the first of each user in a domain (cold target) by what is
+ * served and by what knows nothing of the user. */
 struct outcome {
     struct prequential_counts of[WORLD_DOMAINS];
-    uint64_t cold, cold_hits; /* in both domains */
+    uint64_t cold, served, twin, popular; /* in both domains */
 };
 
-static bool listed(struct learner *l, const struct made *m) {
-    struct list list;
-    const uint32_t slot = users_find(learner_users(l, 0), m->e.user);
-    const uint32_t item = items_find(learner_shared(l)->items, m->lines[0].item);
-    bool hit = false;
-    assert_int_equal(learner_rank(l, 0, slot, m->e.domain, m->e.ts_ms, 10, &list), ST_OK);
-    for (uint32_t k = 0; k < list.n; k++) {
-        hit = hit || list.items[k].item == item;
+static void try_cold(struct learner *l, const struct made *m, struct outcome *out) {
+    static struct trial_baselines unused;
+    static struct trial trial;
+    assert_int_equal(learner_try(l, 0, &m->e, false, &unused, &trial), ST_OK);
+    if (trial.tested && trial.cold) {
+        out->cold++;
+        out->served += trial.lines[0].rank[TRIAL_RANKER] < 10;
+        out->twin += trial.lines[0].rank[TRIAL_TWIN] < 10;
+        out->popular += trial.lines[0].rank[TRIAL_POPULAR_1D] < 10;
     }
-    return hit;
 }
 
 static void take(struct learner *l, const struct made *m, bool *known, struct outcome *out) {
     const uint32_t user = (uint32_t)strtoul(m->user_id + 1, NULL, 10);
     bool *here = &known[user * WORLD_DOMAINS + m->e.domain];
-    if (!*here && known[user * WORLD_DOMAINS + 1U - m->e.domain]) {
-        out->cold++;
-        out->cold_hits += listed(l, m);
+    if (!*here) {
+        try_cold(l, m, out);
     }
     *here = true;
     (void)learn(l, m);
+}
+
+static double share(uint64_t hits, uint64_t n) {
+    return (double)hits / (double)n;
 }
 
 /* `exchanged`: in the food domain user u is called u + 1. */
@@ -98,8 +102,9 @@ static struct outcome live(uint64_t seed, double rho, uint32_t users, double day
                       prequential_mcnemar(&out.of[d]));
     }
     if (out.cold > 0) {
-        print_message("cold %u recall %.4f\n", (unsigned)out.cold,
-                      (double)out.cold_hits / (double)out.cold);
+        print_message("cold %u served %.4f twin %.4f popularity %.4f\n", (unsigned)out.cold,
+                      share(out.served, out.cold), share(out.twin, out.cold),
+                      share(out.popular, out.cold));
     }
     world_free(w);
     learner_free(l);
@@ -111,12 +116,8 @@ static double gain(const struct prequential_counts *c) {
     return ((double)c->model - (double)c->baseline) / (double)c->n;
 }
 
-static double cold_recall(const struct outcome *o) {
-    return (double)o->cold_hits / (double)o->cold;
-}
-
-/* Measured at seeds 1 and 2: course .340 and .332 against .229 and .191 (chi2 580, 832),
- * food .319 and .347 against .203 and .245 (chi2 493, 405). */
+/* Measured at seeds 1 and 2: course .343 and .332 against .229 and .191 (chi2 601, 837),
+ * food .322 and .351 against .203 and .245 (chi2 511, 450). */
 static void the_model_beats_seven_day_popularity_in_both_domains(void **state) {
     (void)state;
     if (SANITIZED) {
@@ -130,13 +131,14 @@ static void the_model_beats_seven_day_popularity_in_both_domains(void **state) {
             const struct prequential_counts *c = &out.of[d];
             assert_true(c->n > 8000);
             assert_true(prequential_mcnemar(c) > 300.0); /* 10.83 is p < .001 */
-            assert_true(gain(c) > 0.09);
-            assert_true((double)c->model / (double)c->n > 0.305);
+            assert_true(gain(c) > 0.095);
+            assert_true((double)c->model / (double)c->n > 0.31);
         }
     }
 }
 
-/* Cold target .293 and .302, exchanged .202 and .209. */
+/* Cold target: served .300, the twin, who does not know the user, .269, 1-day popularity .249. With
+ * the users of one domain exchanged, what is served is no better than the twin: .270 and .273. */
 static void what_crosses_between_domains_is_the_user(void **state) {
     (void)state;
     if (SANITIZED) {
@@ -145,11 +147,16 @@ static void what_crosses_between_domains_is_the_user(void **state) {
     const struct outcome true_users = live(1, 0.8, USERS, 120.0, false, 1);
     const struct outcome exchanged = live(1, 0.8, USERS, 120.0, true, 1);
     assert_true(true_users.cold > 1000 && exchanged.cold > 1000);
-    assert_true(cold_recall(&true_users) > 0.27);
-    assert_true(cold_recall(&true_users) > cold_recall(&exchanged) + 0.05);
+    const double twin = share(true_users.twin, true_users.cold);
+    assert_true(share(true_users.served, true_users.cold) > 0.285);
+    assert_true(share(true_users.served, true_users.cold) > twin + 0.02);
+    assert_true(share(true_users.served, true_users.cold) >
+                share(true_users.popular, true_users.cold) + 0.04);
+    assert_true(fabs(share(exchanged.served, exchanged.cold) -
+                     share(exchanged.twin, exchanged.cold)) < 0.01);
 }
 
-/* Four rankers, averaged: course .332, food .308 where one has .340 and .319. */
+/* Four rankers, averaged: course .333, food .316 where one has .343 and .322. */
 static void four_tasks_learn_nearly_as_well_as_one(void **state) {
     (void)state;
     const struct outcome out =

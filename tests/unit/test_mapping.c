@@ -25,9 +25,9 @@
 /* ---- helpers -------------------------------------------------------------------------------- */
 
 static const char *const FIELD_NAMES[MAP_FIELDS] = {
-    "user",           "event.id",   "ts",    "item", "action",     "quantity", "amount", "rec",
-    "available",      "category",   "price", "name", "attributes", "consent",  "age",    "country",
-    "partner.domain", "partner.id", "domain"};
+    "user",     "event.id", "ts",        "item",           "action",     "quantity", "amount",
+    "discount", "rec",      "available", "category",       "price",      "name",     "attributes",
+    "consent",  "age",      "country",   "partner.domain", "partner.id", "domain"};
 
 /* A topic of this kind; `paths` is "user=u ts=t", with \n between for texts with spaces. */
 static struct config_topic topic_of(enum topic_kind kind, const char *paths) {
@@ -252,6 +252,8 @@ static void types_are_checked(void **state) {
         {KIND_EVENT, "quantity", "'bytes'", "a bytes; needs a number or a decimal"},
         {KIND_EVENT, "amount", "['null'," DECIMAL ",'double']", NULL},
         {KIND_EVENT, "amount", "'string'", "a string; needs a number or a decimal"},
+        {KIND_EVENT, "discount", "['null'," DECIMAL ",'int']", NULL},
+        {KIND_EVENT, "discount", "'string'", "a string; needs a number or a decimal"},
         {KIND_EVENT, "amount",
          "[" DECIMAL ",{'type':'fixed','name':'D','size':4,'logicalType':'decimal',"
          "'precision':9,'scale':3}]",
@@ -329,6 +331,8 @@ static void lines_are_of_one_array(void **state) {
           "topic.t.quantity = k[]: must be in the same array as item, which is kk[]");
     fails(KIND_EVENT, "user=u\nts=t\nitem=u\nquantity=l[].q\naction=\"view\"", schema,
           "topic.t.quantity = l[].q: must be in the same array as item, which is u");
+    fails(KIND_EVENT, "user=u\nts=t\nitem=l[].sku\ndiscount=k[]\naction=\"view\"", schema,
+          "topic.t.discount = k[]: must be in the same array as item, which is l[].sku");
     fails(KIND_EVENT, "user=u\nts=t\nitem=l[].n[]\naction=\"view\"", schema,
           "topic.t.item = l[].n[]: one [] at most, and no {}: its items are the lines");
     fails(KIND_EVENT, "user=u\nts=t\nitem=m{}\naction=\"view\"", schema,
@@ -353,6 +357,8 @@ static void constants_are_checked(void **state) {
           "topic.t.quantity = \"many\": must be a number that is not negative");
     fails(KIND_EVENT, PATHS "action=\"view\"\namount=\"-1\"", schema,
           "topic.t.amount = \"-1\": must be a number that is not negative");
+    fails(KIND_EVENT, PATHS "action=\"view\"\ndiscount=\"nan\"", schema,
+          "topic.t.discount = \"nan\": must be a number that is not negative");
     fails(KIND_PROFILE, "user=u\ncountry=\"Austria\"", schema,
           "topic.t.country = \"Austria\": must be two letters");
     fails(KIND_IDENTITY, "user=u\npartner.id=i\npartner.domain=\"foot\"", schema,
@@ -422,8 +428,8 @@ static void ids_are_texts_or_decimal_numbers(void **state) {
 
 static void an_event_without_an_id_has_an_empty_one(void **state) {
     (void)state;
-    struct config_topic topic =
-        topic_of(KIND_EVENT, PATHS "action=\"Purchase\"\nquantity=\"2\"\namount=\"9.5\"");
+    struct config_topic topic = topic_of(
+        KIND_EVENT, PATHS "action=\"Purchase\"\nquantity=\"2\"\namount=\"9.5\"\ndiscount=\"3\"");
     topic.amount_scale = 2; /* holds for constants too */
     struct bench *b = bench_of(topic, PLAIN("'int'"));
     struct avro_bytes body;
@@ -436,6 +442,7 @@ static void an_event_without_an_id_has_an_empty_one(void **state) {
     assert_int_equal(b->out.ts_ms, 1000);
     assert_int_equal(b->out.n_lines, 1);
     assert_true(b->lines[0].quantity == 2.0 && b->lines[0].amount == 19.0);
+    assert_true(b->lines[0].discount == 6.0);
     bench_free(b);
 }
 
@@ -797,7 +804,8 @@ static const char ORDER[] =
     "  {'name':'q','type':['null','int']},"
     "  {'name':'dish','type':{'type':'record','name':'Dish','fields':["
     "    {'name':'id','type':['null','string']}]}},"
-    "  {'name':'cents','type':'long'}]}}},"
+    "  {'name':'cents','type':'long'},"
+    "  {'name':'off','type':['null','int']}]}}},"
     "{'name':'at','type':'long'},"
     "{'name':'sum','type':'double'}]}";
 
@@ -824,13 +832,17 @@ static void line(struct avro_bytes *b, int64_t q, const char *dish, int64_t cent
         avro_text(b, dish);
     }
     avro_long(b, cents);
+    avro_branch(b, cents > 0); /* a fifth off; nothing of nothing */
+    if (cents > 0) {
+        avro_long(b, cents / 5);
+    }
 }
 
 static void lines_are_read_with_what_is_around_them(void **state) {
     (void)state;
     struct config_topic t =
         topic_of(KIND_EVENT, "user=head.who.id\nts=at\nitem=lines[].dish.id\nquantity=lines[].q\n"
-                             "amount=lines[].cents\naction=labels.verb");
+                             "amount=lines[].cents\ndiscount=lines[].off\naction=labels.verb");
     struct avro_bytes body;
     t.amount_scale = 0.01;
     struct bench *b = bench_of(t, ORDER);
@@ -854,11 +866,22 @@ static void lines_are_read_with_what_is_around_them(void **state) {
     assert_true(b->lines[0].quantity == 3.0 && b->lines[0].amount == 450 * 0.01);
     assert_true(b->lines[1].quantity == 1.0 && b->lines[1].amount == 0.0);
     assert_true(b->lines[2].quantity == 0.0 && b->lines[2].amount == 1.0);
+    assert_true(b->lines[0].discount == 90 * 0.01 && b->lines[1].discount == 0.0);
+    assert_true(b->lines[2].discount == 20 * 0.01);
     /* what is not mapped is not on the tape */
     for (uint32_t i = 0; i < b->tape->n; i++) {
         const struct value *v = &b->tape->values[i];
         assert_false(v->type == VALUE_TEXT && v->len == strlen("secret place"));
     }
+    order_head(&body, 1); /* what the record before said is forgotten */
+    avro_block(&body, 1);
+    line(&body, -1, "tea", 0);
+    avro_end(&body);
+    avro_long(&body, 5);
+    avro_double(&body, 99);
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    assert_true(b->lines[0].quantity == 1.0 && b->lines[0].amount == 0.0);
+    assert_true(b->lines[0].discount == 0.0);
     order_head(&body, 0); /* no head: no user */
     avro_end(&body);      /* no lines */
     avro_long(&body, 5);
@@ -873,7 +896,7 @@ static void what_stands_outside_of_lines_holds_for_each(void **state) {
     (void)state;
     struct bench *b =
         bench_of(topic_of(KIND_EVENT, "user=head.who.id\nts=at\nitem=lines[].dish.id\n"
-                                      "quantity=\"4\"\namount=sum\naction=\"order\""),
+                                      "quantity=\"4\"\namount=sum\ndiscount=at\naction=\"order\""),
                  ORDER);
     struct avro_bytes body;
     order_head(&body, 1);
@@ -887,6 +910,7 @@ static void what_stands_outside_of_lines_holds_for_each(void **state) {
     assert_int_equal(b->out.n_lines, 2);
     for (int i = 0; i < 2; i++) {
         assert_true(b->lines[i].quantity == 4.0 && b->lines[i].amount == 99.0);
+        assert_true(b->lines[i].discount == 5.0);
     }
     bench_free(b);
 }

@@ -246,6 +246,31 @@ static void a_labelled_metric_prints_the_registered_values_only(void **state) {
     forget(e);
 }
 
+static void two_labels_are_named_by_pairs(void **state) {
+    (void)state;
+    const char *const pairs[] = {"food,cold", "food,kno\"wn"};
+    const char *const single[] = {"food,cold", "food"};
+    const char *const topics[] = {"a,b"}; /* of a metric with one label a comma is a comma */
+    assert_int_equal(metrics_label(M_GUARD_LEAD, pairs, 2), ST_OK);
+    assert_int_equal(metrics_label(M_GUARD_LEAD, single, 2), ST_INVALID);
+    assert_int_equal(metrics_label(M_EVENTS, topics, 1), ST_OK);
+    metric_set(M_GUARD_LEAD, 1, -2.5);
+    struct exposition *e = exposed();
+    assert_int_equal(count(e, "crossrec_guard_lead"), 2);
+    const struct sample *last = NULL;
+    for (size_t i = 0; i < e->n; i++) {
+        last = strcmp(e->samples[i].name, "crossrec_guard_lead") == 0 ? &e->samples[i] : last;
+    }
+    assert_int_equal(last->pairs, 2);
+    assert_string_equal(last->key[0], "domain");
+    assert_string_equal(last->value[0], "food");
+    assert_string_equal(last->key[1], "slice");
+    assert_string_equal(last->value[1], "kno\"wn");
+    assert_true(last->number == -2.5);
+    assert_non_null(find(e, "crossrec_events_total", "a,b"));
+    forget(e);
+}
+
 static void label_values_are_escaped(void **state) {
     (void)state;
     const char *const odd[] = {"a\"b\\c\nd", "{}", ""};
@@ -463,6 +488,7 @@ int main(void) {
         TEST(every_metric_is_listed_once),
         TEST(a_metric_without_labels_is_one_bare_sample),
         TEST(a_labelled_metric_prints_the_registered_values_only),
+        TEST(two_labels_are_named_by_pairs),
         TEST(label_values_are_escaped),
         TEST(too_many_or_too_long_labels_change_nothing),
         TEST(what_is_out_of_range_is_dropped),

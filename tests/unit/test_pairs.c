@@ -27,7 +27,7 @@ static const int64_t DAY = 86400000;
 
 static int setup(void **state) {
     struct pairs *p = NULL;
-    assert_int_equal(pairs_new(&p), ST_OK);
+    assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &p), ST_OK);
     assert_int_equal(pairs_reserve(p, ITEMS), ST_OK);
     *state = p;
     return 0;
@@ -172,6 +172,37 @@ static void what_was_never_added_is_empty(void **state) {
     assert_agrees(t, *state);
     free(t);
     pairs_free(NULL);
+}
+
+static void refuses_limits_that_leave_nothing_or_more_than_there_was(void **state) {
+    (void)state;
+    struct pairs *p = NULL;
+    assert_int_equal(pairs_new(10, 0, &p), ST_INVALID);
+    assert_int_equal(pairs_new(10, 11, &p), ST_INVALID);
+    assert_null(p);
+}
+
+static void lists_are_due_and_pruned_by_the_limits_they_were_made_with(void **state) {
+    (void)state;
+    static const uint32_t limits[][2] = {{1, 1}, {7, 5}, {400, 300}};
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+        struct pairs *p = NULL;
+        assert_int_equal(pairs_new(limits[k][0], limits[k][1], &p), ST_OK);
+        assert_int_equal(pairs_reserve(p, ITEMS), ST_OK);
+        for (uint32_t j = 1; j <= limits[k][0] + 1; j++) {
+            assert_false(pairs_due(p, 0));
+            const struct pair_add add = pairs_weigh(j, 0, 0, 0);
+            assert_int_equal(pairs_add(p, &add), ST_OK);
+        }
+        assert_true(pairs_due(p, 0));
+        pairs_prune(p, 0);
+        const struct pair_list l = pairs_list(p, 0);
+        assert_int_equal(l.n, limits[k][1]);
+        for (uint32_t x = 0; x < l.n; x++) {
+            assert_true(l.item[x] <= limits[k][1]); /* all equal: the smaller indices */
+        }
+        pairs_free(p);
+    }
 }
 
 static void growing_keeps_every_list(void **state) {
@@ -418,7 +449,7 @@ static void any_sequence_of_add_take_back_and_prune_agrees_with_a_map(void **sta
         print_message("seed %llu\n", (unsigned long long)seed);
         l = (struct life){
             .t = truth_new(), .rng = {.state = seed}, .n_items = seed % 2 ? ITEMS : 30};
-        assert_int_equal(pairs_new(&l.p), ST_OK);
+        assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &l.p), ST_OK);
         assert_int_equal(pairs_reserve(l.p, ITEMS), ST_OK);
         for (int step = 0; step < 30000; step++) {
             life_step(&l);
@@ -435,7 +466,7 @@ static void a_failed_allocation_changes_nothing(void **state) {
     }
     struct pairs *p = NULL;
     fail_after(0);
-    assert_int_equal(pairs_new(&p), ST_NOMEM);
+    assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &p), ST_NOMEM);
     fail_after(-1);
     assert_null(p);
     p = *state;
@@ -634,6 +665,8 @@ static void bytes_follow_the_longest_lists(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(what_was_never_added_is_empty),
+        T(refuses_limits_that_leave_nothing_or_more_than_there_was),
+        T(lists_are_due_and_pruned_by_the_limits_they_were_made_with),
         T(growing_keeps_every_list),
         T(a_pair_weighs_by_its_place_and_its_age),
         T(a_session_weight_below_1e_4_is_none),

@@ -142,6 +142,39 @@ static void a_list_is_the_documented_json(void **state) {
     free(r);
 }
 
+static void the_item_or_the_category_behind_an_item_is_told(void **state) {
+    (void)state;
+    struct rec *r = new_rec(REC_LIST);
+    set_item(r, 0, "d1", 1, REASON_AGAIN);
+    set_item(r, 1, "d2", 1, REASON_TASTE);
+    set_item(r, 2, "d3", 1, REASON_POPULAR);
+    r->items[0].because = (struct because){.text = "d\"1", .len = 3, .kind = BECAUSE_ITEM};
+    r->items[1].because = (struct because){.text = "pythons", .len = 6, .kind = BECAUSE_CATEGORY};
+    char *value = value_of(r);
+    assert_non_null(strstr(value, "\"items\":["
+                                  "{\"id\":\"d1\",\"score\":1,\"reason\":\"again\","
+                                  "\"because\":{\"item\":\"d\\\"1\"}},"
+                                  "{\"id\":\"d2\",\"score\":1,\"reason\":\"taste\","
+                                  "\"because\":{\"category\":\"python\"}},"
+                                  "{\"id\":\"d3\",\"score\":1,\"reason\":\"popular\"}]}"));
+    free(value);
+    free(r);
+}
+
+static void only_slots_that_were_drawn_have_a_propensity(void **state) {
+    (void)state;
+    struct rec *r = new_rec(REC_LIST);
+    set_item(r, 0, "d1", 1, REASON_POPULAR);
+    set_item(r, 1, "d2", 1, REASON_EXPLORE);
+    r->items[1].propensity = 0.0025F;
+    char *value = value_of(r);
+    assert_non_null(strstr(value, "[{\"id\":\"d1\",\"score\":1,\"reason\":\"popular\"},"
+                                  "{\"id\":\"d2\",\"score\":1,\"reason\":\"explore\","
+                                  "\"propensity\":0.0025}]}"));
+    free(value);
+    free(r);
+}
+
 static void an_empty_list_without_a_segment_is_a_tombstone(void **state) {
     (void)state;
     struct rec *r = new_rec(REC_LIST);
@@ -221,6 +254,8 @@ static void the_largest_values_fit(void **state) {
     r->ts_ms = INT64_MIN;
     for (uint16_t i = 0; i < CONFIG_LIST_MAX; i++) {
         set_item(r, i, id, -1.23456e-38F, REASON_TRENDING);
+        r->items[i].because = (struct because){id, UINT16_MAX, BECAUSE_CATEGORY}; /* is cut */
+        r->items[i].propensity = 1.23456e-38F;
     }
     free(value_of(r)); /* value_of() checks the length; a sanitizer checks the bytes */
     for (size_t t = 0; t < CONFIG_TOPICS_MAX; t++) {
@@ -496,6 +531,8 @@ int main(void) {
         cmocka_unit_test_setup(keys_are_those_of_docs_redis, setup),
         cmocka_unit_test_setup(a_key_holds_every_byte_of_the_user_id, setup),
         cmocka_unit_test_setup(a_list_is_the_documented_json, setup),
+        cmocka_unit_test_setup(the_item_or_the_category_behind_an_item_is_told, setup),
+        cmocka_unit_test_setup(only_slots_that_were_drawn_have_a_propensity, setup),
         cmocka_unit_test_setup(an_empty_list_without_a_segment_is_a_tombstone, setup),
         cmocka_unit_test_setup(a_fallback_has_the_shape_of_a_list, setup),
         cmocka_unit_test_setup(info_tells_n_ttl_in_seconds_partitions_and_segments, setup),

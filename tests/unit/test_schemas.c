@@ -103,13 +103,13 @@ static void without_a_folder_the_ids_are_those_of_the_shipped_schemas(void **sta
     struct fixture *f = *state;
     assert_int_equal(new (f, "", NULL), ST_OK);
     assert_int_equal(state_of(f, 1, COURSE), SCHEMAS_READY);
-    assert_int_equal(state_of(f, 2, FOOD), SCHEMAS_READY);
+    assert_int_equal(state_of(f, 9, FOOD), SCHEMAS_READY);
     assert_int_equal(state_of(f, 1, FOOD), SCHEMAS_MISMATCH);
-    assert_int_equal(state_of(f, 2, COURSE), SCHEMAS_MISMATCH);
+    assert_int_equal(state_of(f, 9, COURSE), SCHEMAS_MISMATCH);
     for (int r = 0; r < READERS; r++) {
         assert_int_not_equal(state_of(f, shipped_id((enum reader)r), COURSE), SCHEMAS_UNKNOWN);
     }
-    assert_int_equal(state_of(f, READERS, COURSE), SCHEMAS_UNKNOWN);
+    assert_int_equal(state_of(f, 10, COURSE), SCHEMAS_UNKNOWN);
     assert_int_equal(state_of(f, 0, COURSE), SCHEMAS_UNKNOWN);
 }
 
@@ -120,6 +120,32 @@ static void our_own_events_are_known_beside_any_folder(void **state) {
     assert_int_equal(state_of(f, 17, COURSE), SCHEMAS_READY);
     assert_int_equal(state_of(f, 1, COURSE), SCHEMAS_UNKNOWN);
     assert_int_equal(state_of(f, SHIPPED_EVENT_ID, COURSE), SCHEMAS_MISMATCH);
+    assert_int_equal(state_of(f, 2000000009, COURSE), SCHEMAS_MISMATCH); /* as they were */
+    assert_int_equal(state_of(f, 2, FOOD), SCHEMAS_UNKNOWN);
+}
+
+/* An id means one text for ever: what was written before a schema changed says so by its id. */
+static void records_of_earlier_versions_of_shipped_schemas_stay_readable(void **state) {
+    struct fixture *f = *state;
+    static const uint8_t order[] = {2,    'e',  2,   'u', 2, 0, 0, /* ids, ts 1, two nulls */
+                                    2,    2,    'a', 0,   0, 0, 0, 0,    0,
+                                    0xf0, 0x3f,                              /* a, quantity 1 */
+                                    0,    0,    0,   0,   0, 0, 0, 0x40, 0}; /* amount 2, the end */
+    static struct tape tape;
+    static struct decoded_line lines[EVENT_LINES_MAX];
+    struct decoded d = {.lines = lines};
+    const struct decoder *decoder = NULL;
+    assert_int_equal(new (f, "", NULL), ST_OK);
+    assert_int_equal(schemas_decoder(f->s, 2, FOOD, &decoder, NULL), SCHEMAS_READY);
+    assert_int_equal(decode(decoder, order, sizeof order, &tape), DECODE_OK);
+    assert_int_equal(mapping_read_event(f->mappings[FOOD], &tape, &d), MAPPING_OK);
+    assert_int_equal(d.n_lines, 1);
+    assert_true(d.lines[0].quantity == 1 && d.lines[0].amount == 2 && d.lines[0].discount == 0);
+    for (size_t i = 0; shipped_earlier(i); i++) {
+        const struct shipped_earlier *e = shipped_earlier(i);
+        assert_int_not_equal(e->id, shipped_id(e->reader));
+        assert_string_not_equal(e->json, shipped_json(e->reader));
+    }
 }
 
 static void the_same_decoder_is_given_every_time(void **state) {
@@ -295,6 +321,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(without_a_folder_the_ids_are_those_of_the_shipped_schemas),
         TEST(our_own_events_are_known_beside_any_folder),
+        TEST(records_of_earlier_versions_of_shipped_schemas_stay_readable),
         TEST(the_same_decoder_is_given_every_time),
         TEST(a_mismatch_says_why_and_leaves_the_decoder_alone),
         TEST(a_folder_gives_an_id_a_file),

@@ -16,7 +16,7 @@
 #include "mix.h"
 #include "shared.h"
 
-enum { DAY_MS = 86400000, ITEMS = 30, SEEDS = 16 };
+enum { DAY_MS = 86400000, ITEMS = 30, CATEGORIES = 5, SEEDS = 16 };
 
 static const struct shared_params PARAMS = {
     .n_domains = 2, .seed = 3, .segments = {.k = 3, .seed_points = SEEDS, .half_life = 500.0}};
@@ -35,14 +35,23 @@ static uint32_t intern(struct shared *s, uint32_t number, uint8_t domain) {
     return out;
 }
 
+/* ITEMS items, each with a category for which the interning makes room. */
+static void fill(struct shared *s) {
+    for (uint32_t k = 0; k < ITEMS; k++) {
+        assert_int_equal(intern(s, k, (uint8_t)(k % 2)), k);
+        const struct content_row row = {.available = true, .category = 1 + k % CATEGORIES};
+        struct content_change change;
+        assert_int_equal(content_set(s->content, k, &row, &change), ST_OK);
+    }
+    assert_int_equal(intern(s, 0, 0), 0);
+}
+
 static int setup(void **state) {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
     assert_int_equal(shared_new(&PARAMS, &b->s), ST_OK);
     assert_int_equal(delta_new(&b->d), ST_OK);
-    for (uint32_t k = 0; k < ITEMS; k++) {
-        assert_int_equal(intern(b->s, k, (uint8_t)(k % 2)), k);
-    }
+    fill(b->s);
     *state = b;
     return 0;
 }
@@ -79,6 +88,20 @@ static void pair(struct bench *b, uint32_t from, uint32_t to, int r) {
     assert_int_equal(shared_add_pair(b->s, b->d, &add), ST_OK);
 }
 
+static void take_category(struct bench *b, uint32_t item, int64_t ts_ms) {
+    struct category_take add = {.weight = FIXED_ONE, .item = item, .repeated = item % 3 == 0};
+    add.category = content_category(b->s->content, item);
+    assert_int_equal(delta_reserve_line(b->d), ST_OK);
+    assert_int_equal(categories_weigh(b->s->categories, ts_ms, &add.g), ST_OK);
+    shared_add_category_take(b->s, b->d, &add);
+}
+
+static void pair_categories(struct bench *b, uint32_t from, uint32_t to, int r) {
+    const struct pair_add add = pairs_weigh(from, to, r, 1000);
+    assert_int_equal(delta_reserve_line(b->d), ST_OK);
+    assert_int_equal(shared_add_category_pair(b->s, b->d, &add), ST_OK);
+}
+
 /* One of everything, drawn. */
 static void add_line(struct bench *b, struct rng *rng, int64_t ts_ms) {
     const uint32_t item = rng_below(rng, ITEMS);
@@ -90,6 +113,10 @@ static void add_line(struct bench *b, struct rng *rng, int64_t ts_ms) {
         if (from != item) {
             pair(b, from, item, r);
         }
+    }
+    take_category(b, item, ts_ms);
+    for (uint32_t r = 1; r < CATEGORIES; r++) {
+        pair_categories(b, (item + r) % CATEGORIES, item % CATEGORIES, (int)r);
     }
     shared_add_context(b->s, b->d, &b->m, item, p, FIXED_ONE, rng_below(rng, 2));
     shared_add_obs(b->s, b->d, rng_below(rng, ITEMS), (int64_t)rng_below(rng, 1000),
@@ -105,9 +132,30 @@ static void vote(struct bench *b, struct rng *rng) {
     shared_add_vote(b->s, &b->m, x);
 }
 
-/* Digest of all counts and sums of items 0..n-1. */
+static uint64_t categories_digest(const struct categories *c) {
+    uint64_t h = 0;
+    for (uint32_t k = 0; k < CATEGORIES; k++) {
+        float v[2] = {categories_share(c, k, 0), categories_events(c, k)};
+        uint32_t bits[2];
+        memcpy(bits, v, sizeof bits);
+        h = mix64(h ^ bits[0] ^ (uint64_t)bits[1] << 32);
+        const struct pair_list l = categories_neighbours(c, k);
+        for (uint32_t x = 0; x < l.n; x++) {
+            memcpy(bits, &l.a[x], sizeof *bits);
+            h += mix64(l.item[x] ^ (uint64_t)bits[0] << 32);
+        }
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            v[0] = categories_repeat_rate(c, i, k);
+            memcpy(bits, v, sizeof *bits);
+            h = mix64(h ^ bits[0]);
+        }
+    }
+    return h;
+}
+
+/* Digest of all counts and sums of categories and of items 0..n-1. */
 static uint64_t counts_digest(const struct shared *s, uint32_t n) {
-    uint64_t h = s->n_events;
+    uint64_t h = s->n_events ^ categories_digest(s->categories);
     for (uint32_t i = 0; i < n; i++) {
         const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
         for (int c = 0; c < POP_CLOCKS; c++) {
@@ -186,7 +234,7 @@ static void a_known_item_has_room_even_if_making_it_failed_half_way(void **state
         uint32_t i = ITEM_NONE;
         char id[16];
         const int len = snprintf(id, sizeof id, "i%u", made);
-        fail_after(n++ % 7);
+        fail_after(n++ % 9);
         const enum status st = shared_intern(b->s, mix64(made + 1), 0, id, (size_t)len, &i);
         fail_after(-1);
         assert_true(st == ST_OK || st == ST_NOMEM);
@@ -196,6 +244,7 @@ static void a_known_item_has_room_even_if_making_it_failed_half_way(void **state
         }
         assert_int_equal(i, made);
         take(b, i, 0);
+        take_category(b, i, 0);
         pair(b, i, 0, 0);
         assert_int_equal(factors_count(b->s->factors, i), 0);
     }
@@ -230,6 +279,41 @@ static void what_enters_the_view_is_noted_and_can_be_taken_back_exactly(void **s
     }
 }
 
+/* Each kind alone: the digest of all of them together cannot say which one is missing. */
+static void a_category_enters_the_view_and_its_delta(void **state) {
+    struct bench *b = *state;
+    const struct categories *c = b->s->categories;
+    const uint64_t before = categories_digest(c);
+    take_category(b, 3, 0);
+    assert_true(categories_events(c, 3) == 1.0F);
+    assert_int_equal(b->d->n_category_takes, 1);
+    assert_int_equal(b->d->category_takes[0].item, 3);
+    assert_true(b->d->category_takes[0].repeated);
+    pair_categories(b, 1, 2, 0);
+    assert_int_equal(categories_neighbours(c, 1).n, 1);
+    assert_int_equal(b->d->n_category_pairs, 1);
+    assert_int_equal(b->d->category_pairs[0].from, 1);
+    assert_int_equal(b->d->category_pairs[0].to, 2);
+    shared_take_back(b->s, b->d);
+    assert_int_equal(categories_neighbours(c, 1).n, 0);
+    assert_true(categories_digest(c) == before);
+}
+
+static void a_category_has_room_once_an_item_is_asked_for(void **state) {
+    struct bench *b = *state;
+    const struct content_row row = {.available = true, .category = 4711};
+    struct content_change change;
+    for (uint32_t k = 0; k < 300; k++) { /* far more than the first ones left room for */
+        struct content_row next = row;
+        next.category += k;
+        assert_int_equal(content_set(b->s->content, 7, &next, &change), ST_OK);
+    }
+    assert_int_equal(intern(b->s, 7, 1), 7);
+    take_category(b, 7, 0);
+    pair_categories(b, CATEGORIES + 299, 0, 0);
+    assert_true(categories_events(b->s->categories, CATEGORIES + 299) == 1.0F);
+}
+
 static void an_observation_of_nothing_is_not_noted(void **state) {
     struct bench *b = *state;
     assert_int_equal(delta_reserve_line(b->d), ST_OK);
@@ -251,6 +335,12 @@ static void a_pair_that_finds_no_memory_adds_nothing(void **state) {
         fail_after(-1);
         assert_int_equal(st, ST_NOMEM);
         assert_int_equal(b->d->n_pairs, 0);
+        assert_true(counts_digest(b->s, ITEMS) == before);
+        fail_after(n);
+        const enum status of_categories = shared_add_category_pair(b->s, b->d, &add);
+        fail_after(-1);
+        assert_int_equal(of_categories, ST_NOMEM);
+        assert_int_equal(b->d->n_category_pairs, 0);
         assert_true(counts_digest(b->s, ITEMS) == before);
     }
 }
@@ -284,6 +374,26 @@ static void long_neighbour_lists_are_pruned_when_a_mini_batch_arrives(void **sta
     assert_int_equal(pairs_list(b->s->pairs, 7).n, PAIRS_KEEP);
 }
 
+static void long_lists_of_categories_are_pruned_likewise(void **state) {
+    struct bench *b = *state;
+    struct content_change change;
+    for (uint32_t k = 0; k < CATEGORIES_NEIGHBOURS + 20; k++) {
+        const struct content_row row = {.available = true, .category = 100 + k};
+        assert_int_equal(content_set(b->s->content, 0, &row, &change), ST_OK);
+    }
+    assert_int_equal(intern(b->s, 0, 0), 0);
+    for (uint32_t k = 1; k <= CATEGORIES_NEIGHBOURS + 1; k++) {
+        pair_categories(b, k, 0, 0);
+    }
+    assert_int_equal(categories_neighbours(b->s->categories, 0).n, CATEGORIES_NEIGHBOURS + 1);
+    const uint64_t end = b->s->log_end;
+    assert_int_equal(shared_apply(b->s, &b->m), ST_OK);
+    assert_int_equal(categories_neighbours(b->s->categories, 0).n, CATEGORIES_KEEP);
+    assert_int_equal(b->s->log_end, end + 2);
+    assert_int_equal(shared_apply(b->s, &b->m), ST_OK);
+    assert_int_equal(b->s->log_end, end + 3);
+}
+
 static void segments_are_seeded_by_the_mini_batch_after_enough_votes(void **state) {
     struct bench *b = *state;
     struct rng rng = {5};
@@ -308,9 +418,7 @@ static void the_same_calls_give_the_same_bits(void **state) {
     struct bench c = {0};
     assert_int_equal(shared_new(&PARAMS, &c.s), ST_OK);
     assert_int_equal(delta_new(&c.d), ST_OK);
-    for (uint32_t k = 0; k < ITEMS; k++) {
-        assert_int_equal(intern(c.s, k, (uint8_t)(k % 2)), k);
-    }
+    fill(c.s);
     struct bench *both[] = {b, &c};
     for (int which = 0; which < 2; which++) {
         struct rng rng = {9};
@@ -350,6 +458,36 @@ static void a_landmark_is_needed_where_a_time_cannot_be_weighed(void **state) {
     assert_true(shared_landmark_needed(b->s, 0));
 }
 
+static void the_categories_landmark_is_one_of_those_that_move(void **state) {
+    struct bench *b = *state;
+    const int64_t half = CATEGORIES_HALF_LIFE_MS;
+    for (int c = 0; c < POP_CLOCKS; c++) { /* those of items are ahead */
+        const int64_t to = popularity_next_landmark(b->s->popularity, c, 17 * half);
+        assert_int_equal(popularity_move(b->s->popularity, c, to), ST_OK);
+    }
+    assert_false(shared_landmark_needed(b->s, 16 * half));
+    assert_true(shared_landmark_needed(b->s, 16 * half + 1));
+    assert_int_equal(shared_move_landmarks(b->s, 8 * half - 1).category_halvings, 0);
+    assert_int_equal(b->s->log_end, 0);
+    take_category(b, 1, 0);
+    take_category(b, 1, 7 * half);
+    const int64_t g[] = {b->d->category_takes[0].g, b->d->category_takes[1].g};
+    const uint64_t before = categories_digest(b->s->categories);
+    take_category(b, 2, 8 * half);
+    const struct shared_move move = shared_move_landmarks(b->s, 8 * half + 5);
+    assert_int_equal(move.category_halvings, 8);
+    assert_int_equal(b->s->log_end, 1);
+    assert_true(categories_digest(b->s->categories) != before);
+    delta_move_categories(b->d, move.category_halvings);
+    assert_int_equal(b->d->category_takes[0].g, g[0] >> 8);
+    assert_int_equal(b->d->category_takes[1].g, g[1] >> 8);
+    shared_take_back(b->s, b->d);
+    assert_true(categories_share(b->s->categories, 1, 0) == 1.0F); /* nothing is left */
+    int64_t one = 0;
+    assert_int_equal(categories_weigh(b->s->categories, 8 * half, &one), ST_OK);
+    assert_true(one == FIXED_ONE);
+}
+
 static void a_move_says_by_how_much_each_clock_moved(void **state) {
     struct bench *b = *state;
     int64_t at[POP_CLOCKS];
@@ -368,6 +506,7 @@ static void a_move_says_by_how_much_each_clock_moved(void **state) {
     assert_int_equal(move.halvings[2], 0);
     assert_int_equal(move.halvings[3], 0);
     assert_int_equal(move.obs_halvings, 8);
+    assert_int_equal(move.category_halvings, 0);
     for (int c = 0; c < POP_CLOCKS; c++) {
         assert_int_equal(popularity_landmark(b->s->popularity, c),
                          at[c] + move.halvings[c] * popularity_half_life_ms[c]);
@@ -425,9 +564,7 @@ static void taking_back_across_landmark_moves_leaves_rounding_only(void **state)
         }
         shared_free(b->s); /* a new one, with its landmarks at the start */
         assert_int_equal(shared_new(&PARAMS, &b->s), ST_OK);
-        for (uint32_t k = 0; k < ITEMS; k++) {
-            assert_int_equal(intern(b->s, k, (uint8_t)(k % 2)), k);
-        }
+        fill(b->s);
     }
 }
 
@@ -440,12 +577,16 @@ int main(void) {
         ON_BENCH(an_item_has_one_index_and_one_domain),
         ON_BENCH(a_known_item_has_room_even_if_making_it_failed_half_way),
         ON_BENCH(what_enters_the_view_is_noted_and_can_be_taken_back_exactly),
+        ON_BENCH(a_category_enters_the_view_and_its_delta),
+        ON_BENCH(a_category_has_room_once_an_item_is_asked_for),
         ON_BENCH(an_observation_of_nothing_is_not_noted),
         ON_BENCH(a_pair_that_finds_no_memory_adds_nothing),
         ON_BENCH(long_neighbour_lists_are_pruned_when_a_mini_batch_arrives),
+        ON_BENCH(long_lists_of_categories_are_pruned_likewise),
         ON_BENCH(segments_are_seeded_by_the_mini_batch_after_enough_votes),
         ON_BENCH(the_same_calls_give_the_same_bits),
         ON_BENCH(a_landmark_is_needed_where_a_time_cannot_be_weighed),
+        ON_BENCH(the_categories_landmark_is_one_of_those_that_move),
         ON_BENCH(a_move_says_by_how_much_each_clock_moved),
         ON_BENCH(taking_back_across_landmark_moves_leaves_rounding_only),
     };

@@ -65,9 +65,9 @@ static void assert_same(double a, double b) {
 
 /* ---- one line ------------------------------------------------------------------------ */
 
-static void all_seven_fields_arrive(void **state) {
+static void all_eight_fields_arrive(void **state) {
     (void)state;
-    struct tsv *t = open_text("1600000000\tfood\tu-1\tpizza\torder\t2\t19.5\n");
+    struct tsv *t = open_text("1600000000\tfood\tu-1\tpizza\torder\t2\t19.5\t0.5\n");
     const struct tsv_event *e = next(t);
     assert_string_equal(e->domain, "food");
     assert_text(e->event.user_id, e->event.user_id_len, "u-1");
@@ -78,18 +78,21 @@ static void all_seven_fields_arrive(void **state) {
     assert_text(e->event.lines[0].item, e->event.lines[0].item_len, "pizza");
     assert_same(e->event.lines[0].quantity, 2.0);
     assert_same(e->event.lines[0].amount, 19.5);
+    assert_same(e->event.lines[0].discount, 0.5);
     assert_end(t);
 }
 
 static void what_is_missing_or_empty_has_its_default(void **state) {
     (void)state;
-    struct tsv *t = open_text("1\td\ta\ti\n1\td\tb\ti\t\n1\td\tc\ti\t\t\t\n1\td\te\ti\t\t3\n");
-    for (int i = 0; i < 4; i++) {
+    struct tsv *t = open_text("1\td\ta\ti\n1\td\tb\ti\t\n1\td\tc\ti\t\t\t\t\n1\td\te\ti\t\t3\n"
+                              "1\td\tf\ti\t\t\t\t2\n");
+    for (int i = 0; i < 5; i++) {
         const struct tsv_event *e = next(t);
         assert_false(e->has_action);
         assert_int_equal(e->event.action, ACTION_VIEW);
         assert_same(e->event.lines[0].quantity, i == 3 ? 3.0 : 1.0);
         assert_same(e->event.lines[0].amount, 0.0);
+        assert_same(e->event.lines[0].discount, i == 4 ? 2.0 : 0.0);
     }
     assert_int_equal(tsv_bad(t), 0);
     assert_end(t);
@@ -187,7 +190,7 @@ static void a_bad_line_is_counted_and_named_and_the_rest_is_read(void **state) {
         const char *line, *why;
     } cases[] = {{"1\td\tu", "fewer than four fields"},
                  {"1 d u i", "fewer than four fields"},
-                 {"1\td\tu\ti\tview\t1\t1\t1", "more than seven fields"},
+                 {"1\td\tu\ti\tview\t1\t1\t1\t1", "more than eight fields"},
                  {"x\td\tu\ti", "ts must be"},
                  {"\td\tu\ti", "ts must be"},
                  {"-1\td\tu\ti", "ts must be"},
@@ -210,7 +213,9 @@ static void a_bad_line_is_counted_and_named_and_the_rest_is_read(void **state) {
                  {"1\td\tu\ti\tview\t.", "quantity must be"},
                  {"1\td\tu\ti\tview\t1 ", "quantity must be"},
                  {"1\td\tu\ti\tview\t1\tinf", "amount must be"},
-                 {"1\td\tu\ti\tview\t1\t1e", "amount must be"}};
+                 {"1\td\tu\ti\tview\t1\t1e", "amount must be"},
+                 {"1\td\tu\ti\tview\t1\t1\t-0.5", "discount must be"},
+                 {"1\td\tu\ti\tview\t1\t1\tnan", "discount must be"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[256];
         snprintf(text, sizeof text, "# one\n%s\n2\td\tgood\ti\n", cases[i].line);
@@ -305,7 +310,7 @@ static void only_the_first_bad_lines_are_shown(void **state) {
 
 static void lines_of_equal_user_ts_domain_and_action_are_one_event(void **state) {
     (void)state;
-    struct tsv *t = open_text("5\tfood\tu\ta\torder\t2\t1\n"
+    struct tsv *t = open_text("5\tfood\tu\ta\torder\t2\t1\t7\n"
                               "# a comment, an empty line and other forms of the same\n\n"
                               "5.0\tfood\tu\tb\tORDER\t3\t4\n"
                               "5\tfood\tu\ta\torder\n"
@@ -323,6 +328,8 @@ static void lines_of_equal_user_ts_domain_and_action_are_one_event(void **state)
     assert_text(e->event.lines[2].item, e->event.lines[2].item_len, "a");
     assert_same(e->event.lines[1].quantity, 3.0);
     assert_same(e->event.lines[1].amount, 4.0);
+    assert_same(e->event.lines[0].discount, 7.0);
+    assert_same(e->event.lines[1].discount, 0.0); /* each line has its own */
     for (int i = 0; i < 7; i++) {
         assert_int_equal(next(t)->event.n_lines, 1);
     }
@@ -545,7 +552,7 @@ static void bytes_of_any_kind_are_events_or_bad_lines_and_nothing_else(void **st
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_seven_fields_arrive),
+        cmocka_unit_test(all_eight_fields_arrive),
         cmocka_unit_test(what_is_missing_or_empty_has_its_default),
         cmocka_unit_test(times_are_seconds_or_milliseconds),
         cmocka_unit_test(actions_have_the_names_of_the_schema_in_any_case),

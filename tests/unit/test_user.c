@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_user.c -- contract tests of models/user.h, against a naive user: a plain array of
- * all lines ever taken, from which everything is computed anew at each question.
+ * all lines ever taken, from which everything is computed anew at each question. Interests
+ * and decayed repeats: test_user_interests.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,7 +134,8 @@ static void take(struct user **u, const struct user_line *line) {
 }
 
 static struct user_line simple(uint32_t item, int64_t ts) {
-    return (struct user_line){.item = item, .ts_ms = ts, .consumes = true, .history = true};
+    return (struct user_line){
+        .item = item, .category = CATEGORY_NONE, .ts_ms = ts, .consumes = true, .history = true};
 }
 
 static void close_to(double got, double want, double relative) {
@@ -236,6 +238,7 @@ static struct user_line random_line(struct rng *r, uint32_t n_domains, uint32_t 
     }
     uint8_t domain = (uint8_t)rng_below(r, n_domains);
     return (struct user_line){.item = rng_below(r, n_items),
+                              .category = rng_below(r, 3) ? rng_below(r, 40) : CATEGORY_NONE,
                               .ts_ms = ts,
                               .amount = (float)rng_below(r, 1000) * 0.25F,
                               .domain = domain,
@@ -500,8 +503,12 @@ static void the_newest_sixteen_event_ids_are_known(void **state) {
 /* ---- consumed set ------------------------------------------------------------- */
 
 static void consume(struct user **u, uint8_t domain, uint32_t item, const uint64_t *hashes) {
-    struct user_line line = {
-        .item = item, .ts_ms = START, .domain = domain, .consumes = true, .hashes = hashes};
+    struct user_line line = {.item = item,
+                             .category = CATEGORY_NONE,
+                             .ts_ms = START,
+                             .domain = domain,
+                             .consumes = true,
+                             .hashes = hashes};
     assert_int_equal(user_take(u, &line), ST_OK);
     assert_true(user_bytes(*u) <= USER_BYTES_MAX);
 }
@@ -702,6 +709,7 @@ static void the_cap_holds_for_everything_at_once(void **state) {
     for (uint32_t i = 0; i < 60000; i++) {
         uint8_t domain = (uint8_t)rng_below(&r, DOMAINS_MAX);
         struct user_line line = {.item = rng_below(&r, 4000),
+                                 .category = rng_below(&r, 1000),
                                  .ts_ms = START + (int64_t)i * HOUR_MS,
                                  .domain = domain,
                                  .consumes = true,
@@ -714,7 +722,7 @@ static void the_cap_holds_for_everything_at_once(void **state) {
     }
     assert_true(most > 7000 && most <= USER_BYTES_MAX);
     assert_true(user_knows_event(u, 59999 - 15));
-    assert_true(user_history_floor(u) == START + (59999 - 23) * HOUR_MS);
+    assert_true(user_history_floor(u) == START + (60000 - USER_HISTORY) * HOUR_MS);
     user_free(u);
 }
 

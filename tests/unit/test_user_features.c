@@ -176,6 +176,50 @@ static void every_value_is_finite_at_every_time(void **state) {
     user_free(u);
 }
 
+/* The weights written out: the mean of the first 30 days, then 1/30 for each new one. */
+static void the_typical_vector_is_the_mean_of_days(void **state) {
+    (void)state;
+    enum { N = 200, DIMS = 4 };
+    float x[N][DIMS];
+    float m[DIMS] = {NAN, NAN, NAN, NAN}; /* nothing yet */
+    struct rng r = {12};
+    uint32_t days = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t d = 0; d < DIMS; d++) {
+            x[i][d] = (float)(20.0 * rng_unit(&r) - 10.0);
+        }
+        days = features_typical(m, x[i], DIMS, days);
+        assert_int_equal(days, i + 1 < 30 ? i + 1 : 30);
+        for (uint32_t d = 0; d < DIMS; d++) {
+            double want = 0.0;
+            for (uint32_t j = 0; j <= i; j++) {
+                double weight = j < 30 ? 1.0 / (i < 30 ? i + 1 : 30) : 1.0 / 30;
+                weight *= pow(29.0 / 30.0, j < 30 ? (i < 30 ? 0 : i - 29) : i - j);
+                want += weight * (double)x[j][d];
+            }
+            assert_true(fabs((double)m[d] - want) < 1e-4);
+        }
+    }
+}
+
+static void packed_features_are_within_half_a_unit_and_saturate(void **state) {
+    (void)state;
+    struct rng r = {13};
+    for (int i = 0; i < 20000; i++) {
+        const float x = (float)(63.9 * rng_unit(&r) - 31.95);
+        assert_true(fabs((double)features_unpack(features_pack(x)) - (double)x) <=
+                    0.5 / 1024 + 1e-6);
+        assert_int_equal(features_pack(-x), -features_pack(x));
+    }
+    for (int v = -32767; v <= 32767; v++) {
+        assert_int_equal(features_pack(features_unpack((int16_t)v)), v);
+    }
+    assert_int_equal(features_pack(32.0F), 32767);
+    assert_int_equal(features_pack(3e38F), 32767);
+    assert_int_equal(features_pack(-3e38F), -32767);
+    assert_int_equal(features_pack(INFINITY), 32767);
+}
+
 static void lifecycles_have_names(void **state) {
     (void)state;
     assert_string_equal(lifecycle_str(LIFECYCLE_NEW), "new");
@@ -190,6 +234,8 @@ int main(void) {
         cmocka_unit_test(a_user_without_events_is_new_and_has_no_recency),
         cmocka_unit_test(the_lifecycle_turns_at_midnight),
         cmocka_unit_test(every_value_is_finite_at_every_time),
+        cmocka_unit_test(the_typical_vector_is_the_mean_of_days),
+        cmocka_unit_test(packed_features_are_within_half_a_unit_and_saturate),
         cmocka_unit_test(lifecycles_have_names),
     };
     return cmocka_run_group_tests_name("user_features", tests, NULL, NULL);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * instance_explain.c -- questions of the admin endpoint, put by its threads and answered by the
+ * learner's; see instance.h and instance_state.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain_text.h"
+#include "hash.h"
+#include "instance_state.h"
+#include "mailbox.h"
+
+enum { ASK_MS = 2000, SENTENCE_MAX = 1024, TASKS_TEXT_MAX = 160 };
+
+struct question {
+    uint32_t n;
+    uint8_t target;
+    uint16_t user_len;
+    char user[ID_LEN_MAX];
+};
+
+struct answer { /* one block: one that nobody waits for any more is freed by the mailbox */
+    enum status status;
+    char text[]; /* terminated */
+};
+
+/* A sentence, malloc'ed. */
+static char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *say(const char *format, ...) {
+    char *text = malloc(SENTENCE_MAX);
+    if (text) {
+        va_list args;
+        va_start(args, format);
+        const int n = vsnprintf(text, SENTENCE_MAX - 1, format, args);
+        va_end(args);
+        const size_t len = n < SENTENCE_MAX - 2 ? (size_t)n : SENTENCE_MAX - 2;
+        memcpy(text + len, "\n", sizeof "\n");
+    }
+    return text;
+}
+
+/* ---- the asker's side: any thread ---------------------------------------------------------- */
+
+static bool find_target(const struct instance *in, const char *name, uint8_t *out) {
+    for (uint32_t k = 0; k < in->n_targets; k++) {
+        if (strcmp(in->cfg->domains[in->targets[k]].name, name) == 0) {
+            *out = in->targets[k];
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *say_no_target(const struct instance *in, const char *name) {
+    char known[SENTENCE_MAX / 2] = "";
+    size_t len = 0;
+    for (uint32_t k = 0; k < in->n_targets && len < sizeof known; k++) {
+        len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", k > 0 ? ", " : "",
+                                in->cfg->domains[in->targets[k]].name);
+    }
+    return say("there is no target %.100s here; there are: %s", name, known);
+}
+
+/* The question, or why it is none. */
+static enum status read_question(const struct instance *in, const struct explain_query *q,
+                                 struct question *out, char **text) {
+    const uint32_t longest = (uint32_t)CONFIG_LIST_MAX;
+    *out = (struct question){.n = (uint32_t)in->cfg->list_n};
+    if (!q->user || q->user_len < 1 || q->user_len > ID_LEN_MAX || !q->target) {
+        *text = say("which user (1 to %d bytes), which target? Type /explain?user=ID&target=%s",
+                    (int)ID_LEN_MAX, in->n_targets ? in->cfg->domains[in->targets[0]].name : "");
+        return ST_INVALID;
+    }
+    if (q->n) {
+        char *end = NULL;
+        const unsigned long n = strtoul(q->n, &end, 10);
+        if (*q->n < '0' || *q->n > '9' || *end || n < 1 || n > longest) {
+            *text = say("n must be a whole number from 1 to %u", longest);
+            return ST_INVALID;
+        }
+        out->n = (uint32_t)n;
+    }
+    if (!find_target(in, q->target, &out->target)) {
+        *text = say_no_target(in, q->target);
+        return ST_NOT_FOUND;
+    }
+    memcpy(out->user, q->user, q->user_len);
+    out->user_len = (uint16_t)q->user_len;
+    return ST_OK;
+}
+
+enum status instance_explain(struct instance *in, const struct explain_query *q, char **text) {
+    struct question question;
+    void *answer = NULL;
+    enum status st = read_question(in, q, &question, text);
+    if (st) {
+        return st;
+    }
+    st = mailbox_ask(in->mailbox, &question, ASK_MS, &answer);
+    if (st) {
+        *text = st == ST_AGAIN ? say("somebody else is asking; try again")
+                               : say("the learner did not answer within %d s: it is waiting for "
+                                     "Kafka, or stops; try again, and see /readyz",
+                                     ASK_MS / 1000);
+        return st;
+    }
+    if (!answer) {
+        return ST_NOMEM;
+    }
+    const struct answer *a = answer;
+    st = a->status;
+    memmove(answer, a->text, strlen(a->text) + 1);
+    *text = answer;
+    return st;
+}
+
+/* ---- the learner's side -------------------------------------------------------------------- */
+
+static bool runs(struct instance *in, uint32_t p) {
+    const struct place *pl = instance_place(in, p);
+    return pl && pl->task.state == TASK_RUNNING;
+}
+
+/* "0-3, 7" */
+static void name_tasks(struct instance *in, char text[TASKS_TEXT_MAX]) {
+    size_t len = 0;
+    text[0] = '\0';
+    for (uint32_t p = 0; p < in->n_places && len < TASKS_TEXT_MAX; p++) {
+        if (!runs(in, p)) {
+            continue;
+        }
+        const uint32_t first = p;
+        while (p + 1 < in->n_places && runs(in, p + 1)) {
+            p++;
+        }
+        const char *comma = len > 0 ? ", " : "";
+        len += (size_t)(first == p ? snprintf(text + len, TASKS_TEXT_MAX - len, "%s%u", comma, p)
+                                   : snprintf(text + len, TASKS_TEXT_MAX - len, "%s%u-%u", comma,
+                                              first, p));
+    }
+}
+
+static bool find_user(struct instance *in, const char *id, size_t len, struct explained *out) {
+    const uint64_t hash = hash_id(id, len);
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        const uint32_t slot =
+            runs(in, p) ? users_find(learner_users(in->learner, p), hash) : USER_NONE;
+        if (slot != USER_NONE) {
+            out->task = p;
+            out->user = slot;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By the id of the events, or by the one that the partner of the target knows him by. */
+static bool find_either(struct instance *in, const struct question *q, struct explained *out) {
+    char buf[ID_LEN_MAX];
+    const char *user = NULL;
+    size_t len = 0;
+    if (find_user(in, q->user, q->user_len, out)) {
+        return true;
+    }
+    return in->identity &&
+           identity_user(in->identity, q->target, q->user, q->user_len, buf, &user, &len) !=
+               ST_RANGE &&
+           find_user(in, user, len, out);
+}
+
+static char *say_no_user(struct instance *in) {
+    char tasks[TASKS_TEXT_MAX];
+    name_tasks(in, tasks);
+    return say("no such user in the partitions of this instance, %s: ids are exact, as in the "
+               "events; he may have had no event yet, be erased, or be another instance's",
+               tasks);
+}
+
+static enum status rank(struct instance *in, const struct question *q, struct explained *e,
+                        char **text) {
+    struct explanation *why = malloc(sizeof *why);
+    if (!why) {
+        return ST_NOMEM;
+    }
+    enum status st =
+        learner_explain(in->learner, e->task, e->user, e->target, e->now_ms, q->n, why);
+    if (!st) {
+        e->why = why;
+        *text = explain_text(e);
+        st = *text ? ST_OK : ST_NOMEM;
+    }
+    free(why);
+    return st;
+}
+
+/* *text is malloc'ed; NULL: out of memory. */
+static enum status answer_to(struct instance *in, const struct question *q, char **text) {
+    struct explained e = {.cfg = in->cfg,
+                          .learner = in->learner,
+                          .target = q->target,
+                          .now_ms = instance_clock_ms(in)};
+    uint32_t p = 0;
+    while (p < in->n_places && !runs(in, p)) {
+        p++;
+    }
+    if (p == in->n_places) {
+        *text = say("no partition runs here yet: see /readyz");
+        return ST_AGAIN;
+    }
+    enum status st = find_either(in, q, &e) ? rank(in, q, &e, text) : ST_NOT_FOUND;
+    if (st == ST_NOT_FOUND) {
+        *text = say_no_user(in);
+    }
+    return st;
+}
+
+void instance_answer(struct instance *in) {
+    const struct question *q = mailbox_look(in->mailbox);
+    if (!q) {
+        return;
+    }
+    char *text = NULL;
+    const enum status st = answer_to(in, q, &text);
+    const size_t len = text ? strlen(text) : 0;
+    struct answer *a = text ? malloc(sizeof *a + len + 1) : NULL;
+    if (a) {
+        a->status = st;
+        memcpy(a->text, text, len + 1);
+    }
+    free(text);
+    mailbox_answer(in->mailbox, a);
+}
+
+enum status instance_explain_new(struct instance *in) {
+    return mailbox_new(sizeof(struct question), &in->mailbox);
+}

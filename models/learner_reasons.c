@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * learner_reasons.c -- see learner.h: why an item is on a list, and what explains it. */
+#include <math.h>
+#include <string.h>
+
+#include "learner_state.h"
+
+enum { LANES = 16 };
+
+/* Which reason a feature speaks for. */
+static const enum reason reason_of[RANKER_X] = {
+    [X_POP_1D] = REASON_TRENDING,  [X_POP_7D] = REASON_POPULAR,  [X_POP_30D] = REASON_POPULAR,
+    [X_POP_180D] = REASON_POPULAR, [X_RECENT] = REASON_TRENDING, [X_AGE] = REASON_NEW,
+    [X_COUNT] = REASON_POPULAR,    [X_OBS_EXP] = REASON_NEW,     [X_REPEATED] = REASON_POPULAR,
+    [X_DEAL] = REASON_TRENDING,    [X_K1_REL] = REASON_TOGETHER, [X_K1] = REASON_TOGETHER,
+    [X_K3] = REASON_TOGETHER,      [X_K4] = REASON_TOGETHER,     [X_KX] = REASON_TOGETHER,
+    [X_DOT] = REASON_TASTE,        [X_COS] = REASON_TASTE,       [X_MPOP] = REASON_POPULAR,
+    [X_MAGE] = REASON_NEW,         [X_TIMES] = REASON_AGAIN,     [X_SINCE] = REASON_AGAIN,
+    [X_INTERVAL] = REASON_AGAIN,   [X_LIFT] = REASON_TASTE,      [X_GAP] = REASON_TASTE,
+    [X_GOES] = REASON_TOGETHER,    [X_IN] = REASON_TOGETHER,
+};
+
+/* ---- the part -----------------------------------------------------------------------------------
+ */
+
+/* In LANES partial sums, so that it is a loop over lanes. */
+static float sum_of(const float *x, uint32_t n) {
+    float lane[LANES] = {0};
+    uint32_t c = 0;
+    for (; c + LANES <= n; c += LANES) {
+        for (size_t z = 0; z < LANES; z++) {
+            lane[z] += x[c + z];
+        }
+    }
+    for (; c < n; c++) {
+        lane[c % LANES] += x[c];
+    }
+    float sum = 0.0F;
+    for (size_t z = 0; z < LANES; z++) {
+        sum += lane[z];
+    }
+    return sum;
+}
+
+void learner_mean_features(const struct features_block *b, float mean[RANKER_X]) {
+    for (size_t k = 0; k < RANKER_X; k++) {
+        mean[k] = b->n > 0 ? sum_of(b->x + k * b->stride, b->n) / (float)b->n : 0.0F;
+    }
+}
+
+/* A reason must be true: nobody takes again what he never took, and nothing goes with what was
+ * never taken beside it, though the group may stand nearest to the mean. */
+static bool is_true(const struct features_block *b, uint32_t at, enum reason reason) {
+    const size_t stride = b->stride;
+    switch (reason) {
+    case REASON_AGAIN: return b->x[X_TIMES * stride + at] > 0.0F;
+    case REASON_TOGETHER: return b->x[X_K1_REL * stride + at] > 0.0F;
+    default: return true;
+    }
+}
+
+enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
+                           const struct features_block *b, uint32_t at, const float mean[RANKER_X],
+                           float groups[REASONS]) {
+    const struct ranker_rows rows = candidates_rows(b);
+    float parts[RANKER_X];
+    memset(groups, 0, REASONS * sizeof *groups);
+    ranker_parts(ranker, kind, &rows, at, mean, parts);
+    for (int k = 0; k < RANKER_X; k++) {
+        groups[reason_of[k]] += parts[k];
+    }
+    enum reason best = REASON_POPULAR;
+    for (int g = 0; g < REASONS; g++) {
+        if (groups[g] > groups[best] && is_true(b, at, (enum reason)g)) {
+            best = (enum reason)g;
+        }
+    }
+    return best;
+}
+
+/* ---- the item of the history
+ * ---------------------------------------------------------------------- */
+
+/* What speaks for `item` by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last items. */
+static uint32_t because_together(const struct shared *s, const struct candidates_view *v,
+                                 uint32_t item) {
+    const struct pop_hot *hot = popularity_hot(s->popularity);
+    const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
+    uint32_t best = ITEM_NONE;
+    float most = 0.0F;
+    float w = 1.0F;
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t j = v->history[r].item;
+        int64_t a = 0;
+        int64_t f = 0;
+        int64_t d = 0;
+        if (j != item && pairs_get(s->pairs, j, item, &a, &f, &d) &&
+            w * (float)a * hot[j].inv6 > most) {
+            most = w * (float)a * hot[j].inv6;
+            best = j;
+        }
+        w *= .85F;
+    }
+    return best;
+}
+
+static uint32_t because_taste(const struct shared *s, const struct candidates_view *v,
+                              uint32_t item) {
+    uint32_t items[USER_HISTORY];
+    float parts[USER_HISTORY] = {0};
+    for (uint32_t r = 0; r < v->n_history; r++) {
+        items[r] = v->history[r].item;
+    }
+    if (!factors_parts(s->factors, items, v->n_history, item, parts)) {
+        return ITEM_NONE;
+    }
+    uint32_t best = ITEM_NONE;
+    float most = 0.0F;
+    for (uint32_t r = 0; r < v->n_history; r++) {
+        float sum = 0.0F; /* an item may stand in the history more than once */
+        for (uint32_t x = 0; x < v->n_history; x++) {
+            sum += items[x] == items[r] ? parts[x] : 0.0F;
+        }
+        if (items[r] != item && sum > most) {
+            most = sum;
+            best = items[r];
+        }
+    }
+    return best;
+}
+
+static uint32_t because(const struct shared *s, const struct candidates_view *v,
+                        const struct list_item *item) {
+    switch (item->reason) {
+    case REASON_AGAIN: return item->item;
+    case REASON_TOGETHER: return because_together(s, v, item->item);
+    case REASON_TASTE: return because_taste(s, v, item->item);
+    default: return ITEM_NONE;
+    }
+}
+
+enum status learner_because(const struct learner *l, uint32_t task, uint32_t user, uint8_t target,
+                            int64_t now_ms, struct list *list) {
+    struct learner_task *t = learner_task_of(l, task, user, target, 1);
+    if (!t) {
+        return ST_NOT_FOUND;
+    }
+    struct candidates_view v;
+    candidates_view(l->shared, users_get(t->users, user), target, l->params.repeats[target], now_ms,
+                    &v);
+    for (uint32_t k = 0; k < list->n; k++) {
+        list->items[k].because = because(l->shared, &v, &list->items[k]);
+    }
+    return ST_OK;
+}
+
+/* ---- explanations
+ * ------------------------------------------------------------------------------------ */
+
+/* Near users of all open tasks, by exact cosines of what the scan has brought. */
+static void find_similar(const struct learner *l, uint32_t task, uint32_t user,
+                         const struct candidates_view *v, struct explanation *out) {
+    out->n_similar = 0;
+    for (uint32_t p = 0; v->has_p && p < LEARNER_TASKS_MAX; p++) {
+        if (!l->tasks[p]) {
+            continue;
+        }
+        struct similar_user near[EXPLAIN_SIMILAR];
+        const uint32_t n = similar_find(l->tasks[p]->similar, v->p, p == task ? user : UINT32_MAX,
+                                        EXPLAIN_SIMILAR, near);
+        for (uint32_t k = 0; k < n; k++) {
+            uint32_t at = out->n_similar < EXPLAIN_SIMILAR ? out->n_similar : EXPLAIN_SIMILAR - 1;
+            if (out->n_similar == EXPLAIN_SIMILAR && near[k].cosine <= out->similar[at].cosine) {
+                break;
+            }
+            for (; at > 0 && near[k].cosine > out->similar[at - 1].cosine; at--) {
+                out->similar[at] = out->similar[at - 1];
+            }
+            out->similar[at].task = p;
+            out->similar[at].user = near[k].slot;
+            out->similar[at].cosine = near[k].cosine;
+            out->n_similar += out->n_similar < EXPLAIN_SIMILAR ? 1 : 0;
+        }
+    }
+}
+
+enum status learner_explain(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
+                            int64_t now_ms, uint32_t n, struct explanation *out) {
+    struct learner_task *t = learner_task_of(l, task, user, target, n);
+    if (!t) {
+        return ST_NOT_FOUND;
+    }
+    struct ranking r;
+    enum status st = learner_rank_user(l, t, user, target, now_ms, n, &r);
+    if (st) {
+        return st;
+    }
+    learner_show(l, t, user, &r, n, &out->list);
+    float mean[RANKER_X];
+    learner_mean_features(r.block, mean);
+    for (uint32_t k = 0; k < out->list.n; k++) {
+        struct list_item *item = &out->list.items[k];
+        const uint32_t at = candidates_position(l->candidates, item->item);
+        memset(out->parts[k], 0, sizeof out->parts[k]);
+        if (at != UINT32_MAX) {
+            (void)learner_reason(&t->record.ranker, r.kind, r.block, at, mean, out->parts[k]);
+        }
+        item->because = because(l->shared, &r.view, item);
+    }
+    out->served = r.kind;
+    out->lead = (float)learner_lead(l, task, target, user_n_of(r.view.user, target) > 0);
+    out->n_candidates = r.block->n;
+    find_similar(l, task, user, &r.view, out);
+    return ST_OK;
+}

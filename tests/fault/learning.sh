@@ -1,0 +1,200 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# learning.sh -- shows that the unit tests see it when the models learn the wrong thing.
+#
+#     tests/fault/learning.sh                  every fault of the table below, one after the other
+#     tests/fault/learning.sh --only NAME      this one (may be given more than once)
+#     tests/fault/learning.sh --list           the faults, and what each of them is
+#
+# Copies models/ and tests/unit into a temporary directory; a fault is one edited line of one
+# file there. The test programs named with it are linked with the edited file and run: one of
+# them has to fail. Prints `fault | file | test that failed`. Exit status 1 if a fault survives,
+# if an edit does not apply (the code has changed: look at both), if what it makes does not
+# compile, or if a test program fails without any fault. CC: the compiler, default gcc.
+set -eu
+
+# NAME FILE TESTS WHAT SED, separated by bars; TESTS are tests/unit/test_*.c. Each
+# command of an edit must change exactly one line.
+faults() {
+    cat <<'TABLE'
+decay-direction|popularity.c|popularity|the older an event, the more it counts|s@fixed_of(exp2(ms /@fixed_of(exp2(-ms /@
+top-floor|popularity.c|popularity|a full top list turns away whoever comes later|s@if (!ahead(c, i, t->floor, t->floor_item)) {@if (ahead(t->floor, t->floor_item, c, i) || t->n == POP_TOP) {@
+top-last|popularity.c|popularity|a newcomer replaces the best of a top list, not the last|s@least = t->c\[x\] < least ?@least = t->c[x] > least ?@
+undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@x->c\[k\] -= w\[k\];@x->c[k] += w[k];@
+pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
+pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@list_add(to, y, add->from, &(struct sums){add->a, 0, add->s});@(void)y;@
+session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
+ridge|factors.c|factors|the fold-in has no ridge|s@a\[r\]\[r\] += USER_RIDGE;@a[r][r] += 0.0F * USER_RIDGE;@
+item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(ITEM_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
+covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
+filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@
+nearest|segments.c|segments|users go to the segment farthest away|s@if (d < least) {@if (d > least || best < 0) {@
+centroid-step|segments.c|segments|centroids move away from their votes|s@c->centre\[d\] += stray /@c->centre[d] -= stray /@
+repeat-rate|categories.c|categories|whoever comes first counts as a repeat|s@take->repeated ? weight : 0@take->repeated ? 0 : weight@
+kl-sign|spread.c|spread|the list's mix runs away from the user's|s@unit \* g->q\[k\] \* lg(@-unit * g->q[k] * lg(@
+propensity|spread.c|spread|the propensity stated is not the one drawn with|s@explore / (float)size@explore / (float)n_pool@
+own-list|spread.c|spread|exploration shows what is on the list already|s@m += listed ^ 1U;@m += 1U;@
+gradient-sign|ranker.c|ranker|the ranker learns to put last what was taken|s@(c == 0 ? 1.0F : 0.0F) - p->e\[c\];@p->e[c] - (c == 0 ? 1.0F : 0.0F);@
+truncated-gradient|ranker.c|ranker|candidates that are unlikely teach nothing|s@(c == 0 ? 1.0F : 0.0F) - p->e\[c\];@c == 0 ? 1.0F - p->e[c] : p->e[c] < 0.02F ? 0.0F : -p->e[c];@
+sample-weight|ranker.c|ranker|a sampled candidate stands for itself only|s@p->e\[0\] = w0 / w \* p->e\[0\];@p->e[0] = w0 * p->e[0];@
+adam-sign|ranker.c|ranker|Adam steps down the gradient that it should climb|s@was_v\[k\] + rate \* m\[k\]@was_v[k] - rate * m[k]@
+adam-start|ranker.c|ranker|Adam's moments start at 0 without correction|s@sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t)@1.0F@
+twin-personal|ranker.c|ranker|the twin sees a personal feature|s@{RANKER_TWIN_X, RANKER_TWIN_C}@{RANKER_TWIN_X + 1, RANKER_TWIN_C}@
+gate-sign|ranker.c|ranker_life|the twin is served where the full net is better|s@\[known\] < 0.0 ?@[known] > 0.0 ?@
+gate-memory|ranker.c|ranker_life|the gate weighs the past more than the present|s@\*gate \* GATE_DECAY@*gate / GATE_DECAY@
+mean-weights|ranker.c|ranker_life|tasks average alike, whatever they have learned from|s@sum += (double)events\[i\] \*@sum += total / n *@
+context-self|learner_line.c|learner_line|an item is learned from a context with itself in it|s@v->history\[r\].item != line->item@v->history[r].item != ITEM_NONE@
+pairs-self|learner_line.c|learner_line|an item goes together with itself|s@if (history\[r\].item == line->item) {@if (history[r].item == ITEM_NONE) {@
+target-negative|learner_line.c|learner_line|what was taken is drawn as not taken|s@if (!l->is_target\[at\]) {@if (at < n) {@
+test-after-learn|learner.c|learner_lists|the metric is of what was learned already|s@effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@learner_take_lines(l, t, e, slot, effect->too_late);@; s@^        st = learner_take_lines(l, t, e, slot, effect->too_late);@        st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@
+consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return user_consumed(v->user, v->domain, item, v->hashes);@return false;@
+interest-decay|user_interests.c|user_interests user|the longer ago, the dearer a category|s@exp2(((double)from_ms - (double)to_ms) /@exp2(((double)to_ms - (double)from_ms) /@
+TABLE
+}
+
+usage() {
+    sed -n '4,14s/^# \{0,1\}//p' "$0"
+}
+
+# field NAME N: the N-th field of a fault; 5-: the edit, in which there may be bars
+field() {
+    faults | grep "^$1|" | cut -d'|' -f"$2"
+}
+
+compile() {
+    # shellcheck disable=SC2086
+    ${CC:-gcc} -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -ffp-contract=off -w -Wno-psabi \
+        "$@"
+}
+
+# link TEST OUT OBJECT...: the objects come before the library and replace their members
+link() {
+    test=$1 out=$2
+    shift 2
+    # shellcheck disable=SC2046
+    ${CC:-gcc} "test_$test.o" "$@" libmodels.a -o "$out" $(pkg-config --libs cmocka openblas) -lm
+}
+
+# run PROGRAM: `ok`, or the first test that failed and how many more did
+run() {
+    status=0
+    OPENBLAS_NUM_THREADS=1 timeout 60 "$1" >"$1.log" 2>&1 || status=$?
+    if [ "$status" -eq 0 ]; then
+        echo ok
+        return
+    fi
+    failed=$(sed -n 's/^\[ *FAILED *\] \([a-z_0-9]*\)$/\1/p' "$1.log" | awk '!seen[$0]++')
+    more=$(($(printf '%s\n' "$failed" | wc -l) - 1))
+    if ! grep -q '^\[ *PASSED *\]' "$1.log"; then # it died: in the test that it ran last
+        echo "$(sed -n 's/^\[ *RUN *\] //p' "$1.log" | tail -n 1) (ends with status $status)"
+    elif [ "$more" -gt 0 ]; then
+        echo "$(printf '%s\n' "$failed" | head -n 1) (and $more more)"
+    else
+        echo "$failed"
+    fi
+}
+
+# ---- steps, each in the temporary directory; xargs calls them by name ---------------------
+
+# object FILE.c: compiled from the copy
+object() {
+    compile -Imodels -Iunit -c "$1" -o "$(basename "$1" .c).o"
+}
+
+# sound TEST: builds it; it has to pass as the code stands, or it shows nothing: then TEST.unsound
+# says what is wrong
+sound() {
+    if ! { object "unit/test_$1.c" && link "$1" "sound_$1"; } 2>"$1.errors"; then
+        echo "test_$1 does not build: $(grep -m 1 -E 'error|undefined' "$1.errors")" >"$1.unsound"
+        return
+    fi
+    said=$(run "./sound_$1")
+    [ "$said" = ok ] || echo "test_$1 fails without a fault: $said" >"$1.unsound"
+}
+
+# report NAME WORD TEXT: a line of the table; the word is counted
+report() {
+    printf '%-18s | %-17s | %s\n' "$1" "$(field "$1" 2)" "$3"
+    echo "$2" >"$1.outcome"
+}
+
+# seed NAME: makes the fault and runs its tests until one fails
+seed() {
+    file=$(field "$1" 2)
+    mkdir "$1"
+    sed "$(field "$1" 5-)" "models/$file" >"$1/$file"
+    lines=$(diff "models/$file" "$1/$file" | grep -c '^>' || true)
+    wanted=$(field "$1" 5- | grep -o 's@' | wc -l)
+    if [ "$lines" -ne "$wanted" ]; then
+        report "$1" broken "NOT APPLIED: the edit changes $lines lines, not $wanted"
+        return
+    fi
+    if ! compile -Imodels -c "$1/$file" -o "$1/fault.o" 2>"$1/errors"; then
+        report "$1" broken "DOES NOT COMPILE: $(grep -m 1 error "$1/errors")"
+        return
+    fi
+    for test in $(field "$1" 3); do
+        if [ -e "$test.unsound" ]; then
+            report "$1" broken "NOT SHOWN: $(cat "$test.unsound")"
+            return
+        fi
+        link "$test" "$1/$test" "$1/fault.o"
+        said=$(run "$1/$test")
+        if [ "$said" != ok ]; then
+            report "$1" caught "test_$test: $said"
+            return
+        fi
+    done
+    report "$1" survived "SURVIVED: $(field "$1" 4)"
+}
+
+# each STEP: runs a step for every word of its input, as many at a time as there are processors
+each() {
+    xargs -n 1 -P "$(nproc)" sh "$script" --step "$1"
+}
+
+# ---- all of it --------------------------------------------------------------------------
+
+script=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/$(basename -- "$0")
+if [ "${1-}" = --step ]; then
+    "$2" "$3"
+    exit
+fi
+
+only=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --only) only="$only ${2:?--only needs a name; --list shows them}" && shift ;;
+        --list) faults | awk -F'|' '{ printf "%-18s %-17s %s\n", $1, $2, $4 }' && exit 0 ;;
+        -h | --help) usage && exit 0 ;;
+        *) echo "learning.sh: unknown argument $1; try --help" >&2 && exit 2 ;;
+    esac
+    shift
+done
+for name in $only; do
+    [ -n "$(field "$name" 1)" ] || {
+        echo "learning.sh: no fault $name; --list shows them" >&2 && exit 2
+    }
+done
+[ -n "$only" ] || only=$(faults | cut -d'|' -f1)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+root=$(dirname "$script")/../..
+cp -r "$root/models" "$root/tests/unit" "$work"
+cd "$work"
+
+printf '%s\n' models/*.c | each object || { echo "learning.sh: models/ does not build" >&2 && exit 1; }
+ar rcs libmodels.a ./*.o
+for name in $only; do
+    field "$name" 3 | tr ' ' '\n'
+done | sort -u | each sound
+
+printf '%-18s | %-17s | %s\n' fault file 'test that failed'
+printf '%s\n' $only | each seed
+caught=$(cat ./*.outcome | grep -c caught || true)
+total=$(cat ./*.outcome | wc -l)
+echo "$caught of $total faults made a test fail"
+[ "$caught" -eq "$total" ] && [ "$total" -gt 0 ]
