@@ -399,11 +399,13 @@ static enum status check(struct loader *l) {
                               shown(c, "publish.refresh", a, sizeof a),
                               shown(c, "publish.ttl", b, sizeof b));
     }
-    if (c->segments_seed_users < c->segments_k) {
+    const int64_t per_segment = 4; /* as segments.h wants it; auto: at most 12 segments */
+    if (c->segments_seed_users < per_segment * (c->segments_k ? c->segments_k : 12)) {
         p.name = "segments.seed.users";
-        return draft_complain(d, &p, "%s must be at least segments.k, which is %s",
+        return draft_complain(d, &p, "%s must be at least 4 for each of segments.k, which is %s%s",
                               shown(c, "segments.seed.users", a, sizeof a),
-                              shown(c, "segments.k", b, sizeof b));
+                              shown(c, "segments.k", b, sizeof b),
+                              c->segments_k ? "" : " (at most 12)");
     }
     if (c->registry_url[0] && c->schemas_dir[0]) {
         p.name = "schemas.dir";

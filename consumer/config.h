@@ -139,7 +139,7 @@ struct config {
     int64_t late_max_ms;         /* learn.late.max, 1 d                                  */
     int64_t mini_batch;          /* learn.mini.batch: events, 256                        */
     int64_t seed;                /* learn.seed                                           */
-    int64_t segments_k;          /* segments.k, 8                                        */
+    int64_t segments_k;          /* segments.k, 8; 0: auto                               */
     int64_t segments_seed_users; /* segments.seed.users, 1000                          */
     double segments_half_life;   /* segments.half.life, votes, 20000                     */
     int64_t prequential_sample;  /* prequential.sample: 1 event in N is tested, 16; 0 none */

@@ -163,6 +163,11 @@ static enum status explain(void *ctx, const struct http_explain *q, char **text)
     return instance_explain(d->instance, &query, text);
 }
 
+static enum status tell_segments(void *ctx, char **text) {
+    struct daemon *d = ctx;
+    return instance_segments(d->instance, text);
+}
+
 /* ---- life cycle ---------------------------------------------------------------------- */
 
 static enum status open_registry(struct daemon *d, char *err) {
@@ -236,8 +241,11 @@ static enum status open_all(struct daemon *d, char *err) {
         st = relay_start(cfg, stop_daemon, d, &d->relay, err);
     }
     if (!st && strcmp(cfg->http_address, "off") != 0) {
-        const struct http_ops ops = {
-            .ready = is_ready, .live = is_live, .explain = explain, .ctx = d};
+        const struct http_ops ops = {.ready = is_ready,
+                                     .live = is_live,
+                                     .explain = explain,
+                                     .segments = tell_segments,
+                                     .ctx = d};
         st = http_start(cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
     }
     return st;

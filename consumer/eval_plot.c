@@ -97,6 +97,7 @@ static const char *const COLOURS[TRIAL_MODELS] = {
     [TRIAL_RANKER] = "000000",     [TRIAL_FULL] = "0072b2",       [TRIAL_TWIN] = "56b4e9",
     [TRIAL_LINEAR] = "d55e00",     [TRIAL_TOGETHER] = "009e73",   [TRIAL_FACTORS] = "cc79a7",
     [TRIAL_POPULAR_1D] = "f0e442", [TRIAL_POPULAR_7D] = "e69f00", [TRIAL_POPULAR] = "999999",
+    [TRIAL_SIMILAR] = "882255",    [TRIAL_SHOWN] = "666666",
 };
 
 /* ---- the script ----------------------------------------------------------------------------- */

@@ -187,7 +187,8 @@ double eval_mcnemar(const struct eval_count *c) {
 
 enum trial_model eval_score_best(const struct eval_score *s, uint32_t domain) {
     static const enum trial_model BASELINES[] = {TRIAL_LINEAR,     TRIAL_TOGETHER, TRIAL_POPULAR_7D,
-                                                 TRIAL_POPULAR_1D, TRIAL_POPULAR,  TRIAL_FACTORS};
+                                                 TRIAL_POPULAR_1D, TRIAL_POPULAR,  TRIAL_FACTORS,
+                                                 TRIAL_SIMILAR};
     const struct eval_count *counts = s->counts[domain][EVAL_ALL];
     enum trial_model best = BASELINES[0];
     for (size_t k = 1; k < sizeof BASELINES / sizeof *BASELINES; k++) {

@@ -33,7 +33,7 @@ static struct word score_of(const struct json *v) {
 }
 
 static double number_of(const struct json *v) {
-    double x = NAN;
+    double x = (double)NAN;
     (void)json_number(v, &x);
     return x;
 }

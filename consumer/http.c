@@ -94,7 +94,7 @@ static void answer_metrics(const struct http *h, struct MHD_Connection *c, struc
     }
 }
 
-/* ---- /explain ---------------------------------------------------------------------- */
+/* ---- /explain, /segments ----------------------------------------------------------- */
 
 /* The address as of IPv6: one of IPv4 is mapped. */
 static bool address_of(const struct sockaddr *from, struct in6_addr *out) {
@@ -107,7 +107,7 @@ static bool address_of(const struct sockaddr *from, struct in6_addr *out) {
     return from->sa_family == AF_INET;
 }
 
-/* Over the loopback, or from the very address that was asked: nobody else has that. */
+/* Over the loopback, or from the very address that was asked: no other machine has that. */
 static bool asked_from_here(struct MHD_Connection *c) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -118,7 +118,7 @@ static bool asked_from_here(struct MHD_Connection *c) {
     }
     if (IN6_IS_ADDR_LOOPBACK(&peer) ||
         (IN6_IS_ADDR_V4MAPPED(&peer) && peer.s6_addr[12] == IN_LOOPBACKNET)) {
-        return true;
+        return true; /* 127.0.0.1 may well ask 127.9.9.9 */
     }
     struct sockaddr_storage local = {0};
     socklen_t len = sizeof local;
@@ -138,24 +138,42 @@ static const char *argument(struct MHD_Connection *c, const char *name, size_t *
     return value;
 }
 
-static void answer_explain(const struct http *h, struct MHD_Connection *c, struct answer *a) {
-    if (!h->ops.explain) {
+/* Is it asked of somebody who knows, by somebody who may? Else that is the answer. */
+static bool may_ask(bool known, struct MHD_Connection *c, struct answer *a) {
+    if (!known) {
         set_text(a, MHD_HTTP_NOT_FOUND, NO_PAGE);
-        return;
+        return false;
     }
     if (!asked_from_here(c)) {
         set_text(a, MHD_HTTP_FORBIDDEN, "only from this machine: it tells what people took\n");
-        return;
+        return false;
     }
-    struct http_explain q = {.target = argument(c, "target", NULL), .n = argument(c, "n", NULL)};
-    q.user = argument(c, "user", &q.user_len);
-    const enum status st = h->ops.explain(h->ops.ctx, &q, &a->body);
+    return true;
+}
+
+/* The learner's answer; its text is in a->body. */
+static void set_answer(struct answer *a, enum status st) {
     a->status = st == ST_OK          ? MHD_HTTP_OK
                 : st == ST_INVALID   ? MHD_HTTP_BAD_REQUEST
                 : st == ST_NOT_FOUND ? MHD_HTTP_NOT_FOUND
                                      : MHD_HTTP_SERVICE_UNAVAILABLE;
     a->type = st == ST_OK ? "application/json" : PLAIN;
     a->len = a->body ? strlen(a->body) : 0;
+}
+
+static void answer_explain(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    if (may_ask(h->ops.explain != NULL, c, a)) {
+        struct http_explain q = {.target = argument(c, "target", NULL),
+                                 .n = argument(c, "n", NULL)};
+        q.user = argument(c, "user", &q.user_len);
+        set_answer(a, h->ops.explain(h->ops.ctx, &q, &a->body));
+    }
+}
+
+static void answer_segments(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    if (may_ask(h->ops.segments != NULL, c, a)) {
+        set_answer(a, h->ops.segments(h->ops.ctx, &a->body));
+    }
 }
 
 /* ---- routes ------------------------------------------------------------------------ */
@@ -172,6 +190,7 @@ static const struct route {
     {"/readyz", "200 when it publishes, else 503 and why", answer_readyz},
     {"/metrics", "Prometheus text format", answer_metrics},
     {"/explain", "why a user sees what he sees: ?user=ID&target=DOMAIN&n=10", answer_explain},
+    {"/segments", "what the segments of users are, and how engaged", answer_segments},
 };
 
 enum { N_ROUTES = sizeof ROUTES / sizeof ROUTES[0] };

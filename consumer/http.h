@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http.h -- the admin endpoint (libmicrohttpd): /livez, /readyz, /metrics.
+ * http.h -- the admin endpoint (libmicrohttpd): /livez, /readyz, /metrics, /explain, /segments.
  *
  *     GET /livez    200 "ok" while the process runs and `live` says so, else 503 + why
  *     GET /readyz   200 "ok", or 503 with the reason in a line
  *     GET /metrics  text/plain; version=0.0.4
  *     GET /explain?user=ID&target=DOMAIN[&n=10]   JSON, or 400, 404, 503 and why; 403 to anybody
  *                   but this machine: it tells what people took
+ *     GET /segments JSON, or as above: a segment may be one user
  *     GET /         a line per route; anything else 404; other methods 405
  *
  * Loopback by default. Runs on threads of libmicrohttpd's own, one a connection, at most 32; sees
@@ -37,6 +38,8 @@ struct http_ops {
      *  memory. ST_INVALID is answered with 400, ST_NOT_FOUND with 404, all others with 503. NULL:
      *  there is no such page. */
     enum status (*explain)(void *ctx, const struct http_explain *q, char **text);
+    /** Likewise, without arguments. */
+    enum status (*segments)(void *ctx, char **text);
     void *ctx;
 };
 

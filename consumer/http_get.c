@@ -121,9 +121,12 @@ static enum status read_all(int fd, char **out, size_t *len) {
 
 /* Takes `text` over: the head is cut off. */
 static enum status read_page(char *text, size_t len, struct http_page *out) {
+    static const char version[] = "HTTP/1.";
+    const size_t before = sizeof version - 1 + 2; /* a digit and a space */
     char *blank = strstr(text, "\r\n\r\n");
-    int code = 0;
-    if (!blank || sscanf(text, "HTTP/1.%*1[01] %3d", &code) != 1) {
+    const bool http = blank && strncmp(text, version, sizeof version - 1) == 0;
+    const int code = http ? (int)strtol(text + before, NULL, 10) : 0;
+    if (code < 100 || code > 599) {
         free(text);
         return ST_IO;
     }

@@ -18,7 +18,7 @@
  * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
  * the time. The publisher and the committer run on threads of their own; the admin threads
  * read metrics and instance_ready() only, and put questions into a mailbox that the loop looks into
- * once a round (instance_explain()).
+ * once a round (instance_explain(), instance_segments()).
  *
  * State lives in memory here (`state = memory`): at the first assignment every task is read from
  * the earliest retained offset, whatever the group committed. Committed offsets say up to
@@ -98,6 +98,10 @@ struct explain_query {
  */
 MUST_CHECK enum status instance_explain(struct instance *in, const struct explain_query *q,
                                         char **text);
+/** What the segments of users are, and how engaged users are, of the tasks that run here: asks and
+ *  waits as instance_explain(). @param text  as there; JSON: segments_text.h. @return ST_OK,
+ *  ST_AGAIN, ST_LOST, ST_NOMEM: as there */
+MUST_CHECK enum status instance_segments(struct instance *in, char **text);
 
 /** Refresh sweeps completed since the start; true if nothing waits to be learned or
  *  published. Any thread; for tests and the demo. */

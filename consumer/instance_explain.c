@@ -12,11 +12,15 @@
 #include "hash.h"
 #include "instance_state.h"
 #include "mailbox.h"
+#include "segments_text.h"
 
 enum { ASK_MS = 2000, SENTENCE_MAX = 1024, TASKS_TEXT_MAX = 160 };
 
+enum topic { ABOUT_USER, ABOUT_SEGMENTS };
+
 struct question {
-    uint32_t n;
+    enum topic topic;
+    uint32_t n; /* from here on: of ABOUT_USER */
     uint8_t target;
     uint16_t user_len;
     char user[ID_LEN_MAX];
@@ -93,14 +97,9 @@ static enum status read_question(const struct instance *in, const struct explain
     return ST_OK;
 }
 
-enum status instance_explain(struct instance *in, const struct explain_query *q, char **text) {
-    struct question question;
+static enum status ask(struct instance *in, const struct question *q, char **text) {
     void *answer = NULL;
-    enum status st = read_question(in, q, &question, text);
-    if (st) {
-        return st;
-    }
-    st = mailbox_ask(in->mailbox, &question, ASK_MS, &answer);
+    enum status st = mailbox_ask(in->mailbox, q, ASK_MS, &answer);
     if (st) {
         *text = st == ST_AGAIN ? say("somebody else is asking; try again")
                                : say("the learner did not answer within %d s: it is waiting for "
@@ -109,6 +108,7 @@ enum status instance_explain(struct instance *in, const struct explain_query *q,
         return st;
     }
     if (!answer) {
+        *text = NULL;
         return ST_NOMEM;
     }
     const struct answer *a = answer;
@@ -116,6 +116,17 @@ enum status instance_explain(struct instance *in, const struct explain_query *q,
     memmove(answer, a->text, strlen(a->text) + 1);
     *text = answer;
     return st;
+}
+
+enum status instance_explain(struct instance *in, const struct explain_query *q, char **text) {
+    struct question question;
+    const enum status st = read_question(in, q, &question, text);
+    return st ? st : ask(in, &question, text);
+}
+
+enum status instance_segments(struct instance *in, char **text) {
+    const struct question question = {.topic = ABOUT_SEGMENTS};
+    return ask(in, &question, text);
 }
 
 /* ---- the learner's side -------------------------------------------------------------------- */
@@ -197,12 +208,39 @@ static enum status rank(struct instance *in, const struct question *q, struct ex
     return st;
 }
 
-/* *text is malloc'ed; NULL: out of memory. */
-static enum status answer_to(struct instance *in, const struct question *q, char **text) {
+static enum status tell_user(struct instance *in, const struct question *q, char **text) {
     struct explained e = {.cfg = in->cfg,
                           .learner = in->learner,
                           .target = q->target,
                           .now_ms = instance_clock_ms(in)};
+    enum status st = find_either(in, q, &e) ? rank(in, q, &e, text) : ST_NOT_FOUND;
+    if (st == ST_NOT_FOUND) {
+        *text = say_no_user(in);
+    }
+    return st;
+}
+
+static enum status tell_segments(struct instance *in, char **text) {
+    const char *names[DOMAINS_MAX] = {NULL};
+    const int64_t now_ms = instance_clock_ms(in);
+    struct segment_cards *cards = malloc(sizeof *cards);
+    if (!cards) {
+        return ST_NOMEM;
+    }
+    for (uint32_t d = 0; d < in->cfg->n_domains; d++) {
+        names[d] = in->cfg->domains[d].name;
+    }
+    enum status st = learner_segments(in->learner, now_ms, names, cards);
+    if (!st) {
+        *text = segments_text(in->cfg, learner_content(in->learner), cards, now_ms);
+        st = *text ? ST_OK : ST_NOMEM;
+    }
+    free(cards);
+    return st;
+}
+
+/* *text is malloc'ed; NULL: out of memory. */
+static enum status answer_to(struct instance *in, const struct question *q, char **text) {
     uint32_t p = 0;
     while (p < in->n_places && !runs(in, p)) {
         p++;
@@ -211,11 +249,11 @@ static enum status answer_to(struct instance *in, const struct question *q, char
         *text = say("no partition runs here yet: see /readyz");
         return ST_AGAIN;
     }
-    enum status st = find_either(in, q, &e) ? rank(in, q, &e, text) : ST_NOT_FOUND;
-    if (st == ST_NOT_FOUND) {
-        *text = say_no_user(in);
+    switch (q->topic) {
+    case ABOUT_USER: return tell_user(in, q, text);
+    case ABOUT_SEGMENTS: return tell_segments(in, text);
     }
-    return st;
+    return ST_INVALID;
 }
 
 void instance_answer(struct instance *in) {

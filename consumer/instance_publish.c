@@ -164,7 +164,7 @@ static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int6
 
 static void publish_cards(struct instance *in, struct place *pl) {
     const struct segments *segments = learner_shared(in->learner)->segments;
-    const int n_segments = segments_ready(segments) ? (int)in->cfg->segments_k : 0;
+    const int n_segments = (int)segments_k(segments);
     for (uint32_t k = 0; k < in->n_targets; k++) {
         const uint8_t target = in->targets[k];
         if (publisher_room(in->publisher) < 2) {

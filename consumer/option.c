@@ -165,6 +165,8 @@ static const char *bad_bands(const char *text) {
     { SCOPE_CONFIG, sec, key, type, FIELD(config, field), def, 0, 0, words, help, NULL }
 #define NUMBER(sec, key, field, def, min, max, unit, help)                                         \
     { SCOPE_CONFIG, sec, key, OPTION_INT, FIELD(config, field), def, min, max, unit, help, NULL }
+#define COUNT(sec, key, field, def, min, max, help)                                                \
+    { SCOPE_CONFIG, sec, key, OPTION_COUNT, FIELD(config, field), def, min, max, "", help, NULL }
 #define REAL(sec, key, field, def, min, max, unit, help)                                           \
     { SCOPE_CONFIG, sec, key, OPTION_REAL, FIELD(config, field), def, min, max, unit, help, NULL }
 #define TIME(sec, key, field, def, min, max, help)                                                 \
@@ -232,8 +234,8 @@ static const struct option OPTIONS[] = {
            "Of everything drawn: the same seed and events give the same model."),
     NUMBER("learn", "user.rate", user_rate, "600", 0, 1000000000, "events a minute",
            "More of one user than this are counted and not learned; 0: any number."),
-    NUMBER("segments", "k", segments_k, "8", 2, 16, "clusters",
-           "Segments that users are divided into."),
+    COUNT("segments", "k", segments_k, "8", 2, 16,
+          "Segments that users are divided into; auto: 6 to 12, as the first users suggest."),
     NUMBER("segments", "seed.users", segments_seed_users, "1000", 2, 10000000, "users",
            "Users seen before the segments are first placed."),
     REAL("segments", "half.life", segments_half_life, "20000", 1, INT64_C(1000000000), "votes",
@@ -286,7 +288,7 @@ static const struct option OPTIONS[] = {
     TIME("redis", "timeout", redis_timeout_ms, "2s", 10, MINUTE,
          "For connecting and for each reply."),
     TEXT("http", "address", http_address, "127.0.0.1:9464", bad_http_address,
-         "Where /livez, /readyz, /metrics and /explain are served: host:port, [v6]:port or off."),
+         "Where /livez, /readyz, /metrics, /explain and /segments are served: host:port, [v6]:port or off."),
     OF_DOMAIN("repeats", repeats, "no",
               "An item may be recommended again after it was taken."),
     OF_DOMAIN("target", target, "yes", "Users get lists of this domain."),

@@ -30,6 +30,7 @@ enum option_type {
     OPTION_CHOICE,   /* the same, one of the words of `unit`                        */
     OPTION_ENUM,     /* int: which of the words of `unit`                           */
     OPTION_INT,      /* int64_t                                                     */
+    OPTION_COUNT,    /* the same, or the word auto, which is OPTION_COUNT_AUTO      */
     OPTION_DURATION, /* int64_t, ms: 250ms, 2s, 5m, 6h, 7d, or a number of ms       */
     OPTION_AUTO,     /* a duration, or the word auto, which is OPTION_IS_AUTO       */
     OPTION_REAL,     /* double                                                      */
@@ -40,7 +41,8 @@ enum option_type {
     OPTION_WEIGHT, /* double[ACTIONS]: weight.view                                          */
 };
 
-#define OPTION_IS_AUTO INT64_C(-1)
+#define OPTION_IS_AUTO    INT64_C(-1)
+#define OPTION_COUNT_AUTO INT64_C(0)
 
 struct option {
     enum option_scope scope;

@@ -115,6 +115,9 @@ void option_range(const struct option *o, char *buf, size_t len) {
     switch (o->type) {
     case OPTION_INT:
     case OPTION_REAL: snprintf(buf, len, "%" PRId64 "..%" PRId64, o->min, o->max); break;
+    case OPTION_COUNT:
+        snprintf(buf, len, "%" PRId64 "..%" PRId64 " or auto", o->min, o->max);
+        break;
     case OPTION_DURATION:
     case OPTION_AUTO:
         format_duration(o->min, low, sizeof low);
@@ -160,9 +163,10 @@ static enum status set_string(const struct option *o, const char *text, char *at
 
 static enum status set_integer(const struct option *o, const char *text, void *at, char *why,
                                size_t why_len) {
-    bool time = o->type != OPTION_INT;
-    int64_t v = OPTION_IS_AUTO;
-    bool automatic = o->type == OPTION_AUTO && strcmp(text, "auto") == 0;
+    bool count = o->type == OPTION_COUNT;
+    bool time = o->type != OPTION_INT && !count;
+    int64_t v = count ? OPTION_COUNT_AUTO : OPTION_IS_AUTO;
+    bool automatic = (count || o->type == OPTION_AUTO) && strcmp(text, "auto") == 0;
     if (!automatic && !(time ? parse_duration(text, &v) : parse_int(text, &v))) {
         snprintf(why, why_len, "%s",
                  time ? "not a duration; write 250ms, 2s, 5m, 6h or 7d" : "not a whole number");
@@ -226,6 +230,7 @@ enum status option_parse(const struct option *o, const char *text, void *base, c
     case OPTION_STRING:
     case OPTION_SECRET: return set_string(o, text, at, why, why_len);
     case OPTION_INT:
+    case OPTION_COUNT:
     case OPTION_DURATION:
     case OPTION_AUTO: return set_integer(o, text, at, why, why_len);
     case OPTION_REAL: return set_real(o, text, at, why, why_len);
@@ -260,8 +265,13 @@ void option_format(const struct option *o, const void *base, char *buf, size_t l
     case OPTION_CHOICE: snprintf(buf, len, "%s", at); break;
     case OPTION_SECRET: snprintf(buf, len, "%s", *at ? "***" : ""); break;
     case OPTION_INT:
+    case OPTION_COUNT:
         memcpy(&number, at, sizeof number);
-        snprintf(buf, len, "%" PRId64, number);
+        if (o->type == OPTION_COUNT && number == OPTION_COUNT_AUTO) {
+            snprintf(buf, len, "auto");
+        } else {
+            snprintf(buf, len, "%" PRId64, number);
+        }
         break;
     case OPTION_DURATION:
     case OPTION_AUTO:

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "put.h"
+#include "segments.h"
 
 enum {
     HEAD_MAX = 384, /* a list's value without its items                                  */
@@ -40,7 +41,7 @@ size_t rec_key_max(const struct config *cfg) {
 
 size_t rec_value_max(const struct config *cfg) {
     size_t list = (size_t)cfg->list_n * (ITEM_MAX + 2 * PUT_ESCAPE_MAX * ID_LEN_MAX);
-    size_t info = (size_t)cfg->segments_k * PUT_NUMBER_MAX;
+    size_t info = (size_t)SEGMENTS_MAX * PUT_NUMBER_MAX;
     size_t published =
         (size_t)cfg->n_topics * (PUT_ESCAPE_MAX * CONFIG_NAME_MAX + PUT_NUMBER_MAX + 4);
     return HEAD_MAX + max(list, max(info, published));
@@ -119,7 +120,9 @@ static char *put_list(char *p, const struct config *cfg, const struct rec *r) {
     p = put_i64(p, r->ts_ms);
     p = put_text(p, ",\"personalised\":");
     p = put_text(p, r->personalised ? "true" : "false");
-    p = put_text(p, ",\"model\":\"linear\",\"segment\":");
+    p = put_text(p, ",\"model\":\"");
+    p = put_text(p, r->kind == REC_FALLBACK ? "popular" : r->personalised ? "net" : "twin");
+    p = put_text(p, "\",\"segment\":");
     p = r->segment < 0 ? put_text(p, "null") : put_i64(p, r->segment);
     p = put_text(p, ",\"arm\":null,\"items\":[");
     for (uint16_t i = 0; i < r->n && i < cfg->list_n; i++) {
@@ -141,7 +144,7 @@ static char *put_info(char *p, const struct config *cfg, const struct rec *r) {
     p = put_text(p, ",\"partitions\":");
     p = put_u64(p, r->partitions);
     p = put_text(p, ",\"segments\":[");
-    for (int32_t i = 0; i < r->segment && i < cfg->segments_k; i++) {
+    for (int32_t i = 0; i < r->segment && i < SEGMENTS_MAX; i++) {
         if (i > 0) {
             *p++ = ',';
         }

@@ -18,7 +18,7 @@ CROSSREC_BUILD_PACKAGES='build-essential cmake ninja-build pkg-config|pkgconf
     libcurl4-openssl-dev|libcurl4-gnutls-dev redis-server'
 CROSSREC_TEST_PACKAGES='libcmocka-dev clang clang-format clang-tidy
     default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless
-    maven python3 python3-venv ca-certificates openssl gnuplot-nox'
+    maven python3 python3-venv ca-certificates openssl gnuplot-nox xz-utils'
 
 need_build_packages() {
     # shellcheck disable=SC2086 # a list of words

@@ -17,6 +17,7 @@
 
 enum { LANES = 16, THIRTY_DAYS = 2 /* the clock of filling up */, FRESH_EVENTS = 5 };
 
+static const int64_t FRESH_MS = INT64_C(30) * 86400000;
 static const float MS_PER_HOUR = 3600000.0F;
 static const float K1_DECAY = 0.85F;
 static const float K3_DECAY = 0.5F;
@@ -206,14 +207,19 @@ static void mark_ordered(struct candidates *c, const struct candidates_view *v) 
     }
 }
 
-static bool excluded(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
-    if ((item < c->n_withdrawn && c->withdrawn[item]) || c->cells[item].ordered == c->stamp) {
+/* Never to be shown: not to be had, or consumed. */
+static bool forbidden(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
+    if (item < c->n_withdrawn && c->withdrawn[item]) {
         return true;
     }
     if (c->history_has_all && c->cells[item].taken != c->stamp) {
         return false;
     }
     return user_consumed(v->user, v->domain, item, v->hashes);
+}
+
+static bool excluded(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
+    return c->cells[item].ordered == c->stamp || forbidden(c, v, item);
 }
 
 bool candidates_allowed(const struct candidates *c, const struct candidates_view *v,
@@ -348,6 +354,14 @@ static void list_categories(struct candidates *c, const struct shared *s,
     }
 }
 
+/* Is it new by the catalogue, and hardly anybody took it? A catalogue without times tells nobody.
+ */
+static bool is_fresh(const struct shared *s, uint32_t item, int64_t now_ms) {
+    const int64_t ts_ms = content_ts_ms(s->content, item);
+    return ts_ms > 0 && ts_ms <= now_ms && now_ms - ts_ms <= FRESH_MS &&
+           popularity_hot(s->popularity)[item].count < FRESH_EVENTS;
+}
+
 /* New ones of the categories that the user knows. */
 static void list_fresh(struct candidates *c, const struct shared *s,
                        const struct candidates_view *v) {
@@ -355,8 +369,7 @@ static void list_fresh(struct candidates *c, const struct shared *s,
     for (uint32_t k = 0; k < n && k < CANDIDATES_FRESH; k++) {
         const uint32_t i = items_of(s->items, v->domain, n - 1 - k);
         const uint32_t category = content_category(s->content, i);
-        if (i < s->n_items && category != CATEGORY_NONE &&
-            popularity_hot(s->popularity)[i].count < FRESH_EVENTS &&
+        if (i < s->n_items && category != CATEGORY_NONE && is_fresh(s, i, v->now_ms) &&
             user_interest(v->user, category, v->now_ms, NULL, NULL)) {
             list_if_allowed(c, v, i);
         }
@@ -382,15 +395,17 @@ static uint32_t insert_counted(struct counted *best, uint32_t n, uint32_t max, s
     return n < max ? n + 1 : n;
 }
 
-/* The rare case of a small or nearly exhausted domain: every allowed item competes. */
+/* The rare case of a small or nearly exhausted domain: every allowed item competes; of those that
+ * the order under way has, if need be. */
 static void fill_up(struct candidates *c, const struct shared *s, const struct candidates_view *v,
-                    uint32_t at_least) {
+                    uint32_t at_least, bool ordered) {
     struct counted best[LIST_MAX];
     const uint32_t missing = at_least - c->block.n;
     uint32_t n = 0;
     for (uint32_t k = 0; k < items_n_of(s->items, v->domain); k++) {
         const uint32_t i = items_of(s->items, v->domain, k);
-        if (i < s->n_items && c->cells[i].listed != c->stamp && !excluded(c, v, i)) {
+        if (i < s->n_items && c->cells[i].listed != c->stamp &&
+            (c->cells[i].ordered == c->stamp) == ordered && !forbidden(c, v, i)) {
             const int64_t count = popularity_count(s->popularity, i, THIRTY_DAYS);
             n = insert_counted(best, n, missing, (struct counted){count, i});
         }
@@ -424,7 +439,10 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     }
     at_least = at_least < LIST_MAX ? at_least : LIST_MAX;
     if (c->block.n < at_least) {
-        fill_up(c, s, v, at_least);
+        fill_up(c, s, v, at_least, false);
+    }
+    if (c->block.n < at_least) {
+        fill_up(c, s, v, at_least, true);
     }
     return ST_OK;
 }
@@ -550,7 +568,7 @@ static void transform_pairs(struct features_block *b, const struct list_terms *t
     float *rel = b->x + X_K1_REL * k;
     const float *k1 = b->x + X_K1 * k;
     for (uint32_t c = 0; c < b->n; c++) {
-        rel[c] = sqrtf(k1[c] * t->inv_max_k1);
+        rel[c] = sqrtf(fminf(k1[c] * t->inv_max_k1, 1.0F)); /* the order under way may have more */
     }
     for (size_t l = 0; l < sizeof logs / sizeof *logs; l++) {
         float *x = b->x + (size_t)logs[l] * k;

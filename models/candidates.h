@@ -7,8 +7,9 @@
  * all he consumed, in repeat domains only what he reported):
  *     the 250 best by k1 among the neighbours of his last 10 items,
  *     popularity's top 100 at 1, 7 and 30 days, the 50 most recently taken items,
- *     the 3 most taken items of each of the user's 24 strongest categories, and the domain's newest
- *     items that hardly anybody took (below 5 events) of categories that he knows,
+ *     the 3 most taken items of each of the user's 24 strongest categories; of the domain's 50
+ *     newest items those that are at most 30 d old by the catalogue (content.h: ts), have fewer
+ *     than 5 events, and a category that he knows;
  *     in repeat domains the 150 of his own items with the highest decayed count;
  * minus what the order under way already has (affinity.h), and minus what the catalogue says is not
  * available (content.h), here as in filling up.
@@ -90,7 +91,8 @@ void candidates_view(const struct shared *s, const struct user *u, uint8_t domai
                      int64_t now_ms, struct candidates_view *out);
 
 /** Finds the candidates of a view; if they are fewer than `at_least` (<= LIST_MAX), the domain's
- *  items with the highest 30-day counts fill up, as far as there are any.
+ *  items with the highest 30-day counts fill up, as far as there are any; those of the order under
+ *  way last.
  *  @return ST_OK or ST_NOMEM (the workspace grows with the catalogue) */
 MUST_CHECK enum status candidates_find(struct candidates *c, const struct shared *s,
                                        const struct candidates_view *v, uint32_t at_least);

@@ -319,6 +319,10 @@ uint8_t content_category_domain(const struct content *c, uint32_t category) {
     return category < c->n_categories ? c->names[category].domain : DOMAINS_MAX;
 }
 
+int64_t content_ts_ms(const struct content *c, uint32_t i) {
+    return row_of(c, i)->ts_ms;
+}
+
 float content_price(const struct content *c, uint32_t i) {
     return row_of(c, i)->price;
 }

@@ -71,6 +71,8 @@ uint32_t content_n_categories(const struct content *c);         /* ever seen */
 const char *content_category_name(const struct content *c, uint32_t category, uint16_t *len);
 /** The domain whose row brought the category first; DOMAINS_MAX if there is no such category. */
 uint8_t content_category_domain(const struct content *c, uint32_t category);
+/** Time of the row, ms; 0: unknown, or no row. */
+int64_t content_ts_ms(const struct content *c, uint32_t i);
 float content_price(const struct content *c, uint32_t i); /* NaN: none */
 /** Sorted hashes, (*n,), each once; NULL if none. Borrowed until the next content_set(). */
 const uint64_t *content_attributes(const struct content *c, uint32_t i, uint32_t *n);

@@ -278,15 +278,23 @@ static int by_mixed_hash(const void *a, const void *b) {
     if (p->amount < q->amount || p->amount > q->amount) {
         return p->amount < q->amount ? -1 : 1; /* sums of money round by order */
     }
+    if (p->discount < q->discount || p->discount > q->discount) {
+        return p->discount < q->discount ? -1 : 1; /* the last one is the item's deal */
+    }
     return p->quantity < q->quantity ? -1 : p->quantity > q->quantity;
 }
 
-/* Labels the user anew; a user votes once a mini-batch, if at all. */
+/* On the first event of a day, and while there is no label: labels the user by his typical vector.
+ * He votes once a mini-batch, if at all. */
 static void update_segment(struct learner *l, struct learner_task *t, uint32_t slot, bool votes) {
     struct user *u = users_get(t->users, slot);
-    float x[FEATURES_MAX];
-    features_of(u, l->params.n_domains, user_last_ms(u), x);
+    const bool is_new_day = features_keep_typical(u, l->params.n_domains);
     int segment = user_segment(u);
+    if (!is_new_day && segment >= 0) {
+        return;
+    }
+    float x[FEATURES_MAX];
+    features_typical_of(u, l->params.n_domains, x);
     int pending = user_segment_pending(u);
     segments_label(l->shared->segments, x, &segment, &pending);
     user_set_segment(u, segment, pending);

@@ -52,8 +52,10 @@
 #include <stdint.h>
 
 #include "content.h"
+#include "engagement.h"
 #include "event.h"
 #include "list.h"
+#include "persona.h"
 #include "prequential.h"
 #include "ranker.h"
 #include "shared.h"
@@ -180,6 +182,44 @@ struct explanation {
 MUST_CHECK enum status learner_explain(struct learner *l, uint32_t task, uint32_t user,
                                        uint8_t target, int64_t now_ms, uint32_t n,
                                        struct explanation *out);
+
+/* ---- segments ------------------------------------------------------------------------ */
+
+enum { LEARNER_SEGMENTS_SCAN = 50000 };
+
+struct segment_category {
+    uint32_t category; /* dense (content.h), one with a name                             */
+    float share;       /* of what the segment takes in the domain, of items with a category */
+};
+
+struct segment_card {
+    uint32_t users;         /* among those that were counted                             */
+    struct persona persona; /* in words; its share is of those that were counted         */
+    float z[FEATURES_MAX];  /* of the centroid, as user_features.h orders them           */
+    uint32_t n_top[DOMAINS_MAX];
+    struct segment_category top[DOMAINS_MAX][PERSONA_TOP]; /* (n_top,) largest share first */
+};
+
+struct segment_cards {
+    uint64_t n_users;              /* of all open tasks                                  */
+    struct engagement_board board; /* of its `users`, those that were counted            */
+    uint32_t n;                    /* 0 before seeding                                   */
+    struct segment_card cards[SEGMENTS_MAX]; /* (n,), segment k at [k]                   */
+};
+
+/**
+ * What the segments are: users by the label that they have now, parts of the day by lines, takings
+ * of categories decayed to now_ms (user.h). Slow: it scans the users of all open tasks; where there
+ * are more than LEARNER_SEGMENTS_SCAN it counts one in n, evenly, so many and no more.
+ * Users without a label are counted, but in no segment.
+ *
+ * @param domain_names  (n_domains,) terminated, for the words; not kept
+ * @return ST_OK, ST_NOMEM
+ */
+MUST_CHECK enum status learner_segments(const struct learner *l, int64_t now_ms,
+                                        const char *const *domain_names, struct segment_cards *out);
+
+/* ---- the gate ------------------------------------------------------------------------- */
 
 /** Lead of the personal net over its twin in a task (ranker.h: the gate), nats; the twin is served
  *  while it is below 0. 0 of a task that is not open. */

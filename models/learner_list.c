@@ -224,8 +224,10 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
     out->segment = -1;
     for (uint32_t k = 0; k < kept; k++) {
         const float share = top[k].score - popularity_lg_sum(s->popularity, target, SEVEN_DAYS);
-        out->items[k] = (struct list_item){
-            .item = top[k].at, .score = fmaxf(share, LG_SHARE_LEAST), .reason = REASON_POPULAR};
+        out->items[k] = (struct list_item){.item = top[k].at,
+                                           .score = fmaxf(share, LG_SHARE_LEAST),
+                                           .reason = REASON_POPULAR,
+                                           .because = ITEM_NONE};
     }
 }
 

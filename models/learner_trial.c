@@ -391,6 +391,25 @@ static void judge_rankers(struct bench *w, const struct learner_task *t, const u
     }
 }
 
+/* The list that learner_rank() would give. */
+static enum status judge_shown(struct bench *w, struct learner_task *t, uint32_t slot,
+                               const uint32_t *targets) {
+    struct ranking r;
+    struct list list;
+    struct ranked top[SURE_RANKS];
+    enum status st =
+        learner_rank_user(w->l, t, slot, w->view->domain, w->view->now_ms, SURE_RANKS, &r);
+    if (st) {
+        return st;
+    }
+    learner_show(w->l, t, slot, &r, SURE_RANKS, &list);
+    for (uint32_t k = 0; k < list.n; k++) {
+        top[k] = (struct ranked){list.items[k].score, list.items[k].item, 0};
+    }
+    note_ranks(w->out, TRIAL_SHOWN, top, list.n, targets);
+    return ST_OK;
+}
+
 static void judge_others(struct bench *w, struct trial_baselines *b, const uint32_t *targets) {
     const struct shared *s = w->l->shared;
     const uint8_t domain = w->view->domain;
@@ -493,7 +512,8 @@ static enum status try_models(struct learner *l, struct learner_task *t, uint32_
             blend_learn(b, w.blend, w.block->n, at);
         }
     }
-    return ST_OK;
+    const bool dials = l->params.diversity > 0.0F || l->params.explore > 0.0F;
+    return dials ? judge_shown(&w, t, slot, targets) : ST_OK;
 }
 
 enum status learner_try(struct learner *l, uint32_t task, const struct event *e, bool with_scans,

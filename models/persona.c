@@ -11,11 +11,11 @@
 
 enum { RECENCY, FREQUENCY, MONEY }; /* where features_of() puts them */
 
-#define AWAY       0.5F   /* recency from here on: long ago        */
-#define SELDOM     -0.25F /* frequency up to here: hardly ever      */
+#define AWAY       0.5F     /* recency from here on: long ago        */
+#define SELDOM     (-0.25F) /* frequency up to here: hardly ever      */
 #define OFTEN      0.5F
 #define VERY_OFTEN 1.5F
-#define JUST_NOW   -0.25F /* recency up to here                     */
+#define JUST_NOW   (-0.25F) /* recency up to here                     */
 #define NOT_OFTEN  0.25F
 #define SPENDS     0.5F /* money beyond frequency                 */
 #define PART       0.4F /* share of a part of the day             */

@@ -29,7 +29,7 @@ static const float DECAY_S = .999F;
 static const float EPSILON = 1e-5F;
 static const float LEAK = .1F;
 static const double PACE_MAX = 4.0;
-static const double LEAD_MAX = 20.0; /* nats that one event may move a gate by */
+static const double LEAD_MAX = 20.0;          /* nats that one event may move a gate by */
 static const double GATE_DECAY = 0.999307093; /* 2^(-1/1000) */
 static const double LN2 = 0.693147180559945;
 

@@ -30,8 +30,8 @@
  * bits.
  *
  * Review: mini-batches only follow what is there; which segments exist may be a choice of the
- * past. After every SEGMENTS_REVIEW votes seeds are found in every other one of the newest
- * SEGMENTS_RECENT votes and compared with the centroids on the rest: d = what they save of a
+ * past. After every SEGMENTS_REVIEW votes seeds are found in either half of the newest
+ * SEGMENTS_RECENT votes and compared with the centroids on the other: d = what they save of a
  * vote's squared distance. Segments are seeded again from all of these votes where mean(d) is
  * more than 2 % of the seeds' inertia and 3 standard errors, or in two reviews in a row more
  * than 1 % and 2 of them.

@@ -6,13 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mix.h"
 #include "seeds.h"
 #include "segments_state.h"
 
 /* What new segments must save: a share of the inertia, and so many standard errors. */
 static const struct bar { double share, errors; } AT_ONCE = {0.02, 3.0}, TWICE = {0.01, 2.0};
 
-enum { FIT_EVERY = 2 }; /* one vote in so many finds seeds, the others judge them */
+/* In which half a vote is: drawn, as votes may come in a rhythm. */
+static uint32_t half_of(uint32_t row) {
+    return (uint32_t)(mix64(row) & 1U);
+}
 
 void segments_remember(struct segments *s, const float *x) {
     const bool full = !s->ready && s->n_recent == s->room;
@@ -42,22 +46,23 @@ void segments_begin_ring(struct segments *s) {
     s->next = keep % SEGMENTS_RECENT;
 }
 
-struct saving { /* of all votes that judge */
-    double sum, error, inertia;
+struct saving { /* of all votes */
+    double n, sum, square, inertia;
 };
 
 static bool above(const struct saving *v, struct bar bar) {
-    return v->sum > bar.share * v->inertia && v->sum > bar.errors * v->error;
+    const double variance =
+        v->square - v->sum * v->sum / v->n; /* of the sum, n times that of one */
+    const double error = sqrt(variance > 0.0 ? variance : 0.0);
+    return v->sum > bar.share * v->inertia && v->sum > bar.errors * error;
 }
 
-/* What the centres found in some votes save of the others. */
-static struct saving saved_by(const struct segments *s, const double *centres) {
+/* Adds what the centres found in one half of the votes save of the other. */
+static void judge(const struct segments *s, const double *centres, uint32_t half,
+                  struct saving *v) {
     const uint32_t dims = s->params.dims;
-    double n = 0.0;
-    double square = 0.0;
-    struct saving v = {.sum = 0.0};
     for (uint32_t i = 0; i < s->n_recent; i++) {
-        if (i % FIT_EVERY == 0) {
+        if (half_of(i) == half) {
             continue;
         }
         const float *x = s->recent + (size_t)i * dims;
@@ -65,29 +70,38 @@ static struct saving saved_by(const struct segments *s, const double *centres) {
         double then = 0.0;
         (void)segments_nearest(s, x, &now);
         (void)seeds_nearest(x, centres, s->k, dims, s->scale, dims, &then);
-        n += 1.0;
-        v.sum += now - then;
-        square += (now - then) * (now - then);
-        v.inertia += then;
+        v->n += 1.0;
+        v->sum += now - then;
+        v->square += (now - then) * (now - then);
+        v->inertia += then;
     }
-    const double variance = square - v.sum * v.sum / n; /* of the sum, n times that of one */
-    v.error = sqrt(variance > 0.0 ? variance : 0.0);
-    return v;
 }
 
-static enum status review(struct segments *s, struct saving *out) {
+/* Finds centres in one half and judges them by the other. */
+static enum status review_half(const struct segments *s, uint32_t half, float *fit, double *centres,
+                               struct saving *v) {
     const uint32_t dims = s->params.dims;
-    const uint32_t n_fit = s->n_recent / FIT_EVERY;
-    float *fit = malloc((size_t)n_fit * dims * sizeof *fit);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_recent; i++) {
+        if (half_of(i) == half) {
+            memcpy(fit + (size_t)n * dims, s->recent + (size_t)i * dims, dims * sizeof *fit);
+            n++;
+        }
+    }
+    enum status st = seeds_find(fit, n, dims, s->scale, s->k, segments_draw(s) + half, centres);
+    if (!st) {
+        judge(s, centres, half, v);
+    }
+    return st;
+}
+
+static enum status review(const struct segments *s, struct saving *v) {
+    const uint32_t dims = s->params.dims;
+    float *fit = malloc((size_t)s->n_recent * dims * sizeof *fit);
     double *centres = malloc((size_t)s->k * dims * sizeof *centres);
     enum status st = fit && centres ? ST_OK : ST_NOMEM;
-    for (uint32_t i = 0; i < n_fit && !st; i++) {
-        memcpy(fit + (size_t)i * dims, s->recent + (size_t)i * FIT_EVERY * dims,
-               dims * sizeof *fit);
-    }
-    st = st ? st : seeds_find(fit, n_fit, dims, s->scale, s->k, segments_draw(s), centres);
-    if (!st) {
-        *out = saved_by(s, centres);
+    for (uint32_t half = 0; half < 2 && !st; half++) {
+        st = review_half(s, half, fit, centres, v);
     }
     free(fit);
     free(centres);
@@ -107,7 +121,7 @@ enum status segments_renew(struct segments *s, bool *seeded) {
     if (!s->ready) {
         return seed_by_recent(s, seeded);
     }
-    struct saving v;
+    struct saving v = {.n = 0.0};
     enum status st = review(s, &v);
     if (st) {
         return st;

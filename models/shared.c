@@ -16,10 +16,8 @@ enum status shared_new(const struct shared_params *params, struct shared **out) 
         return ST_NOMEM;
     }
     s->n_domains = params->n_domains;
-    s->dims = FEATURES_PER_DOMAIN * params->n_domains;
-    s->seed_points = params->segments.seed_points;
     struct segments_params segments = params->segments;
-    segments.dims = s->dims;
+    segments.dims = FEATURES_PER_DOMAIN * params->n_domains;
 
     enum status st = items_new(params->n_domains, &s->items);
     if (!st) {
@@ -39,10 +37,6 @@ enum status shared_new(const struct shared_params *params, struct shared **out) 
     }
     if (!st) {
         st = categories_new(0, &s->categories);
-    }
-    if (!st) {
-        s->points = calloc((size_t)s->seed_points * s->dims, sizeof *s->points);
-        st = s->points ? ST_OK : ST_NOMEM;
     }
     if (st) {
         shared_free(s);
@@ -64,7 +58,6 @@ void shared_free(struct shared *s) {
     content_free(s->content);
     categories_free(s->categories);
     free(s->due);
-    free(s->points);
     free(s);
 }
 
@@ -184,10 +177,7 @@ void shared_add_event(struct shared *s, struct delta *d) {
 
 void shared_add_vote(struct shared *s, struct mini_batch *m, const float *x) {
     segments_vote(s->segments, x, &m->segments);
-    if (!segments_ready(s->segments) && s->n_points < s->seed_points) {
-        memcpy(s->points + (size_t)s->n_points * s->dims, x, s->dims * sizeof *x);
-        s->n_points++;
-    }
+    segments_remember(s->segments, x);
 }
 
 bool shared_landmark_needed(const struct shared *s, int64_t ts_ms) {
@@ -237,16 +227,11 @@ struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
     return move;
 }
 
-static enum status seed_when_due(struct shared *s) {
-    if (segments_ready(s->segments) || s->n_points < s->seed_points) {
-        return ST_OK;
-    }
-    enum status st = segments_seed(s->segments, s->points, s->n_points);
-    if (!st) {
-        s->log_end++;
-        free(s->points); /* seeding happens once */
-        s->points = NULL;
-    }
+/* Seeds, or looks whether other segments would do better. */
+static enum status renew_segments(struct shared *s) {
+    bool seeded = false;
+    enum status st = segments_due(s->segments) ? segments_renew(s->segments, &seeded) : ST_OK;
+    s->log_end += seeded;
     return st;
 }
 
@@ -262,7 +247,7 @@ enum status shared_apply(struct shared *s, const struct mini_batch *m) {
     }
     s->n_due = 0;
     s->log_end += categories_prune(s->categories);
-    return seed_when_due(s);
+    return renew_segments(s);
 }
 
 void shared_take_back(struct shared *s, const struct delta *d) {

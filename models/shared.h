@@ -56,8 +56,6 @@ struct shared {
     uint64_t obs_landmark; /* event number that obs and exp are relative to */
     uint32_t *due;         /* items whose neighbour lists wait for pruning, (n_due,) */
     size_t n_due, cap_due;
-    float *points; /* votes collected for seeding, (n_points, dims)     */
-    uint32_t n_points, seed_points, dims;
 };
 
 /** @return ST_OK, ST_INVALID (a parameter), ST_NOMEM */

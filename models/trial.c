@@ -16,6 +16,7 @@ void trial_baselines_init(struct trial_baselines *b) {
 const char *trial_model_str(enum trial_model m) {
     switch (m) {
     case TRIAL_RANKER: return "ranker";
+    case TRIAL_SHOWN: return "shown";
     case TRIAL_FULL: return "full";
     case TRIAL_TWIN: return "twin";
     case TRIAL_LINEAR: return "linear";

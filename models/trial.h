@@ -4,11 +4,14 @@
  * comparison (docs/models.md) that `crossrec eval` shows.
  *
  * The rank of a line's item is its place (0 the best) among all items of its domain minus what
- * the user consumed (where repeats are allowed: minus nothing) and minus what is not available.
+ * the user consumed (where repeats are allowed: minus nothing; what ranks candidates leaves out the
+ * order under way, candidates.h) and minus what is not available.
  * Ties go to the smaller item hash. Ranks from TRIAL_RANKS on, items never seen before and items
  * that a model does not know are TRIAL_MISS.
  *
  *     ranker    what is served: the full net, or its twin where the gate says so
+ *     shown     the list as it is shown: the ranker's after the dials of diversity and exploration
+ *               (spread.h), to rank 20; only where one of them is set
  *     full      the full net, whatever the gate says
  *     twin      the net without personal inputs
  *     linear    the linear blend: sqrt(k1/max k1), sqrt(p.q/max p.q), 1 + lg(c/max c + 1e-4)/13.3
@@ -35,6 +38,7 @@
 
 enum trial_model {
     TRIAL_RANKER,
+    TRIAL_SHOWN,
     TRIAL_FULL,
     TRIAL_TWIN,
     TRIAL_LINEAR,
@@ -84,7 +88,7 @@ struct trial_baselines {
 
 void trial_baselines_init(struct trial_baselines *b);
 
-/** "ranker", "full", "twin", "linear", "together", "factors", "similar", "popular-1d",
+/** "ranker", "shown", "full", "twin", "linear", "together", "factors", "similar", "popular-1d",
  * "popular-7d", "popular". */
 const char *trial_model_str(enum trial_model m);
 

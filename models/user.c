@@ -160,6 +160,17 @@ static void take_late(struct user_domain *d, const struct user_line *line) {
     d->money += g * (double)line->amount;
 }
 
+/* Counts the part of the day; at the limit of a byte all are halved. */
+static void take_part(struct user_domain *d, int64_t ts_ms) {
+    uint8_t *part = &d->part[(ts_ms - day_of(ts_ms) * DAY_MS) / (DAY_MS / USER_PARTS)];
+    if (*part == UINT8_MAX) {
+        for (int k = 0; k < USER_PARTS; k++) {
+            d->part[k] /= 2;
+        }
+    }
+    (*part)++;
+}
+
 static void take_sums(struct user *u, const struct user_line *line) {
     struct user_domain *d = user_block_domain(u, line->domain);
     if (d->n == 0) {
@@ -171,6 +182,7 @@ static void take_sums(struct user *u, const struct user_line *line) {
         take_late(d, line);
     }
     d->n += d->n < UINT32_MAX ? 1 : 0;
+    take_part(d, line->ts_ms);
 
     u->first_ms = u->n == 0 || line->ts_ms < u->first_ms ? line->ts_ms : u->first_ms;
     u->last_ms = u->n == 0 || line->ts_ms > u->last_ms ? line->ts_ms : u->last_ms;
@@ -349,6 +361,31 @@ double user_money(const struct user *u, uint8_t domain, int64_t now_ms) {
     }
     const struct user_domain *d = user_block_domain(u, domain);
     return at_time(d, d->money, now_ms);
+}
+
+void user_parts(const struct user *u, uint8_t domain, float out[USER_PARTS]) {
+    float sum = 0.0F;
+    for (int k = 0; k < USER_PARTS; k++) {
+        out[k] = domain < u->n_domains ? (float)user_block_domain(u, domain)->part[k] : 0.0F;
+        sum += out[k];
+    }
+    for (int k = 0; k < USER_PARTS; k++) {
+        out[k] = sum > 0.0F ? out[k] / sum : 0.0F;
+    }
+}
+
+int16_t *user_typical(const struct user *u, uint8_t domain) {
+    return user_block_domain(u, domain)->typical;
+}
+
+uint32_t user_typical_days(const struct user *u, int32_t *day) {
+    *day = u->typical_day;
+    return u->typical_days;
+}
+
+void user_set_typical_days(struct user *u, uint32_t days, int32_t day) {
+    u->typical_days = (uint8_t)days;
+    u->typical_day = day;
 }
 
 static uint32_t popcount(uint32_t x) {

@@ -6,7 +6,7 @@
  *     repeat table | interests | history | recent event-id hashes
  *
  * The block has no pointers, so a copy is one memcpy (the pre-image of undo) and
- * its size is what a user costs: about 270 bytes for one event, median at most
+ * its size is what a user costs: about 310 bytes for one event, median at most
  * 1 KiB, hard cap USER_BYTES_MAX. Items are dense indices (items.h): this is the
  * form in memory; the durable form names items by hash (layout: user_block.h).
  *
@@ -14,7 +14,7 @@
  * the block fits: a table its least recently taken eighth; the interests their weakest
  * quarter; an exact set becomes a filter of its present size (nothing forgotten yet); a
  * filter its older half; a filter of one half begins anew. One large set or table alone
- * never reaches the cap; interests and a table of one domain leave that about 170 items.
+ * never reaches the cap; interests and full tables of two domains leave those some 170 items each.
  *
  * History: the newest USER_HISTORY entries by ts (ties: later taken is newer).
  * Per domain, by its policy:
@@ -61,9 +61,11 @@ enum {
     USER_HISTORY = 50,
     USER_EXACT = 512,
     USER_REPEATS = 256,
-    USER_INTERESTS = 128, /* categories */
-    USER_EVENT_IDS = 16,  /* newest event-id hashes kept for dedupe */
-    USER_BYTES_MAX = 8192,
+    USER_INTERESTS = 128,    /* categories */
+    USER_EVENT_IDS = 16,     /* newest event-id hashes kept for dedupe */
+    USER_PARTS = 4,          /* of the day, UTC: from 0, 6, 12, 18 o'clock */
+    FEATURES_PER_DOMAIN = 5, /* see user_features.h */
+    USER_BYTES_MAX = 12288, /* 8 KiB cost .001 of recall where households buy 500 kinds of things */
 };
 
 struct user; /* opaque block */
@@ -192,6 +194,17 @@ void user_set_segment(struct user *u, int segment, int pending);
  *  event counts as that of the newest event. */
 double user_rate(const struct user *u, uint8_t domain, int64_t now_ms);
 double user_money(const struct user *u, uint8_t domain, int64_t now_ms);
+/** Shares of the user's lines in a domain by part of the day (USER_PARTS,), of about the last 255
+ *  and less of what was before; all 0 if there are none. */
+void user_parts(const struct user *u, uint8_t domain, float out[USER_PARTS]);
+
+/** The typical vector (user_features.h), packed, (FEATURES_PER_DOMAIN,) a domain: to be written by
+ *  whoever keeps it up. Valid until the block moves. */
+int16_t *user_typical(const struct user *u, uint8_t domain);
+/** How many active days it stands for, and the UTC day of the last of them. */
+uint32_t user_typical_days(const struct user *u, int32_t *day);
+void user_set_typical_days(struct user *u, uint32_t days, int32_t day);
+
 /** Days active among the last n (1..32) UTC days ending with the day of now_ms. Days
  *  earlier than 31 days before the domain's newest event are forgotten. */
 uint32_t user_active_days(const struct user *u, uint8_t domain, int64_t now_ms, uint32_t n);

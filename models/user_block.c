@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) == 56, "the block is packed");
-_Static_assert(sizeof(struct user_domain) == 32, "the block is packed");
+_Static_assert(sizeof(struct user) == 64, "the block is packed");
+_Static_assert(sizeof(struct user_domain) == 48, "the block is packed");
 _Static_assert(sizeof(struct user_area) == 8, "the block is packed");
 _Static_assert(sizeof(struct past) == 12, "the block is packed");
 _Static_assert(sizeof(struct interest) == 16, "the block is packed");

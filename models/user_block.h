@@ -46,6 +46,8 @@ struct user_domain {
     int64_t last_ms;
     uint32_t n;
     uint32_t days; /* bit d: active d days before the day of last_ms           */
+    int16_t typical[FEATURES_PER_DOMAIN]; /* the typical vector (user_features.h), packed */
+    uint8_t part[USER_PARTS];             /* lines by part of the day; halved at the limit */
 };
 
 struct user {
@@ -57,10 +59,12 @@ struct user {
     uint8_t n_domains;
     uint8_t id_len;
     uint8_t flags;
-    uint8_t next_event; /* the event id that the next one replaces             */
-    uint16_t in_minute; /* events counted in `minute`                          */
-    int64_t minute;     /* the newest with a counted event; INT64_MIN: none    */
-    double interests;   /* V, a decayed sum with landmark last_ms              */
+    uint8_t next_event;   /* the event id that the next one replaces             */
+    uint8_t typical_days; /* active days that the typical vector stands for    */
+    int32_t typical_day;  /* the last of them, days since the epoch            */
+    uint16_t in_minute;   /* events counted in `minute`                          */
+    int64_t minute;       /* the newest with a counted event; INT64_MIN: none    */
+    double interests;     /* V, a decayed sum with landmark last_ms              */
 };
 
 /* Times are kept in 48 bits: +-4,459 years around 1970. */

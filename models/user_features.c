@@ -82,3 +82,37 @@ const char *lifecycle_str(enum lifecycle l) {
     }
     return "unknown";
 }
+
+/* ---- kept in the block --------------------------------------------------------------------- */
+
+void features_typical_of(const struct user *u, uint32_t n_domains, float *x) {
+    for (uint32_t d = 0; d < n_domains; d++) {
+        const int16_t *packed = user_typical(u, (uint8_t)d);
+        for (uint32_t k = 0; k < FEATURES_PER_DOMAIN; k++) {
+            x[d * FEATURES_PER_DOMAIN + k] = features_unpack(packed[k]);
+        }
+    }
+}
+
+bool features_keep_typical(struct user *u, uint32_t n_domains) {
+    int32_t kept_day = 0;
+    const uint32_t days = user_typical_days(u, &kept_day);
+    const int64_t now_ms = user_last_ms(u);
+    const int32_t day = (int32_t)day_of(now_ms);
+    if (days > 0 && day <= kept_day) {
+        return false;
+    }
+    float x[FEATURES_MAX];
+    float m[FEATURES_MAX];
+    features_of(u, n_domains, now_ms, x);
+    features_typical_of(u, n_domains, m);
+    const uint32_t now_days = features_typical(m, x, FEATURES_PER_DOMAIN * n_domains, days);
+    for (uint32_t d = 0; d < n_domains; d++) {
+        int16_t *packed = user_typical(u, (uint8_t)d);
+        for (uint32_t k = 0; k < FEATURES_PER_DOMAIN; k++) {
+            packed[k] = features_pack(m[d * FEATURES_PER_DOMAIN + k]);
+        }
+    }
+    user_set_typical_days(u, now_days, day);
+    return true;
+}

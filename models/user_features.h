@@ -25,12 +25,12 @@
 #ifndef USER_FEATURES_H
 #define USER_FEATURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "user.h"
 
 enum {
-    FEATURES_PER_DOMAIN = 5,
     FEATURES_MAX = FEATURES_PER_DOMAIN * DOMAINS_MAX,
     FEATURES_DAYS = 30,
 };
@@ -49,6 +49,12 @@ uint32_t features_typical(float *m, const float *x, uint32_t dims, uint32_t days
 /** The stored form of a feature: units of 2^-10, ties away from zero, saturating at +-32767. */
 int16_t features_pack(float x);
 float features_unpack(int16_t v);
+
+/** Keeps a user's typical vector up: on the first event of a UTC day, at the time of his newest
+ *  event. False if there was nothing to do. */
+bool features_keep_typical(struct user *u, uint32_t n_domains);
+/** The typical vector, as x of features_of(). Zeros before the first features_keep_typical(). */
+void features_typical_of(const struct user *u, uint32_t n_domains, float *x);
 
 /** The user's lifecycle at now_ms; a user without events is new. */
 enum lifecycle features_lifecycle(const struct user *u, uint32_t n_domains, int64_t now_ms);

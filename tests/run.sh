@@ -3,9 +3,9 @@
 #
 # run.sh -- installs what is missing, builds, and runs every test.
 #
-#     tests/run.sh                 everything: lint, unit, integration, fuzz corpora; unit tests again
-#                                  under ASan+UBSan, threaded ones under TSan, and with clang;
-#                                  clang-tidy
+#     tests/run.sh                 everything: lint, unit, integration, fuzz corpora, faults that unit
+#                                  tests have to see; unit tests again under ASan+UBSan, threaded
+#                                  ones under TSan, and with clang; clang-tidy
 #     tests/run.sh --quick         one build, unit and lint only
 #     tests/run.sh --only REGEX    one build, the tests whose names match
 #
@@ -118,6 +118,8 @@ step "lint, unit, fuzz corpora"
 run dev -L 'unit|lint|fuzz'
 step "integration: real Redis, real Kafka"
 run dev -L integration
+step "faults in the models that a unit test has to see"
+run dev -L faults
 
 step "unit tests and fuzz corpora under ASan and UBSan"
 if build asan; then
@@ -125,7 +127,7 @@ if build asan; then
 fi
 step "threaded parts under TSan"
 if build tsan; then
-    run tsan -R 'queue|committer|publisher|metrics|log|http|items|registry|repartition' -L unit
+    run tsan -R 'queue|mailbox|committer|publisher|metrics|log|http|items|registry|repartition|instance_explain' -L unit
 fi
 step "clang, warnings are errors"
 if build clang -DBUILD_TESTING=ON; then

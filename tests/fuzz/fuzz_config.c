@@ -142,7 +142,7 @@ static void check_names(const struct config *c) {
 static void check_numbers(const struct config *c) {
     require(c->list_n >= 1 && c->list_n <= CONFIG_LIST_MAX);
     require(c->publish_refresh_ms >= 0 && c->publish_refresh_ms < c->publish_ttl_ms);
-    require(c->segments_k <= c->segments_seed_users);
+    require(4 * c->segments_k <= c->segments_seed_users && c->segments_seed_users >= 8);
     require(c->merge_buffer >= 1 && c->mini_batch >= 1 && c->redis_timeout_ms > 0);
     require(c->segments_half_life >= 1.0);
     require(c->breaker_share >= 0.0 && c->breaker_share <= 1.0 && c->breaker_window >= 10);

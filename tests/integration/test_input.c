@@ -205,6 +205,15 @@ static void why_a_user_sees_what_he_sees_is_answered(void **state) {
     STAND_EXPECT(s, answers(s, "/explain?user=u2&target=food&n=0", 400, "from 1 to 100"));
 }
 
+static void what_the_segments_are_is_answered(void **state) {
+    struct stand *s = *state;
+    STAND_EXPECT(s, answers(s, "/segments", 200, "\"segments\":["));
+    const char *page = input_http(s, "/segments");
+    STAND_EXPECT(s, strstr(page, "\r\nContent-Type: application/json\r\n"));
+    STAND_EXPECT(s, strstr(page, "\"engagement\":{\"dau\":"));
+    STAND_EXPECT(s, strstr(page, "\"overlaps\":[{\"domains\":[\"course\",\"food\"],\"dau\":"));
+}
+
 /* The same by the command; its output and exit status. */
 static int explain(struct stand *s, const char *arguments, char *out, size_t len) {
     char command[512];
@@ -521,6 +530,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_topics_are_consumed_at_once),
         cmocka_unit_test(why_a_user_sees_what_he_sees_is_answered),
+        cmocka_unit_test(what_the_segments_are_is_answered),
         cmocka_unit_test(the_command_shows_it_as_a_table),
         cmocka_unit_test(no_partner_reads_what_was_taken_at_another),
         cmocka_unit_test(an_item_that_is_switched_off_leaves_all_lists),

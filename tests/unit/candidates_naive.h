@@ -57,6 +57,11 @@ static uint32_t category_of(const struct bench *b, uint32_t item) {
     return b->content && item / 2 % 7 < CATEGORIES ? item / 2 % 7 : CATEGORY_NONE;
 }
 
+/* What the catalogue says of an item's time: nothing, old, or new some time after the start. */
+static int64_t row_ts(uint32_t item) {
+    return item % 4 == 0 ? 0 : START + ((int64_t)(item % 4) - 2) * 25 * DAY_MS;
+}
+
 static void intern(struct bench *b, uint32_t item) {
     char id[16];
     uint32_t out = ITEM_NONE;
@@ -64,6 +69,7 @@ static void intern(struct bench *b, uint32_t item) {
     struct content_change change;
     const struct content_row row = {
         .available = true,
+        .ts_ms = row_ts(item),
         .price = 1.0F,
         .category = category_of(b, item) == CATEGORY_NONE ? 0 : 77 + category_of(b, item)};
     if (b->content) { /* first: the catalogue is there before events are */
@@ -526,7 +532,7 @@ static void truth_features(const struct bench *b, const struct truth *t, uint32_
     x[X_RECENT] = .2 * log2(1.0 + (t->count[i] > 0.0 ? hours(now, t->last[i]) : 0.0)) - 1.0;
     x[X_AGE] = .25 * age - 2.5;
     x[X_COUNT] = .25 * log2(1.0 + t->count[i]) - 1.0;
-    x[X_K1_REL] = sqrt(t->k1[i] / t->max_k1);
+    x[X_K1_REL] = sqrt(fmin(1.0, t->k1[i] / t->max_k1)); /* what is hidden may have more */
     x[X_K1] = .25 * log2(t->k1[i] + 1e-4) + 2.0;
     x[X_K3] = .25 * log2(t->k3[i] + 1e-4) + 2.0;
     x[X_K4] = .25 * log2(t->k4[i] + 1e-4) + 2.0;

@@ -91,7 +91,8 @@ static inline struct learner_effect learn(struct learner *l, const struct made *
 }
 
 /* Did the user use the item up in his order under way: the newest events, joined by gaps of at
- * most two hours, the newest of them at most two hours ago? It is not recommended beside itself. */
+ * most two hours, the newest of them at most two hours ago? It is not recommended beside itself
+ * unless there is nothing else. */
 static inline bool in_order(const struct user *u, int64_t now_ms, uint32_t item) {
     struct user_entry past[USER_HISTORY];
     const uint32_t n = user_history(u, now_ms, past, USER_HISTORY);

@@ -85,19 +85,21 @@ static void mark_categories(const struct bench *b, const struct truth *t, uint8_
     }
 }
 
-/* Of the domain's newest 50 items those that hardly anybody took, if he knows their category. */
-static void mark_fresh(const struct bench *b, const struct truth *t, uint8_t domain,
+/* Of the domain's newest 50 items those that are new by the catalogue and hardly anybody took, if
+ * he knows their category. */
+static void mark_fresh(const struct bench *b, const struct truth *t, uint8_t domain, int64_t now,
                        uint8_t *mark) {
     for (uint32_t i = ITEMS - 100 + domain; i < ITEMS; i += 2) {
         const uint32_t c = category_of(b, i);
-        if (c != CATEGORY_NONE && t->v[c] > 0.0 && t->count[i] < 5.0 && !t->hidden[i]) {
+        const bool is_new = row_ts(i) > 0 && row_ts(i) <= now && now - row_ts(i) <= 30 * DAY_MS;
+        if (is_new && c != CATEGORY_NONE && t->v[c] > 0.0 && t->count[i] < 5.0 && !t->hidden[i]) {
             mark[i] = 2;
         }
     }
 }
 
 static uint32_t assert_set(const struct bench *b, const struct truth *t, uint8_t domain,
-                           const struct candidates *c) {
+                           int64_t now, const struct candidates *c) {
     uint8_t mark[ITEMS] = {0};
     bool counted[ITEMS];
     for (uint32_t i = 0; i < ITEMS; i++) {
@@ -109,7 +111,7 @@ static uint32_t assert_set(const struct bench *b, const struct truth *t, uint8_t
     }
     mark_recent(b, t, domain, mark);
     mark_categories(b, t, domain, mark);
-    mark_fresh(b, t, domain, mark);
+    mark_fresh(b, t, domain, now, mark);
     if (domain == REPEATS) {
         mark_own(t, mark);
     }
@@ -155,7 +157,7 @@ static void candidates_and_features_are_those_of_the_raw_log(void **state) {
             assert_int_equal(v.n_history, t->n_history);
             assert_int_equal(v.has_p, t->n_history > 0);
             assert_int_equal(candidates_find(c, full->s, &v, 0), ST_OK);
-            undecided += assert_set(full, t, domain, c);
+            undecided += assert_set(full, t, domain, now, c);
             uint32_t neighbours = 0;
             for (uint32_t i = 0; i < ITEMS; i++) {
                 neighbours += t->touched[i] && !t->hidden[i];
@@ -224,7 +226,7 @@ static void with_content_too_candidates_and_features_are_those_of_the_raw_log(vo
             struct truth *t = truth_of(rich, user, domain, now);
             view_of(rich, user, domain, now, &v);
             assert_int_equal(candidates_find(c, rich->s, &v, 0), ST_OK);
-            undecided += assert_set(rich, t, domain, c);
+            undecided += assert_set(rich, t, domain, now, c);
             candidates_features_of(c, rich->s, &v, &block);
             assert_features(rich, t, user, domain, now, &block);
             orders += t->n_order > 1;
@@ -254,7 +256,7 @@ static void a_ranking_in_the_past_sees_only_the_earlier_history(void **state) {
             assert_int_equal(v.n_history, t->n_history);
             shortened = shortened || (t->n_history > 0 && t->n_history < USER_HISTORY);
             assert_int_equal(candidates_find(c, full->s, &v, 0), ST_OK);
-            assert_set(full, t, domain, c);
+            assert_set(full, t, domain, now, c);
             assert_features(full, t, user, domain, now, candidates_features(c, full->s, &v));
             free(t);
             view_of(full, user, domain, START - 1, &v); /* before everything */
@@ -347,6 +349,47 @@ static void too_few_candidates_are_filled_up_by_thirty_day_counts(void **state) 
                 assert_false(user_consumed(v.user, NO_REPEATS, i, v.hashes));
             }
         }
+    }
+    candidates_free(c);
+    bench_free(b);
+}
+
+/* An order a moment ago of the 50 most popular of 130 items, where repeats are allowed, and which
+ * only each other say anything of: they come last, whatever their counts, and are not said to be
+ * likelier than the likeliest of the others. */
+static void the_order_under_way_fills_up_last(void **state) {
+    (void)state;
+    enum { ORDERED = 50, OTHERS = 80, ALL = ORDERED + OTHERS };
+    struct bench *b = bench_new(2 * ALL, false);
+    struct candidates *c = NULL;
+    struct candidates_view v;
+    struct rng rng = {5};
+    assert_int_equal(candidates_new(&c), ST_OK);
+    for (uint32_t k = 0; k < ALL; k++) {
+        const uint32_t user = k < ORDERED ? 1 + k % 10 : 11 + k % 10;
+        add(b, &rng, (struct logged){START, user, 2 * k + 1, true, true, false, 0.0F});
+    }
+    for (uint32_t k = 0; k < ORDERED; k++) {
+        add(b, &rng, (struct logged){START + DAY_MS, 0, 2 * k + 1, true, true, false, 0.0F});
+    }
+    for (uint32_t at_least = 0; at_least <= LIST_MAX; at_least++) {
+        view_of(b, 0, REPEATS, START + DAY_MS + 60000, &v);
+        assert_int_equal(candidates_find(c, b->s, &v, at_least), ST_OK);
+        const uint32_t n = candidates_n(c);
+        assert_true(n == at_least || (n > at_least && n < OTHERS));
+        const struct features_block *x = candidates_features(c, b->s, &v);
+        for (uint32_t k = 0; k < n; k++) {
+            assert_true((x->item[k] < 2 * ORDERED) == (k >= OTHERS));
+            assert_true(x->x[X_K1_REL * x->stride + k] <= 1.0F);
+        }
+    }
+    for (uint32_t k = 0; k < ALL; k++) {
+        assert_true(candidates_allowed(c, &v, 2 * k + 1) == (k >= ORDERED));
+    }
+    view_of(b, 0, REPEATS, START + 2 * DAY_MS, &v); /* it is over */
+    assert_int_equal(candidates_find(c, b->s, &v, LIST_MAX), ST_OK);
+    for (uint32_t k = 0; k < ALL; k++) {
+        assert_true(candidates_allowed(c, &v, 2 * k + 1));
     }
     candidates_free(c);
     bench_free(b);
@@ -495,6 +538,7 @@ int main(void) {
         cmocka_unit_test(a_ranking_in_the_past_sees_only_the_earlier_history),
         cmocka_unit_test(the_interval_is_clipped_and_absent_where_taken_once),
         cmocka_unit_test(too_few_candidates_are_filled_up_by_thirty_day_counts),
+        cmocka_unit_test(the_order_under_way_fills_up_last),
         cmocka_unit_test(filling_up_prefers_higher_counts),
         cmocka_unit_test(the_workspace_grows_with_the_catalogue_and_shows_no_trace_of_it),
         cmocka_unit_test(nothing_known_gives_finite_features),

@@ -250,6 +250,7 @@ static void an_option_can_be_set_in_all_three_ways_to_the_same(void **state) {
     static const char *const other[][2] = {
         {"clock", "stream"},
         {"merge.max.wait", "250ms"},
+        {"segments.k", "auto"},
         {"segments.half.life", "1500.5"},
         {"log.level", "error"},
         {"publish.rate", "7"},
@@ -346,6 +347,19 @@ static void ranges_include_their_ends(void **state) {
     loads(&c, (struct sources){.set = {"publish.n=1", "segments.k=2", "segments.half.life=1"}});
     loads(&c, (struct sources){.set = {"publish.n=100", "segments.k=16"}});
     assert_int_equal(c.list_n, 100);
+    assert_int_equal(c.segments_k, 16);
+    loads(&c, (struct sources){.set = {"segments.k=auto"}});
+    assert_int_equal(c.segments_k, 0);
+    const char *const bad_counts[] = {"0", "1", "17"};
+    for (size_t i = 0; i < sizeof bad_counts / sizeof *bad_counts; i++) {
+        char set[64];
+        char want[128];
+        snprintf(set, sizeof set, "segments.k=%s", bad_counts[i]);
+        snprintf(want, sizeof want, "--set %s: must be 2..16 or auto", set);
+        fails(want, (struct sources){.set = {set}});
+    }
+    fails("--set segments.k=automatic: not a whole number",
+          (struct sources){.set = {"segments.k=automatic"}});
     fails("--set publish.n=0: must be 1..100 (items a list)",
           (struct sources){.set = {"publish.n=0"}});
     fails("--set publish.n=101: must be 1..100 (items a list)",
@@ -702,12 +716,15 @@ static void combinations_are_checked(void **state) {
           (struct sources){.set = {"dead.letters=food-orders"}});
     fails("publish.refresh: 7d must be less than publish.ttl, which is 7d",
           (struct sources){.set = {"publish.refresh=7d"}});
-    fails("segments.seed.users: 7 must be at least segments.k, which is 8",
-          (struct sources){.set = {"segments.seed.users=7"}});
+    fails("segments.seed.users: 31 must be at least 4 for each of segments.k, which is 8",
+          (struct sources){.set = {"segments.seed.users=31"}});
+    fails("segments.seed.users: 47 must be at least 4 for each of segments.k, which is auto (at "
+          "most 12)",
+          (struct sources){.set = {"segments.seed.users=47", "segments.k=auto"}});
     fails("schemas.dir: is not read beside registry.url; unset one of them",
           (struct sources){.set = {"schemas.dir=/s", "registry.url=http://r"}});
     struct config c;
-    loads(&c, (struct sources){.set = {"segments.seed.users=8", "publish.refresh=604799999"}});
+    loads(&c, (struct sources){.set = {"segments.seed.users=32", "publish.refresh=604799999"}});
 }
 
 /* ---- topics of other kinds and schemas --------------------------------------------------- */

@@ -47,6 +47,15 @@ static bool is_ready(void *ctx, char *why, size_t len) {
     return f->ready;
 }
 
+static enum status say(const struct fixture *f, const char *what, char **text) {
+    const char *answer = f->explain_status ? "why not\n" : what;
+    *text = f->explain_status == ST_NOMEM ? NULL : malloc(strlen(answer) + 1);
+    if (*text) {
+        strcpy(*text, answer);
+    }
+    return f->explain_status;
+}
+
 static enum status explain(void *ctx, const struct http_explain *q, char **text) {
     struct fixture *f = ctx;
     f->explains++;
@@ -55,15 +64,15 @@ static enum status explain(void *ctx, const struct http_explain *q, char **text)
     }
     snprintf(f->asked, sizeof f->asked, "%s(%zu) %s %s", q->user ? q->user : "-", q->user_len,
              q->target ? q->target : "-", q->n ? q->n : "-");
-    if (f->explain_status == ST_NOMEM) {
-        *text = NULL;
-        return ST_NOMEM;
-    }
-    const char *answer = f->explain_status ? "why not\n" : "{\"items\":[]}\n";
-    *text = malloc(strlen(answer) + 1);
-    strcpy(*text, answer);
-    return f->explain_status;
+    return say(f, "{\"items\":[]}\n", text);
 }
+
+static enum status tell_segments(void *ctx, char **text) {
+    return say(ctx, "{\"segments\":[]}\n", text);
+}
+
+static const struct http_ops OPS = {
+    .live = is_live, .ready = is_ready, .explain = explain, .segments = tell_segments};
 
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
@@ -73,7 +82,8 @@ static int setup(void **state) {
     }
     f->live = true;
     f->ready = true;
-    const struct http_ops ops = {.live = is_live, .ready = is_ready, .explain = explain, .ctx = f};
+    struct http_ops ops = OPS;
+    ops.ctx = f;
     if (http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err)) {
         print_error("%s\n", err);
         return -1;
@@ -180,11 +190,11 @@ static void metrics_are_the_exposition_text(void **state) {
 
 static void the_root_lists_the_routes(void **state) {
     struct fixture *f = *state;
-    static const char *const routes[] = {"GET / ", "GET /livez ", "GET /readyz ", "GET /metrics ",
-                                         "GET /explain "};
+    static const char *const routes[] = {"GET / ",        "GET /livez ",   "GET /readyz ",
+                                         "GET /metrics ", "GET /explain ", "GET /segments "};
     assert_int_equal(status_of(get(f, "GET", "/")), 200);
     const char *p = body_of(f->reply);
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         assert_int_equal(strncmp(p, routes[i], strlen(routes[i])), 0);
         p = strchr(p, '\n') + 1;
     }
@@ -244,6 +254,17 @@ static void explain_says_why_not(void **state) {
     assert_int_equal(status_of(get(f, "GET", "/livez")), 200);
 }
 
+static void segments_are_answered_as_json_or_why_not(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(status_of(get(f, "GET", "/segments")), 200);
+    assert_string_equal(body_of(f->reply), "{\"segments\":[]}\n");
+    assert_non_null(strstr(f->reply, "\r\nContent-Type: application/json\r\n"));
+    assert_int_equal(f->explains, 0);
+    f->explain_status = ST_AGAIN;
+    assert_int_equal(status_of(get(f, "GET", "/segments")), 503);
+    assert_string_equal(body_of(f->reply), "why not\n");
+}
+
 static void a_slow_explain_keeps_nobody_out(void **state) {
     struct fixture *f = *state;
     static const char request[] = "GET /explain?user=u HTTP/1.0\r\n\r\n";
@@ -276,7 +297,8 @@ static bool other_address(struct sockaddr_in *out) {
 
 static void explain_is_for_this_machine_only(void **state) {
     struct fixture *f = *state;
-    const struct http_ops ops = {.live = is_live, .ready = is_ready, .explain = explain, .ctx = f};
+    struct http_ops ops = OPS;
+    ops.ctx = f;
     static const char *const addresses[] = {"0.0.0.0:0", "[::]:0"}; /* the latter: mapped */
     struct sockaddr_in a;
     if (!other_address(&a)) {
@@ -289,25 +311,25 @@ static void explain_is_for_this_machine_only(void **state) {
         if (http_start(addresses[i], &ops, &open, err, sizeof err)) {
             continue; /* no IPv6 */
         }
-        static const char *const paths[] = {"/explain?user=u", "/livez"};
-        for (size_t k = 0; k < 6; k++) { /* from another address, the same, the loopback */
+        static const char *const paths[] = {"/explain?user=u", "/segments", "/livez"};
+        for (size_t k = 0; k < 9; k++) { /* from another address, the same, the loopback */
             struct sockaddr_in from = a;
             struct sockaddr_in to = a;
             from.sin_port = 0;
-            if (k < 2 || k >= 4) {
-                to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            if (k < 3 || k >= 6) { /* 127.0.0.2 is asked by 127.0.0.1 */
+                to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (k >= 6));
             }
             to.sin_port = htons(http_port(open));
             const int fd = socket(AF_INET, SOCK_STREAM, 0);
-            if (k < 4) {
+            if (k < 6) {
                 assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
             }
             assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
             char request[128];
             const int n =
-                snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", paths[k % 2]);
+                snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", paths[k % 3]);
             assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
-            assert_int_equal(status_of(read_all(f, fd)), k == 0 ? 403 : 200);
+            assert_int_equal(status_of(read_all(f, fd)), k < 2 ? 403 : 200);
         }
         http_stop(open);
     }
@@ -322,6 +344,7 @@ static void without_a_learner_there_is_nothing_to_explain(void **state) {
     f->http = NULL;
     assert_int_equal(http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err), ST_OK);
     assert_int_equal(status_of(get(f, "GET", "/explain?user=u&target=food")), 404);
+    assert_int_equal(status_of(get(f, "GET", "/segments")), 404);
 }
 
 /* ---- what else people send ------------------------------------------------------------------ */
@@ -516,6 +539,7 @@ int main(void) {
         TEST(head_is_get_without_a_body),
         TEST(explain_gets_its_arguments_unescaped_and_answers_json),
         TEST(explain_says_why_not),
+        TEST(segments_are_answered_as_json_or_why_not),
         TEST(a_slow_explain_keeps_nobody_out),
         TEST(explain_is_for_this_machine_only),
         TEST(without_a_learner_there_is_nothing_to_explain),

@@ -169,6 +169,60 @@ static void a_stopped_instance_sends_askers_away(void **state) {
     assert_non_null(strstr(f->text, "see /readyz"));
 }
 
+/* ---- segments --------------------------------------------------------------------------- */
+
+static void segments_of_the_tasks_that_run_here_are_told(void **state) {
+    struct fixture *f = *state;
+    f->r->cfg.segments_k = 0; /* auto */
+    f->r->cfg.segments_seed_users = 48;
+    f->r->cfg.mini_batch = 20;
+    start(f, 2); /* of three */
+    assert_int_equal(instance_segments(f->r->instance, &f->text), ST_OK);
+    json_t *v = answer(f);
+    assert_int_equal(json_integer_value(json_object_get(v, "users")), 16);
+    assert_int_equal(json_integer_value(json_object_get(v, "counted")), 16);
+    const json_t *segments = json_object_get(v, "segments");
+    assert_int_equal(json_array_size(segments),
+                     segments_k(learner_shared(f->r->instance->learner)->segments));
+    const json_t *engagement = json_object_get(v, "engagement");
+    assert_int_equal(json_integer_value(json_object_get(engagement, "mau")), 16);
+    assert_non_null(json_object_get(json_object_get(engagement, "domains"), "food"));
+    json_decref(v);
+}
+
+static void segments_are_told_with_words(void **state) {
+    struct fixture *f = *state;
+    f->r->cfg.segments_k = 2;
+    f->r->cfg.segments_seed_users = 8;
+    f->r->cfg.mini_batch = 20;
+    start(f, 2);
+    assert_int_equal(instance_segments(f->r->instance, &f->text), ST_OK);
+    json_t *v = answer(f);
+    const json_t *segments = json_object_get(v, "segments");
+    assert_int_equal(json_array_size(segments), 2);
+    json_int_t users = 0;
+    for (size_t k = 0; k < 2; k++) {
+        const json_t *card = json_array_get(segments, k);
+        assert_true(json_string_length(json_object_get(card, "title")) > 0);
+        assert_int_equal(json_integer_value(json_object_get(card, "segment")), k);
+        users += json_integer_value(json_object_get(card, "users"));
+    }
+    assert_true(users > 0 && users <= 16);
+    json_decref(v);
+}
+
+static void without_a_task_or_a_loop_there_are_no_segments(void **state) {
+    struct fixture *f = *state;
+    start(f, 1);
+    assert_true(fake_revoke(&f->r->kafka, false));
+    assert_int_equal(instance_segments(f->r->instance, &f->text), ST_AGAIN);
+    assert_non_null(strstr(f->text, "/readyz"));
+    free(f->text);
+    assert_int_equal(running_stop(f->r), ST_OK);
+    assert_int_equal(instance_segments(f->r->instance, &f->text), ST_LOST);
+    assert_non_null(strstr(f->text, "see /readyz"));
+}
+
 /* ---- several at once ------------------------------------------------------------------ */
 
 struct asker {
@@ -181,7 +235,9 @@ static void *ask_often(void *arg) {
     for (int k = 0; k < 100; k++) {
         char *text = NULL;
         const struct explain_query q = {.user = "u0-1", .user_len = 4, .target = "food"};
-        const enum status st = instance_explain(a->f->r->instance, &q, &text);
+        const enum status st = k % 3 ? instance_explain(a->f->r->instance, &q, &text)
+                                     : instance_segments(a->f->r->instance, &text);
+        a->wrong += st == ST_OK && strncmp(text, k % 3 ? "{\"user\"" : "{\"ts\"", 5) != 0;
         a->answered += st == ST_OK;
         a->sent_away += st == ST_AGAIN;
         a->wrong += st != ST_OK && st != ST_AGAIN;
@@ -232,6 +288,12 @@ static void a_list_names_no_item_of_another_partner(void **state) {
         json_decref(list);
     }
     assert_true(told > 0);
+    for (int target = 0; target < 2; target++) { /* it is of nobody's history */
+        const struct fake_key fallback = fake_get(
+            &f->r->store, target == COURSE ? "crossrec:course:fallback" : "crossrec:food:fallback");
+        assert_non_null(strstr(fallback.value, "\"items\":[{"));
+        assert_null(strstr(fallback.value, "because"));
+    }
 }
 
 /* ---- tasks in all ------------------------------------------------------------------------ */
@@ -256,6 +318,9 @@ int main(void) {
         TEST(a_domain_without_lists_is_no_target),
         TEST(whoever_is_gone_is_nobody),
         TEST(a_stopped_instance_sends_askers_away),
+        TEST(segments_of_the_tasks_that_run_here_are_told),
+        TEST(segments_are_told_with_words),
+        TEST(without_a_task_or_a_loop_there_are_no_segments),
         TEST(many_may_ask_while_events_are_learned),
         TEST(a_list_names_no_item_of_another_partner),
         TEST(a_mini_batch_is_shared_by_all_tasks_wherever_they_are),

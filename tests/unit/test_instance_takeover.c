@@ -26,7 +26,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* Ids and reasons in their order. Scores may be older than the order (docs/redis.md). */
+/* Ids and reasons in their order. Scores and `because` may be older than the order
+ * (docs/redis.md). */
 static void note_list(const struct fake_key *k, char *out, size_t len) {
     const char *at = strstr(k->value, "\"items\":");
     snprintf(out, len, "%s", at ? "" : "missing");
@@ -35,7 +36,8 @@ static void note_list(const struct fake_key *k, char *out, size_t len) {
         const char *reason = strstr(at, "\"reason\":");
         const size_t used = strlen(out);
         snprintf(out + used, len - used, "%.*s %.*s ", (int)(score - at), at,
-                 (int)strcspn(reason, "}"), reason);
+                 (int)(strlen("\"reason\":") + strcspn(reason + strlen("\"reason\":"), ",}")),
+                 reason);
         at = reason;
     }
 }

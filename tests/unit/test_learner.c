@@ -512,7 +512,7 @@ static void assert_finite(struct learner *l, int64_t now_ms) {
         assert_true(isfinite(factors_q(s->factors)[k]));
     }
     for (uint32_t k = 0; segments_ready(s->segments) && k < 3; k++) {
-        for (uint32_t d = 0; d < s->dims; d++) {
+        for (uint32_t d = 0; d < FEATURES_PER_DOMAIN * s->n_domains; d++) {
             assert_true(isfinite(segments_centroid(s->segments, k)[d]));
         }
     }

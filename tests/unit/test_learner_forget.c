@@ -224,17 +224,23 @@ static void a_batch_holds_nothing_of_him_any_more(void **state) {
     learner_free(l);
 }
 
-/* Who was forgotten and comes back does not vote twice in a mini-batch. */
+/* Who was forgotten and comes back does not vote twice in a mini-batch: the votes that seeding
+ * waits for are those of so many users. */
 static void he_votes_once_a_mini_batch_all_the_same(void **state) {
     (void)state;
     struct learner_params p = params_of(1);
     p.mini_batch = 1000;
     struct learner *l = learner_of(p, 1);
-    order(l, 1, 1, 1);
-    assert_int_equal(learner_shared(l)->n_points, 1);
-    assert_true(learner_forget(l, user_hash(1)));
-    order(l, 2, 1, 2);
-    assert_int_equal(learner_shared(l)->n_points, 1);
+    const struct segments *segments = learner_shared(l)->segments;
+    uint64_t number = 1;
+    for (uint32_t user = 1; user < p.segments.seed_points; user++) {
+        order(l, number++, user, user);
+        assert_true(learner_forget(l, user_hash(user)));
+        order(l, number++, user, user + 1);
+        assert_false(segments_due(segments));
+    }
+    order(l, number, p.segments.seed_points, 1);
+    assert_true(segments_due(segments));
     learner_free(l);
 }
 

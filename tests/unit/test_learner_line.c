@@ -148,6 +148,10 @@ static void the_order_of_lines_does_not_matter(void **state) {
         for (int k = 0; k < 250; k++) {
             struct made m;
             next_event(&s, &m);
+            for (uint32_t z = 0; z < m.e.n_lines; z++) {
+                m.lines[z].amount = k % 2 ? 1.5F : m.lines[z].amount; /* or other discounts */
+                m.lines[z].discount = (float)rng_below(&rng, 3);
+            }
             (void)learn(a, &m);
             for (uint32_t n = m.e.n_lines; n > 1; n--) {
                 const uint32_t j = rng_below(&rng, n);
@@ -500,27 +504,49 @@ static void what_is_never_shown_again_trains_no_ranker(void **state) {
 
 /* ---- votes --------------------------------------------------------------------------- */
 
+/* What a user does: his first event of a UTC day, or of all while there are no segments, votes, but
+ * once a mini-batch. */
+struct voter {
+    int64_t day; /* of his newest event */
+    bool known, labelled, voted;
+};
+
+static bool note_vote(struct voter *u, const struct made *m, bool ready) {
+    const int64_t day = m->e.ts_ms / DAY_MS; /* after 1970 */
+    const bool looks = !u->known || day > u->day || !u->labelled;
+    const bool votes = looks && !u->voted;
+    u->day = u->known && u->day > day ? u->day : day;
+    u->known = true;
+    u->labelled = u->labelled || ready;
+    u->voted = u->voted || votes;
+    return votes;
+}
+
 /* Without decay the weights of the segments count votes. */
-static void a_user_votes_once_in_a_mini_batch(void **state) {
+static void a_user_votes_once_a_day_and_once_in_a_mini_batch(void **state) {
     (void)state;
     struct learner_params p = params_of(2);
     p.segments.half_life = HUGE_VAL;
     struct learner *l = learner_of(p, 1);
     struct stream s = stream_of(12);
+    s.late_one_in = 10;
     const struct segments *segments = learner_shared(l)->segments;
     double votes = -1.0; /* of all mini-batches so far; below 0: before the seeds */
-    bool voted[40] = {0};
-    for (uint32_t k = 1; k <= 2000; k++) {
+    struct voter voters[40] = {{0}};
+    for (uint32_t k = 1; k <= 3000; k++) {
         struct made m;
         next_event(&s, &m);
-        bool *mine = &voted[strtoul(m.user_id + 1, NULL, 10)];
-        votes += votes >= 0.0 && !*mine;
-        *mine = true;
+        struct voter *u = &voters[strtoul(m.user_id + 1, NULL, 10)];
+        const bool ready = segments_ready(segments);
+        const bool vote = note_vote(u, &m, ready);
+        votes += votes >= 0.0 && vote;
         (void)learn(l, &m);
         if (k % p.mini_batch) {
             continue;
         }
-        memset(voted, 0, sizeof voted);
+        for (uint32_t z = 0; z < 40; z++) {
+            voters[z].voted = false;
+        }
         double weight = 0.0;
         for (uint32_t z = 0; segments_ready(segments) && z < p.segments.k; z++) {
             weight += segments_weight(segments, z);
@@ -529,6 +555,43 @@ static void a_user_votes_once_in_a_mini_batch(void **state) {
         assert_true(votes < 0.0 || fabs(votes - weight) < 1e-6);
     }
     assert_true(votes > 500.0);
+    learner_free(l);
+}
+
+/* Labels look at the typical vector, on the first event of the user's day, or while there is none.
+ */
+static void a_label_is_looked_at_once_a_day(void **state) {
+    (void)state;
+    struct learner *l = learner_of(params_of(2), 1);
+    const struct segments *segments = learner_shared(l)->segments;
+    struct stream s = stream_of(15);
+    uint32_t looked = 0;
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < 4000; k++) {
+        struct made m;
+        next_event(&s, &m);
+        const struct user *u = user_of(l, (uint32_t)strtoul(m.user_id + 1, NULL, 10));
+        const int64_t day = u ? user_last_ms(u) / DAY_MS : INT64_MIN;
+        int segment = u ? user_segment(u) : -1;
+        int pending = u ? user_segment_pending(u) : -1;
+        const bool looks = segment < 0 || m.e.ts_ms / DAY_MS > day;
+        const uint64_t n_mini_batches = learner_n_mini_batches(l);
+        const uint32_t slot = learn(l, &m).user;
+        if (!segments_ready(segments) || learner_n_mini_batches(l) != n_mini_batches) {
+            continue; /* these are not the segments that it looked at */
+        }
+        float x[FEATURES_MAX];
+        u = users_get(learner_users(l, 0), slot);
+        if (looks) {
+            features_typical_of(u, 2, x);
+            segments_label(segments, x, &segment, &pending);
+        }
+        looked += looks;
+        kept += !looks;
+        assert_int_equal(user_segment(u), segment);
+        assert_int_equal(user_segment_pending(u), pending);
+    }
+    assert_true(looked > 1000 && kept > 300);
     learner_free(l);
 }
 
@@ -545,7 +608,8 @@ int main(void) {
         cmocka_unit_test(an_item_is_ranked_once_in_an_order),
         cmocka_unit_test(the_first_order_in_a_domain_counts_for_the_gate_of_the_cold),
         cmocka_unit_test(what_is_never_shown_again_trains_no_ranker),
-        cmocka_unit_test(a_user_votes_once_in_a_mini_batch),
+        cmocka_unit_test(a_user_votes_once_a_day_and_once_in_a_mini_batch),
+        cmocka_unit_test(a_label_is_looked_at_once_a_day),
     };
     return cmocka_run_group_tests_name("learner line", tests, NULL, NULL);
 }

@@ -43,19 +43,28 @@ static void note(struct hidden *h, const struct made *m) {
 
 /* ---- what comes back ------------------------------------------------------------------------ */
 
-static bool may_be_listed(const struct learner *l, const struct hidden *h, uint32_t user,
-                          uint8_t domain, uint32_t item, int64_t now_ms) {
-    const uint32_t i = items_find(learner_shared(l)->items, item_hash(domain, item));
+static bool may_be_listed(const struct hidden *h, uint32_t user, uint8_t domain, uint32_t item) {
+    return h->exists[domain][item] && !h->item[user][domain][item];
+}
+
+/* What the order under way has is listed only if there is nothing else. */
+static bool comes_last(const struct learner *l, uint32_t user, uint8_t domain, uint32_t item,
+                       int64_t now_ms) {
     const struct users *us = learner_users(l, 0);
-    const struct user *u = users_get(us, users_find(us, user_hash(user)));
-    return h->exists[domain][item] && !h->item[user][domain][item] && !in_order(u, now_ms, i);
+    return in_order(users_get(us, users_find(us, user_hash(user))), now_ms,
+                    items_find(learner_shared(l)->items, item_hash(domain, item)));
 }
 
 static void assert_list(const struct learner *l, const struct hidden *h, uint32_t user,
                         uint8_t domain, int64_t now_ms, uint32_t n, const struct list *list) {
     uint32_t allowed = 0;
+    uint32_t others = 0;
+    uint32_t in_order = 0;
     for (uint32_t i = 0; i < ITEMS; i++) {
-        allowed += may_be_listed(l, h, user, domain, i, now_ms);
+        if (may_be_listed(h, user, domain, i)) {
+            allowed++;
+            others += !comes_last(l, user, domain, i, now_ms);
+        }
     }
     assert_int_equal(list->n, n < allowed ? n : allowed);
     bool seen[ITEMS] = {0};
@@ -63,12 +72,14 @@ static void assert_list(const struct learner *l, const struct hidden *h, uint32_
         const uint32_t item = number_of(l, list->items[k].item);
         assert_int_equal(items_domain(learner_shared(l)->items, list->items[k].item), domain);
         assert_false(seen[item]);
-        assert_true(may_be_listed(l, h, user, domain, item, now_ms));
+        assert_true(may_be_listed(h, user, domain, item));
+        in_order += comes_last(l, user, domain, item, now_ms);
         assert_true(list->items[k].reason < REASONS);
         /* a reason is true: nobody takes again what he never took */
         assert_true(list->items[k].reason != REASON_AGAIN || h->took[user][domain][item]);
         seen[item] = true;
     }
+    assert_int_equal(in_order, list->n > others ? list->n - others : 0);
 }
 
 static void random_catalogue(uint64_t seed, struct hidden *h) {

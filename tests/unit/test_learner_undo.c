@@ -355,7 +355,8 @@ static void votes_count_once_after_undo(void **state) {
         for (uint32_t k = 0; k < 3; k++) {
             assert_true(segments_weight(x->segments, k) == segments_weight(y->segments, k));
             assert_memory_equal(segments_centroid(x->segments, k),
-                                segments_centroid(y->segments, k), x->dims * sizeof(float));
+                                segments_centroid(y->segments, k),
+                                FEATURES_PER_DOMAIN * x->n_domains * sizeof(float));
         }
         assert_same_users(a, b, 1, user_digest);
         free(events);

@@ -53,7 +53,7 @@ static void numbers_are_short_and_json(void **state) {
                  {1234567, "1.23457e+06"},
                  {-DBL_MAX, "-1.79769e+308"},
                  {1e-300, "1e-300"},
-                 {NAN, "null"},
+                 {(double)NAN, "null"},
                  {(double)INFINITY, "null"},
                  {-(double)INFINITY, "null"}};
     char got[ROOM];

@@ -135,7 +135,7 @@ static void a_list_is_the_documented_json(void **state) {
     set_item(r, 0, "d1", 1.25F, REASON_TOGETHER);
     set_item(r, 1, "d2", -0.5F, REASON_NEW);
     assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"rec\":\"3-1764000000-42\","
-                    "\"ts\":1764087654321,\"personalised\":true,\"model\":\"linear\","
+                    "\"ts\":1764087654321,\"personalised\":true,\"model\":\"net\","
                     "\"segment\":0,\"arm\":null,\"items\":["
                     "{\"id\":\"d1\",\"score\":1.25,\"reason\":\"together\"},"
                     "{\"id\":\"d2\",\"score\":-0.5,\"reason\":\"new\"}]}");
@@ -182,7 +182,7 @@ static void an_empty_list_without_a_segment_is_a_tombstone(void **state) {
     r->seq = UINT64_MAX;
     assert_value(r, "{\"version\":[0,18446744073709551615],\"schema\":1,"
                     "\"rec\":\"3-0-18446744073709551615\",\"ts\":1764087654321,"
-                    "\"personalised\":false,\"model\":\"linear\",\"segment\":null,\"arm\":null,"
+                    "\"personalised\":false,\"model\":\"twin\",\"segment\":null,\"arm\":null,"
                     "\"items\":[]}");
     free(r);
 }
@@ -194,7 +194,12 @@ static void a_fallback_has_the_shape_of_a_list(void **state) {
     set_item(list, 0, "d1", 2.0F, REASON_POPULAR);
     set_item(fallback, 0, "d1", 2.0F, REASON_POPULAR);
     char *value = value_of(list);
-    assert_value(fallback, value);
+    char *model = strstr(value, "\"model\":\"twin\"");
+    assert_non_null(model);
+    char expected[1024];
+    snprintf(expected, sizeof expected, "%.*s\"model\":\"popular\"%s", (int)(model - value), value,
+             model + strlen("\"model\":\"twin\""));
+    assert_value(fallback, expected);
     free(value);
     free(list);
     free(fallback);
@@ -210,6 +215,10 @@ static void info_tells_n_ttl_in_seconds_partitions_and_segments(void **state) {
     r->segment = 0;
     assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"n\":10,\"ttl\":604800,"
                     "\"partitions\":4,\"segments\":[]}");
+    config.segments_k = 0; /* auto: as many as there are */
+    r->segment = 9;
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"n\":10,\"ttl\":604800,"
+                    "\"partitions\":4,\"segments\":[0,1,2,3,4,5,6,7,8]}");
     free(r);
 }
 
@@ -247,7 +256,6 @@ static void the_largest_values_fit(void **state) {
     id[ID_LEN_MAX] = '\0';
     config.list_n = CONFIG_LIST_MAX;
     config.n_topics = CONFIG_TOPICS_MAX;
-    config.segments_k = 1000;
     struct rec *r = new_rec(REC_LIST);
     r->epoch = r->seq = UINT64_MAX;
     r->task = r->segment = INT32_MAX;
@@ -265,17 +273,17 @@ static void the_largest_values_fit(void **state) {
     r->kind = REC_PUBLISHED;
     free(value_of(r));
     r->kind = REC_INFO;
-    r->segment = 1000;
+    r->segment = INT32_MAX;
     free(value_of(r));
     free(r);
 }
 
-static void counts_beyond_the_configuration_are_cut(void **state) {
+static void counts_beyond_what_there_may_be_are_cut(void **state) {
     (void)state;
     struct rec *r = new_rec(REC_INFO);
     r->segment = INT32_MAX;
     char *value = value_of(r);
-    assert_non_null(strstr(value, "\"segments\":[0,1,2,3,4,5,6,7]}"));
+    assert_non_null(strstr(value, "\"segments\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}"));
     free(value);
     r->kind = REC_LIST;
     for (uint16_t i = 0; i < CONFIG_LIST_MAX; i++) {
@@ -539,7 +547,7 @@ int main(void) {
         cmocka_unit_test_setup(published_leaves_out_topics_without_an_offset, setup),
         cmocka_unit_test_setup(touch_and_takeover_have_no_value, setup),
         cmocka_unit_test_setup(the_largest_values_fit, setup),
-        cmocka_unit_test_setup(counts_beyond_the_configuration_are_cut, setup),
+        cmocka_unit_test_setup(counts_beyond_what_there_may_be_are_cut, setup),
         cmocka_unit_test_setup(quotes_controls_and_every_plane_of_unicode_come_back, setup),
         cmocka_unit_test_setup(
             invalid_utf8_becomes_the_replacement_characters_of_the_unicode_standard, setup),

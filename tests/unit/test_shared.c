@@ -16,10 +16,13 @@
 #include "mix.h"
 #include "shared.h"
 
-enum { DAY_MS = 86400000, ITEMS = 30, CATEGORIES = 5, SEEDS = 16 };
+enum { DAY_MS = 86400000, ITEMS = 30, CATEGORIES = 5, SEEDS = 16, DOMAINS = 2 };
+enum { DIMS = FEATURES_PER_DOMAIN * DOMAINS };
 
 static const struct shared_params PARAMS = {
-    .n_domains = 2, .seed = 3, .segments = {.k = 3, .seed_points = SEEDS, .half_life = 500.0}};
+    .n_domains = DOMAINS,
+    .seed = 3,
+    .segments = {.k = 3, .seed_points = SEEDS, .half_life = 500.0}};
 
 struct bench {
     struct shared *s;
@@ -126,7 +129,7 @@ static void add_line(struct bench *b, struct rng *rng, int64_t ts_ms) {
 
 static void vote(struct bench *b, struct rng *rng) {
     float x[FEATURES_MAX];
-    for (uint32_t k = 0; k < b->s->dims; k++) {
+    for (uint32_t k = 0; k < DIMS; k++) {
         x[k] = (float)rng_unit(rng) + (float)rng_below(rng, 3) * 4.0F;
     }
     shared_add_vote(b->s, &b->m, x);
@@ -407,10 +410,40 @@ static void segments_are_seeded_by_the_mini_batch_after_enough_votes(void **stat
         vote(b, &rng);
     }
     assert_false(segments_ready(b->s->segments));
+    uint64_t end = b->s->log_end;
     assert_int_equal(shared_apply(b->s, &b->m), ST_OK);
     assert_true(segments_ready(b->s->segments));
-    vote(b, &rng); /* the points are gone */
+    assert_int_equal(b->s->log_end, end + 2); /* the delta, and the seeds */
+    end += 2;
+    memset(&b->m, 0, sizeof b->m);
+    vote(b, &rng);
     assert_int_equal(shared_apply(b->s, &b->m), ST_OK);
+    assert_int_equal(b->s->log_end, end + 1); /* once */
+}
+
+/* Votes of another kind than those that gave the seeds: it is the mini-batch that looks. */
+static void segments_are_reviewed_by_the_mini_batch_when_that_is_due(void **state) {
+    struct bench *b = *state;
+    struct rng rng = {6};
+    uint32_t again = 0;
+    for (uint32_t n = 0; n < 6 * SEGMENTS_REVIEW; n++) {
+        float x[FEATURES_MAX];
+        for (uint32_t k = 0; k < DIMS; k++) {
+            const uint32_t kind = n < SEGMENTS_REVIEW ? rng_below(&rng, 50) / 49 : n % 3;
+            x[k] = (float)rng_unit(&rng) + 8.0F * (float)(kind * (k + 1) % 3);
+        }
+        shared_add_vote(b->s, &b->m, x);
+        if (n % 64 == 63) {
+            const uint64_t end = b->s->log_end;
+            const bool ready = segments_ready(b->s->segments);
+            assert_int_equal(shared_apply(b->s, &b->m), ST_OK);
+            assert_false(segments_due(b->s->segments));
+            assert_true(b->s->log_end == end + 1 || b->s->log_end == end + 2);
+            again += ready && b->s->log_end == end + 2;
+            memset(&b->m, 0, sizeof b->m);
+        }
+    }
+    assert_true(again >= 1 && again <= 4);
 }
 
 static void the_same_calls_give_the_same_bits(void **state) {
@@ -439,7 +472,7 @@ static void the_same_calls_give_the_same_bits(void **state) {
                         FACTORS * FACTORS * sizeof(float));
     for (uint32_t k = 0; k < PARAMS.segments.k; k++) {
         assert_memory_equal(segments_centroid(b->s->segments, k),
-                            segments_centroid(c.s->segments, k), b->s->dims * sizeof(float));
+                            segments_centroid(c.s->segments, k), DIMS * sizeof(float));
     }
     shared_free(c.s);
     delta_free(c.d);
@@ -584,6 +617,7 @@ int main(void) {
         ON_BENCH(long_neighbour_lists_are_pruned_when_a_mini_batch_arrives),
         ON_BENCH(long_lists_of_categories_are_pruned_likewise),
         ON_BENCH(segments_are_seeded_by_the_mini_batch_after_enough_votes),
+        ON_BENCH(segments_are_reviewed_by_the_mini_batch_when_that_is_due),
         ON_BENCH(the_same_calls_give_the_same_bits),
         ON_BENCH(a_landmark_is_needed_where_a_time_cannot_be_weighed),
         ON_BENCH(the_categories_landmark_is_one_of_those_that_move),

@@ -726,18 +726,18 @@ static void the_cap_holds_for_everything_at_once(void **state) {
     user_free(u);
 }
 
-/* One full table takes 5 KiB: a second one makes the least recently taken of both go. */
+/* One full table takes 5 KiB: four make the least recently taken of all go. */
 static void at_the_cap_tables_lose_what_was_taken_least_recently(void **state) {
     (void)state;
-    struct user *u = new_user(2);
-    for (uint32_t i = 0; i < 512; i++) {
-        struct user_line line = simple(i / 2, START + (int64_t)i * HOUR_MS);
+    struct user *u = new_user(4);
+    for (uint32_t i = 0; i < 1024; i++) {
+        struct user_line line = simple(i / 4, START + (int64_t)i * HOUR_MS);
         line.repeats = true;
-        line.domain = (uint8_t)(i % 2);
+        line.domain = (uint8_t)(i % 4);
         take(&u, &line);
     }
     uint32_t kept = 0;
-    for (uint8_t d = 0; d < 2; d++) {
+    for (uint8_t d = 0; d < 4; d++) {
         bool seen = false;
         for (uint32_t item = 0; item < 256; item++) {
             bool has = user_took(u, d, item, NULL);
@@ -746,7 +746,7 @@ static void at_the_cap_tables_lose_what_was_taken_least_recently(void **state) {
             kept += has;
         }
     }
-    assert_true(kept > 250 && kept < 400);
+    assert_true(kept > 400 && kept < 600);
     user_free(u);
 }
 
@@ -771,6 +771,62 @@ static void at_the_cap_an_exact_set_becomes_a_filter_without_forgetting(void **s
     user_free(u);
 }
 
+static void parts_of_the_day_are_shares_of_the_lines(void **state) {
+    (void)state;
+    print_message("seeds 1..20\n");
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng r = {seed};
+        struct user *u = new_user(3);
+        uint32_t n[3][USER_PARTS] = {{0}};
+        float got[USER_PARTS];
+        for (uint32_t i = 0; i < 600; i++) { /* before and after 1970, early and late */
+            const int64_t day = (int64_t)rng_below(&r, 400) - 200;
+            const uint32_t part = rng_below(&r, USER_PARTS) * rng_below(&r, 2);
+            const int64_t in = (int64_t)rng_below(&r, (uint32_t)(6 * HOUR_MS)) *
+                               (rng_below(&r, 9) > 0); /* at the hour, too */
+            struct user_line line = simple(i % 7, day * DAY_MS + 6 * HOUR_MS * part + in);
+            line.domain = (uint8_t)rng_below(&r, 2); /* never of the third */
+            n[line.domain][part]++;
+            assert_true(n[line.domain][part] < 255); /* of a byte */
+            take(&u, &line);
+            for (uint8_t d = 0; d < 3; d++) {
+                const uint32_t sum = n[d][0] + n[d][1] + n[d][2] + n[d][3];
+                user_parts(u, d, got);
+                for (int k = 0; k < USER_PARTS; k++) {
+                    const float share = sum ? (float)n[d][k] / (float)sum : 0.0F;
+                    assert_float_equal(got[k], share, 1e-6F);
+                }
+            }
+        }
+        user_parts(u, 3, got); /* no such domain */
+        assert_true(got[0] == 0.0F && got[1] == 0.0F && got[2] == 0.0F && got[3] == 0.0F);
+        user_free(u);
+    }
+}
+
+/* Half of the lines at night, then none: after 2,000 more hardly anything is left of it. */
+static void parts_of_the_day_follow_the_last_few_hundred_lines(void **state) {
+    (void)state;
+    struct user *u = new_user(1);
+    struct rng r = {3};
+    float got[USER_PARTS];
+    for (uint32_t i = 0; i < 5000; i++) {
+        const uint32_t part = i < 3000 ? rng_below(&r, 2) * 3 : 1 + rng_below(&r, 2);
+        const struct user_line line = simple(1, START + i * DAY_MS + part * 6 * HOUR_MS);
+        take(&u, &line);
+        user_parts(u, 0, got);
+        assert_float_equal(got[0] + got[1] + got[2] + got[3], 1.0F, 1e-6F);
+        if (i == 2999) {
+            assert_float_equal(got[0], 0.5F, 0.15F);
+            assert_float_equal(got[3], 0.5F, 0.15F);
+        }
+    }
+    assert_float_equal(got[1], 0.5F, 0.15F);
+    assert_float_equal(got[2], 0.5F, 0.15F);
+    assert_true(got[0] < 0.1F && got[3] < 0.1F);
+    user_free(u);
+}
+
 static void the_sizes_of_ordinary_users_are_small(void **state) {
     (void)state;
     struct user *u = new_user(2);
@@ -785,7 +841,7 @@ static void the_sizes_of_ordinary_users_are_small(void **state) {
     }
     print_message("one event: %u bytes; 24 in the history, 40 consumed: %u bytes\n", (unsigned)one,
                   (unsigned)user_bytes(u));
-    assert_true(one <= 250);
+    assert_true(one <= 280);
     assert_true(user_bytes(u) <= 1024);
     user_free(u);
 }
@@ -875,6 +931,8 @@ int main(void) {
         cmocka_unit_test(the_cap_holds_for_everything_at_once),
         cmocka_unit_test(at_the_cap_tables_lose_what_was_taken_least_recently),
         cmocka_unit_test(at_the_cap_an_exact_set_becomes_a_filter_without_forgetting),
+        cmocka_unit_test(parts_of_the_day_are_shares_of_the_lines),
+        cmocka_unit_test(parts_of_the_day_follow_the_last_few_hundred_lines),
         cmocka_unit_test(the_sizes_of_ordinary_users_are_small),
         cmocka_unit_test(a_refused_line_changes_nothing),
         cmocka_unit_test(without_memory_nothing_changes),

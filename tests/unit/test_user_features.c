@@ -220,6 +220,106 @@ static void packed_features_are_within_half_a_unit_and_saturate(void **state) {
     assert_int_equal(features_pack(INFINITY), 32767);
 }
 
+/* ---- kept in the block ---- */
+
+/* The mean of the days' first vectors, the weights written out. */
+static double naive_typical(double x[][FEATURES_PER_DOMAIN * DOMAINS], uint32_t n, int d) {
+    double m = 0.0;
+    for (uint32_t j = 0; j < n; j++) {
+        const uint32_t after = n - 1 - j;
+        const double first = n < 30 ? 1.0 / n : pow(29.0 / 30.0, n - 30) / 30.0;
+        m += x[j][d] * (j < 30 ? first : pow(29.0 / 30.0, after) / 30.0);
+    }
+    return m;
+}
+
+static void assert_typical(const struct user *u, double x[][FEATURES_PER_DOMAIN * DOMAINS],
+                           uint32_t n, int64_t day) {
+    float m[FEATURES_PER_DOMAIN * DOMAINS];
+    int32_t last_day = -1;
+    features_typical_of(u, DOMAINS, m);
+    assert_int_equal(user_typical_days(u, &last_day), n < 30 ? n : 30);
+    assert_int_equal(last_day, day);
+    for (int d = 0; d < FEATURES_PER_DOMAIN * DOMAINS; d++) {
+        /* half a unit is rounded off a day, of which much of 30 remain at most */
+        assert_true(fabs((double)m[d] - naive_typical(x, n, d)) < 8.0 / 1024);
+    }
+}
+
+static void the_typical_vector_is_kept_up_by_the_first_event_of_a_day(void **state) {
+    (void)state;
+    static double x[EVENTS_MAX][FEATURES_PER_DOMAIN * DOMAINS];
+    uint32_t most = 0;
+    print_message("seeds 1..12\n");
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct rng r = {seed};
+        struct user *u = new_user();
+        int64_t clock = START;
+        int64_t day = INT64_MIN;
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < 200; i++) {
+            clock += (int64_t)(rng_unit(&r) * (double)DAY_MS * (i % 20 ? 1.0 : 25.0));
+            const int64_t late = rng_below(&r, 4) == 0 ? rng_below(&r, 5) * DAY_MS / 2 : 0;
+            take(&u, (uint8_t)rng_below(&r, DOMAINS), clock - late, (float)rng_below(&r, 500));
+            const bool is_new = user_last_ms(u) / DAY_MS > day; /* after 1970 */
+            if (is_new) {
+                day = user_last_ms(u) / DAY_MS;
+                for (int d = 0; d < DOMAINS; d++) {
+                    naive_features(d, user_last_ms(u), x[n] + d * FEATURES_PER_DOMAIN);
+                }
+                n++;
+            }
+            assert_int_equal(features_keep_typical(u, DOMAINS), is_new);
+            assert_typical(u, x, n, day);
+            assert_false(features_keep_typical(u, DOMAINS));
+        }
+        most = n > most ? n : most;
+        user_free(u);
+    }
+    assert_true(most > 90);
+}
+
+static void a_late_event_leaves_the_typical_vector(void **state) {
+    (void)state;
+    struct user *u = new_user();
+    struct user *before = NULL;
+    float m[FEATURES_PER_DOMAIN * DOMAINS];
+    features_typical_of(u, DOMAINS, m);
+    for (int d = 0; d < FEATURES_PER_DOMAIN * DOMAINS; d++) {
+        assert_true(m[d] == 0.0F);
+    }
+    take(&u, 0, -START - 1, 5.0F); /* long before 1970: days are counted down there too */
+    assert_true(features_keep_typical(u, DOMAINS));
+    take(&u, 1, -START, 5.0F); /* a millisecond later it is another day */
+    assert_true(features_keep_typical(u, DOMAINS));
+    assert_int_equal(user_copy(u, &before), ST_OK);
+    take(&u, 2, -START - 40 * DAY_MS, 5.0F);
+    take(&u, 2, -START + DAY_MS - 1, 5.0F);
+    assert_false(features_keep_typical(u, DOMAINS));
+    for (uint8_t d = 0; d < DOMAINS; d++) {
+        assert_memory_equal(user_typical(u, d), user_typical(before, d),
+                            FEATURES_PER_DOMAIN * sizeof(int16_t));
+    }
+    take(&u, 2, -START + DAY_MS, 5.0F);
+    assert_true(features_keep_typical(u, DOMAINS));
+    user_free(before);
+    user_free(u);
+}
+
+static void no_amount_is_too_large_for_the_typical_vector(void **state) {
+    (void)state;
+    struct user *u = new_user();
+    float m[FEATURES_PER_DOMAIN * DOMAINS];
+    for (int64_t k = 0; k < 70; k++) {
+        take(&u, 1, START + k * DAY_MS, 3e38F);
+        assert_true(features_keep_typical(u, DOMAINS));
+        features_typical_of(u, DOMAINS, m);
+        assert_true(m[FEATURES_PER_DOMAIN + 2] == 32767.0F / 1024.0F); /* ln of it is 88 */
+        assert_true(m[0] == 16.0F && m[2] == 0.0F);
+    }
+    user_free(u);
+}
+
 static void lifecycles_have_names(void **state) {
     (void)state;
     assert_string_equal(lifecycle_str(LIFECYCLE_NEW), "new");
@@ -236,6 +336,9 @@ int main(void) {
         cmocka_unit_test(every_value_is_finite_at_every_time),
         cmocka_unit_test(the_typical_vector_is_the_mean_of_days),
         cmocka_unit_test(packed_features_are_within_half_a_unit_and_saturate),
+        cmocka_unit_test(the_typical_vector_is_kept_up_by_the_first_event_of_a_day),
+        cmocka_unit_test(a_late_event_leaves_the_typical_vector),
+        cmocka_unit_test(no_amount_is_too_large_for_the_typical_vector),
         cmocka_unit_test(lifecycles_have_names),
     };
     return cmocka_run_group_tests_name("user_features", tests, NULL, NULL);

@@ -87,7 +87,8 @@ static inline void stand_popular(struct standing *x, const struct log *log, cons
     x->near[TRIAL_POPULAR_1D] = x->near[TRIAL_POPULAR_7D] = 1e-5;
 }
 
-/* k1(i) = (n_i + 5)^-.4 sum over the last 10 of .85^r a_ji (n_j + 5)^-.6 */
+/* k1(i) = (n_i + 5)^-.4 sum over the last 10 of .85^r a_ji (n_j + 5)^-.6; what fills up from the
+ * order under way counts as the best of the others at most */
 static inline void stand_together(struct standing *x, const struct log *log, const struct shared *s,
                                   const struct candidates_view *v) {
     double *k1 = x->value[TRIAL_TOGETHER];
@@ -103,9 +104,14 @@ static inline void stand_together(struct standing *x, const struct log *log, con
             }
         }
     }
+    double max = 1e-9;
     for (uint32_t i = 0; i < LOG_ITEMS; i++) {
+        const uint32_t at = items_find(s->items, x->hash[i]);
         k1[i] *= pow(log->item[v->domain][i].weight + 5.0, -.4);
-        k1[i] = x->candidate[i] && k1[i] > 0.0 ? k1[i] : UNRANKED;
+        max = x->candidate[i] && !in_order(v->user, v->now_ms, at) ? fmax(max, k1[i]) : max;
+    }
+    for (uint32_t i = 0; i < LOG_ITEMS; i++) {
+        k1[i] = x->candidate[i] && k1[i] > 0.0 ? fmin(k1[i], max) : UNRANKED;
     }
     x->near[TRIAL_TOGETHER] = 2e-6;
 }
