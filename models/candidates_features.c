@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * candidates_features.c -- see candidates.h: what is known of each candidate. Raw values are
+ * gathered a candidate at a time, then transformed a feature at a time.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "candidates_state.h"
+#include "lg.h"
+
+enum { LANES = 16 };
+
+static const float MS_PER_HOUR = 3600000.0F;
+static const float K_FLOOR = 1e-4F;
+static const float LG_SHARE_LEAST = -16.0F;
+static const float LG_SUM_LEAST = -20.0F; /* one unit of fixed.h */
+
+/* What every candidate of a list shares. */
+struct list_terms {
+    const struct pop_hot *hot; /* borrowed columns of all items */
+    const float *q, *qq;
+    float lg_sum[POP_CLOCKS];
+    float obs_scale;
+    float inv_max_k1;
+    float mpop, mage;
+    int64_t now_ms;
+};
+
+static float hours_since(int64_t now_ms, int64_t then_ms) {
+    int64_t ms = now_ms - then_ms;
+    return ms > 0 ? (float)ms / MS_PER_HOUR : 0.0F;
+}
+
+static float dot(const float *restrict a, const float *restrict b) {
+    float lanes[LANES] = {0};
+    for (int k = 0; k < FACTORS; k += LANES) {
+        for (int z = 0; z < LANES; z++) {
+            lanes[z] += a[k + z] * b[k + z];
+        }
+    }
+    float eight[LANES / 2]; /* named halves stay in registers; one array would not */
+    float four[LANES / 4];
+    for (int z = 0; z < LANES / 2; z++) {
+        eight[z] = lanes[z] + lanes[z + LANES / 2];
+    }
+    for (int z = 0; z < LANES / 4; z++) {
+        four[z] = eight[z] + eight[z + LANES / 4];
+    }
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+static void gather_one(const struct candidates *c, const struct candidates_view *v,
+                       const struct list_terms *t, struct features_block *b, uint32_t at) {
+    static const struct cell none = {0};
+    const uint32_t i = b->item[at];
+    const struct pop_hot *hot = &t->hot[i];
+    const struct cell *cell = i < c->cap && c->cells[i].stamp == c->stamp ? &c->cells[i] : &none;
+    float *x = b->x + at;
+    const size_t k = b->stride;
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        x[(size_t)(X_POP_1D + clock) * k] = hot->lg[clock] - t->lg_sum[clock];
+    }
+    const bool known = hot->count > 0;
+    x[X_RECENT * k] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
+    x[X_AGE * k] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
+    x[X_COUNT * k] = hot->cnt;
+    x[X_K1 * k] = cell->k1 * hot->inv4;
+    x[X_K3 * k] = cell->k3;
+    x[X_K4 * k] = cell->k4;
+    x[X_KX * k] = cell->kx;
+    x[X_OBS_EXP * k] = (hot->obs * t->obs_scale + 2.0F) / (hot->exp * t->obs_scale + 2.0F);
+    x[X_DOT * k] = dot(v->p, t->q + (size_t)i * FACTORS);
+    x[X_COS * k] = t->qq[i];
+}
+
+static void repeat_one(const struct candidates_view *v, struct features_block *b, uint32_t at) {
+    struct user_repeat r;
+    if (!user_repeat(v->user, v->domain, b->item[at], &r)) {
+        return;
+    }
+    float *x = b->x + at;
+    const size_t k = b->stride;
+    const float since = hours_since(v->now_ms, r.last_ms);
+    x[X_TIMES * k] = 0.7F * lg(1.0F + (float)r.count);
+    x[X_SINCE * k] = 3.0F - 0.25F * lg(1.0F + since);
+    const float span = hours_since(r.last_ms, r.first_ms);
+    if (r.count > 1 && span > 0.0F) {
+        float interval = span / (float)(r.count - 1);
+        float late = 0.5F * lg((since + 1.0F) / (interval + 1.0F));
+        x[X_INTERVAL * k] = fminf(fmaxf(late, -2.0F), 2.0F) + 2.5F;
+    }
+}
+
+static void transform_popularity(struct features_block *b, const struct list_terms *t) {
+    const size_t k = b->stride;
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        float *x = b->x + (size_t)(X_POP_1D + clock) * k;
+        for (uint32_t c = 0; c < b->n; c++) {
+            x[c] = ((x[c] > LG_SHARE_LEAST ? x[c] : LG_SHARE_LEAST) + 9.0F) * 0.25F;
+        }
+    }
+    const float *pop30 = b->x + X_POP_30D * k;
+    float *mpop = b->x + X_MPOP * k;
+    float *recent = b->x + X_RECENT * k;
+    float *age = b->x + X_AGE * k;
+    float *mage = b->x + X_MAGE * k;
+    for (uint32_t c = 0; c < b->n; c++) {
+        mpop[c] = 0.25F * fabsf(pop30[c] * 4.0F - 9.0F - t->mpop);
+        recent[c] = 0.2F * lg(1.0F + recent[c]) - 1.0F;
+        float lg_age = lg(1.0F + age[c]);
+        mage[c] = 0.2F * fabsf(lg_age - t->mage);
+        age[c] = 0.25F * lg_age - 2.5F;
+    }
+}
+
+static void transform_pairs(struct features_block *b, const struct list_terms *t) {
+    const size_t k = b->stride;
+    static const enum ranker_feature logs[] = {X_K1, X_K3, X_K4, X_KX};
+    float *rel = b->x + X_K1_REL * k;
+    const float *k1 = b->x + X_K1 * k;
+    for (uint32_t c = 0; c < b->n; c++) {
+        rel[c] = sqrtf(fminf(k1[c] * t->inv_max_k1, 1.0F)); /* the order under way may have more */
+    }
+    for (size_t l = 0; l < sizeof logs / sizeof *logs; l++) {
+        float *x = b->x + (size_t)logs[l] * k;
+        for (uint32_t c = 0; c < b->n; c++) {
+            x[c] = 0.25F * lg(x[c] + K_FLOOR) + 2.0F;
+        }
+    }
+}
+
+static void transform_factors(struct features_block *b) {
+    const size_t k = b->stride;
+    float *obs = b->x + X_OBS_EXP * k;
+    float *d = b->x + X_DOT * k;
+    float *cosine = b->x + X_COS * k;
+    for (uint32_t c = 0; c < b->n; c++) {
+        obs[c] = 0.5F * lg(obs[c]);
+        cosine[c] = 2.0F * d[c] / sqrtf(cosine[c] + 1e-6F);
+        d[c] *= 3.0F;
+    }
+}
+
+static void content_features(const struct candidates *c, const struct shared *s,
+                             const struct candidates_view *v, struct features_block *b) {
+    const size_t k = b->stride;
+    for (uint32_t at = 0; at < b->n; at++) {
+        float *x = b->x + at;
+        const uint32_t category = content_category(s->content, b->item[at]);
+        const struct affinity_terms terms = affinity_of(c->affinity, category);
+        x[X_LIFT * k] = terms.lift;
+        x[X_GAP * k] = terms.gap;
+        x[X_GOES * k] = terms.goes;
+        x[X_IN * k] = terms.in;
+        x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
+        x[X_REPEATED * k] =
+            v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F
+                       : 0.0F;
+    }
+}
+
+static void list_features(const struct candidates *c, const struct shared *s,
+                          const struct candidates_view *v, float out[RANKER_C]) {
+    const struct user *u = v->user;
+    const uint32_t n = user_n(u);
+    const uint32_t n_domain = user_n_of(u, v->domain);
+    const float since = n ? hours_since(v->now_ms, user_last_ms(u)) : 0.0F;
+    const float since_domain = hours_since(v->now_ms, user_last_ms_of(u, v->domain));
+    const uint64_t events = popularity_events(s->popularity, v->domain);
+    out[C_DOMAIN] = (float)v->domain;
+    out[C_EVENTS] = 0.1F * lg(1.0F + (float)events) - 1.0F;
+    out[C_N] = 0.3F * lg(1.0F + (float)n) - 1.0F;
+    out[C_N_DOMAIN] = 0.3F * lg(1.0F + (float)n_domain) - 0.5F;
+    out[C_GAP] = 0.2F * lg(1.0F + since) - 1.0F;
+    out[C_GAP_DOMAIN] = n_domain ? 0.2F * lg(1.0F + since_domain) - 1.0F : 2.0F;
+    out[C_MPOP] = (user_mpop(u) + 9.0F) * 0.25F;
+    out[C_MAGE] = user_mage(u) * 0.25F - 2.5F;
+    out[C_MAX_K1] = 0.25F * lg(c->max_k1 + K_FLOOR) + 2.0F;
+}
+
+void candidates_features_of(const struct candidates *c, const struct shared *s,
+                            const struct candidates_view *v, struct features_block *b) {
+    struct list_terms t = {
+        .hot = popularity_hot(s->popularity),
+        .q = factors_q(s->factors),
+        .qq = factors_qq(s->factors),
+        .obs_scale = 1.0F / popularity_obs_scale(s->popularity, s->n_events),
+        .inv_max_k1 = 1.0F / c->max_k1,
+        .mpop = user_mpop(v->user),
+        .mage = user_mage(v->user),
+        .now_ms = v->now_ms,
+    };
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        t.lg_sum[clock] = fmaxf(popularity_lg_sum(s->popularity, v->domain, clock), LG_SUM_LEAST);
+    }
+    for (uint32_t at = 0; at < b->n; at++) {
+        gather_one(c, v, &t, b, at);
+    }
+    transform_popularity(b, &t);
+    transform_pairs(b, &t);
+    transform_factors(b);
+    const size_t k = b->stride;
+    for (int f = X_TIMES; f <= X_INTERVAL; f++) {
+        memset(b->x + (size_t)f * k, 0, b->n * sizeof *b->x);
+    }
+    content_features(c, s, v, b);
+    for (uint32_t at = 0; v->repeats && at < b->n; at++) {
+        repeat_one(v, b, at);
+    }
+    list_features(c, s, v, b->c);
+}
+
+const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
+                                                 const struct candidates_view *v) {
+    candidates_features_of(c, s, v, &c->block);
+    return &c->block;
+}
