@@ -197,7 +197,7 @@ public final class Produce {
         Map<String, Object> facts = mapOf("event_id", e.id, "user_id", e.user, "ts", e.at);
         List<?> lines = e.items.stream()
                 .map(i -> mapOf("dish_id", i, "item_id", i, "station", i, "quantity", 3,
-                        "amount", 8, "minutes", 11, "duration_min", 11, "fee", fee))
+                        "amount", 8, "discount", 2, "minutes", 11, "duration_min", 11, "fee", fee))
                 .toList();
         facts.putAll(switch (topic) {
             case "course-views" -> mapOf("course_id", e.items.get(0), "action",

@@ -157,10 +157,12 @@ def facts(rng, topic, e):
         return common | {"course_id": e.items[0], "price": rng.choice([None, 12.5]), "amount": 12,
                          "action": rng.choice(["VIEW", "ENROLL", "COMPLETE", "PURCHASE"])}
     if topic == "food-orders":
-        return common | {"lines": [{"dish_id": i, "quantity": 2, "amount": 7} for i in e.items]}
+        return common | {"lines": [{"dish_id": i, "quantity": 2, "amount": 7, "discount": 1}
+                                   for i in e.items]}
     if topic == "any-events":
         return common | {"domain": e.domain, "action": rng.choice(["VIEW", "PURCHASE"]),
-                         "lines": [{"item_id": i, "quantity": 1, "amount": 4} for i in e.items]}
+                         "lines": [{"item_id": i, "quantity": 1, "amount": 4, "discount": 0.5}
+                                   for i in e.items]}
     fee = rng.choice([None, decimal.Decimal("3.50")])
     return {"head": {"id": e.id, "at": e.at}, "rider": {"number": e.user},
             "what": rng.choice(["LOOKED", "RODE"]),
