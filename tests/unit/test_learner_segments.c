@@ -226,7 +226,7 @@ static void categories_are_those_of_the_log(void **state) {
         for (uint8_t d = 0; d < DOMAINS; d++) {
             const struct segment_card *card = &f->cards.cards[s];
             const double all = taken(f, (int)s, d, CATEGORIES);
-            double least = INFINITY;
+            double least = (double)INFINITY;
             bool seen[CATEGORIES] = {false};
             assert_int_equal(card->n_top[d], PERSONA_TOP);
             for (uint32_t k = 0; k < PERSONA_TOP; k++) {
