@@ -157,29 +157,38 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
 /* ---- explanations
  * ------------------------------------------------------------------------------------ */
 
-/* Near users of all open tasks, by exact cosines of what the scan has brought. */
+/* Puts a near user among the nearest, which stay in order; false if he is farther than all. */
+static bool insert_similar(struct explanation *out, uint32_t task,
+                           const struct similar_user *near) {
+    uint32_t at = out->n_similar;
+    if (at == EXPLAIN_SIMILAR) {
+        at--;
+        if (near->cosine <= out->similar[at].cosine) {
+            return false;
+        }
+    } else {
+        out->n_similar++;
+    }
+    for (; at > 0 && near->cosine > out->similar[at - 1].cosine; at--) {
+        out->similar[at] = out->similar[at - 1];
+    }
+    out->similar[at].task = task;
+    out->similar[at].user = near->slot;
+    out->similar[at].cosine = near->cosine;
+    return true;
+}
+
+/* Near users of all open tasks. */
 static void find_similar(const struct learner *l, uint32_t task, uint32_t user,
                          const struct candidates_view *v, struct explanation *out) {
     out->n_similar = 0;
     for (uint32_t p = 0; v->has_p && p < LEARNER_TASKS_MAX; p++) {
-        if (!l->tasks[p]) {
-            continue;
-        }
         struct similar_user near[EXPLAIN_SIMILAR];
-        const uint32_t n = similar_find(l->tasks[p]->similar, v->p, p == task ? user : UINT32_MAX,
-                                        EXPLAIN_SIMILAR, near);
-        for (uint32_t k = 0; k < n; k++) {
-            uint32_t at = out->n_similar < EXPLAIN_SIMILAR ? out->n_similar : EXPLAIN_SIMILAR - 1;
-            if (out->n_similar == EXPLAIN_SIMILAR && near[k].cosine <= out->similar[at].cosine) {
-                break;
-            }
-            for (; at > 0 && near[k].cosine > out->similar[at - 1].cosine; at--) {
-                out->similar[at] = out->similar[at - 1];
-            }
-            out->similar[at].task = p;
-            out->similar[at].user = near[k].slot;
-            out->similar[at].cosine = near[k].cosine;
-            out->n_similar += out->n_similar < EXPLAIN_SIMILAR ? 1 : 0;
+        const uint32_t except = p == task ? user : UINT32_MAX;
+        const uint32_t n =
+            l->tasks[p] ? similar_find(l->tasks[p]->similar, v->p, except, EXPLAIN_SIMILAR, near)
+                        : 0;
+        for (uint32_t k = 0; k < n && insert_similar(out, p, &near[k]); k++) {
         }
     }
 }

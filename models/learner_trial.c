@@ -487,7 +487,7 @@ static void describe(const struct learner *l, const struct event *e,
 static enum status try_models(struct learner *l, struct learner_task *t, uint32_t slot,
                               const struct event *e, const struct candidates_view *view,
                               bool with_scans, struct trial_baselines *b, struct trial *out) {
-    uint32_t targets[EVENT_LINES_MAX];
+    uint32_t targets[EVENT_LINES_MAX] = {0};
     enum status st = view->has_p ? similar_set(t->similar, slot, view->p) : ST_OK;
     if (st) {
         return st;
