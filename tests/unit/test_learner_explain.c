@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_learner_explain.c -- explanations and reasons are true.
+ *
+ * Even users take even items, odd users odd ones, in two tasks: who is similar to whom, and what
+ * speaks for an item, is known.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "learner_run.h"
+
+enum { TASKS = 2, USERS = 120, ITEMS = 60, EVENTS = 1500, N = 10 };
+
+static struct learner *learned;
+static int64_t now;
+
+static int learn_all(void **state) {
+    (void)state;
+    const struct learner_params params = {
+        .n_domains = 1,
+        .mini_batch = 64,
+        .late_max_ms = DAY_MS,
+        .prequential_window = 100,
+        .seed = 9,
+        .segments = {.k = 3, .seed_points = 50, .half_life = 1e4}};
+    struct rng rng = {8};
+    assert_int_equal(learner_new(&params, &learned), ST_OK);
+    for (uint32_t p = 0; p < TASKS; p++) {
+        assert_int_equal(learner_task_open(learned, p), ST_OK);
+    }
+    now = START;
+    for (uint32_t k = 0; k < EVENTS; k++) {
+        struct made m;
+        struct learner_effect effect;
+        const uint32_t user = rng_below(&rng, USERS);
+        now += HOUR_MS;
+        make(&m, k + 1, user, 0, ACTION_PURCHASE, now);
+        add_line(&m, rng_below(&rng, ITEMS / 2) * 2 + user % 2, 1.0F);
+        assert_int_equal(learner_learn(learned, user / 2 % TASKS, &m.e, &effect), ST_OK);
+    }
+    for (uint32_t u = 0; u < USERS; u++) { /* vectors of users are noted when they are ranked */
+        struct list list;
+        const uint32_t task = u / 2 % TASKS;
+        const uint32_t slot = users_find(learner_users(learned, task), user_hash(u));
+        assert_int_equal(learner_rank(learned, task, slot, 0, now, N, &list), ST_OK);
+    }
+    return 0;
+}
+
+static int free_all(void **state) {
+    (void)state;
+    learner_free(learned);
+    return 0;
+}
+
+static uint32_t slot_of(uint32_t user) {
+    return users_find(learner_users(learned, user / 2 % TASKS), user_hash(user));
+}
+
+static bool is_even(uint32_t task, uint32_t slot) {
+    for (uint32_t u = 0; u < USERS; u += 2) {
+        if (u / 2 % TASKS == task && slot_of(u) == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void an_explanation_has_the_list_that_is_shown(void **state) {
+    (void)state;
+    for (uint32_t u = 0; u < USERS; u += 7) {
+        const uint32_t task = u / 2 % TASKS;
+        static struct explanation e;
+        struct list list;
+        assert_int_equal(learner_rank(learned, task, slot_of(u), 0, now, N, &list), ST_OK);
+        assert_int_equal(learner_explain(learned, task, slot_of(u), 0, now, N, &e), ST_OK);
+        assert_true(learner_list_digest(learned, &list) == learner_list_digest(learned, &e.list));
+        assert_int_equal(e.served == RANKER_FULL, e.list.personalised);
+        for (uint32_t k = 0; k < e.list.n; k++) { /* nothing that may be said lifts it more */
+            const struct list_item *item = &e.list.items[k];
+            assert_true(e.parts[k][item->reason] >= e.parts[k][REASON_POPULAR]);
+            assert_true(e.parts[k][item->reason] >= e.parts[k][REASON_TASTE]);
+        }
+    }
+}
+
+static void users_who_take_the_same_are_similar_nearest_first(void **state) {
+    (void)state;
+    uint32_t alike = 0;
+    uint32_t all = 0;
+    for (uint32_t u = 0; u < USERS; u++) {
+        const uint32_t task = u / 2 % TASKS;
+        static struct explanation e;
+        bool other_task = false;
+        assert_int_equal(learner_explain(learned, task, slot_of(u), 0, now, N, &e), ST_OK);
+        for (uint32_t k = 0; k < e.n_similar; k++) {
+            assert_true(k == 0 || e.similar[k].cosine <= e.similar[k - 1].cosine);
+            assert_false(e.similar[k].task == task && e.similar[k].user == slot_of(u));
+            alike += is_even(e.similar[k].task, e.similar[k].user) == (u % 2 == 0);
+            other_task |= e.similar[k].task != task;
+        }
+        all += e.n_similar;
+        assert_true(e.n_similar == EXPLAIN_SIMILAR && other_task);
+    }
+    print_message("%u of %u are of the same kind\n", alike, all);
+    assert_true(alike > all * 95 / 100);
+}
+
+/* What is behind an item is something the user took, and of the item's own kind. */
+static void because_is_in_the_history(void **state) {
+    (void)state;
+    uint32_t said = 0;
+    for (uint32_t u = 0; u < USERS; u++) {
+        const uint32_t task = u / 2 % TASKS;
+        struct list list;
+        struct user_entry history[USER_HISTORY];
+        const struct user *user = users_get(learner_users(learned, task), slot_of(u));
+        const uint32_t n = user_history(user, now, history, USER_HISTORY);
+        assert_int_equal(learner_rank(learned, task, slot_of(u), 0, now, N, &list), ST_OK);
+        assert_int_equal(learner_because(learned, task, slot_of(u), 0, now, &list), ST_OK);
+        for (uint32_t k = 0; k < list.n; k++) {
+            const struct list_item *item = &list.items[k];
+            bool found = item->because == ITEM_NONE;
+            for (uint32_t r = 0; r < n; r++) {
+                found |= history[r].item == item->because;
+            }
+            assert_true(found);
+            assert_true(item->because != item->item);
+            assert_true(item->because == ITEM_NONE || item->reason == REASON_TOGETHER ||
+                        item->reason == REASON_TASTE);
+            said += item->because != ITEM_NONE;
+        }
+    }
+    print_message("%u times said why\n", said);
+    assert_true(said > USERS);
+}
+
+static void nobody_is_explained_who_is_not_known(void **state) {
+    (void)state;
+    static struct explanation e;
+    struct list list = {.n = 0};
+    assert_int_equal(learner_explain(learned, TASKS, 0, 0, now, N, &e), ST_NOT_FOUND);
+    assert_int_equal(learner_explain(learned, 0, 100000, 0, now, N, &e), ST_NOT_FOUND);
+    assert_int_equal(learner_explain(learned, 0, 0, 1, now, N, &e), ST_NOT_FOUND);
+    assert_int_equal(learner_because(learned, 0, 100000, 0, now, &list), ST_NOT_FOUND);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_explanation_has_the_list_that_is_shown),
+        cmocka_unit_test(users_who_take_the_same_are_similar_nearest_first),
+        cmocka_unit_test(because_is_in_the_history),
+        cmocka_unit_test(nobody_is_explained_who_is_not_known),
+    };
+    return cmocka_run_group_tests_name("learner_explain", tests, learn_all, free_all);
+}
