@@ -89,8 +89,8 @@ enum { RANKER_TWIN_C = C_N }; /* ... of the list */
 
 enum {
     RANKER_HIDDEN = 16,
-    RANKER_INPUTS = RANKER_X + RANKER_C,
-    RANKER_WEIGHTS = RANKER_X + (RANKER_INPUTS + 2) * RANKER_HIDDEN, /* of one net */
+    RANKER_INPUTS = (int)RANKER_X + (int)RANKER_C,
+    RANKER_WEIGHTS = (int)RANKER_X + (RANKER_INPUTS + 2) * RANKER_HIDDEN, /* of one net */
     RANKER_LIST_MAX = 768,  /* candidates of one list; a multiple of 16        */
     RANKER_SAMPLE_MAX = 80, /* rows of a training sample; a multiple of 16     */
 };
