@@ -3,16 +3,15 @@
 #include "dead_letters_redrive.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "dead_letters_print.h"
 #include "dead_letters_read.h"
+#include "interrupt.h"
 #include "kafka.h"
 #include "progress.h"
 
@@ -26,17 +25,6 @@ enum {
     GIVE_UP_MS = 60000, /* nothing was acknowledged for so long */
     FROM_MAX = CONFIG_NAME_MAX + 48,
 };
-
-static volatile sig_atomic_t interrupted; /* for the signal handler, which gets no argument */
-
-static void on_interrupt(int signal_number) {
-    static const char text[] = "\ncrossrec: marking what is sent; once more ends at once\n";
-    (void)signal_number;
-    interrupted = 1;
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-        return; /* nobody reads it */
-    }
-}
 
 struct sent { /* a letter that is to be marked */
     struct place place;
@@ -246,7 +234,7 @@ static bool put_back(struct redrive *d, const struct dead_record *r) {
 static bool take(void *ctx, const struct dead_record *r) {
     struct redrive *d = ctx;
     const struct redrive_options *o = d->options;
-    if (interrupted || (int64_t)d->chosen >= o->limit) {
+    if (interrupt_came() || (int64_t)d->chosen >= o->limit) {
         return false;
     }
     if (r->kind != DEAD_LETTER ||
@@ -292,15 +280,6 @@ static void summarise(const struct redrive *d) {
     }
 }
 
-/* The first Ctrl-C ends in order, the second at once. */
-static void catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static bool run(struct redrive *d) {
     char err[CONFIG_ERROR_MAX] = "";
     enum status st = ST_OK;
@@ -312,7 +291,7 @@ static bool run(struct redrive *d) {
     }
     st = st ? st : dead_letters_open(&d->letters, d->cfg, &d->options->filter, err);
     if (!st) {
-        catch_interrupts();
+        interrupt_catch("\ncrossrec: marking what is sent; once more ends at once\n");
         progress_start(&d->progress, d->letters.taken);
         st = dead_letters_each(&d->letters, take, d, err);
         d->failed = !settle(d) || d->failed; /* whatever ended it */
@@ -339,10 +318,10 @@ int dead_letters_redrive(const struct config *cfg, const struct redrive_options 
     if (!good) {
         fprintf(stderr, "crossrec: %s\n", d->why);
     }
-    if (interrupted) {
+    if (interrupt_came()) {
         fprintf(stderr, "crossrec: interrupted\n");
     }
-    good = good && !d->failed && !interrupted && (options->dry_run || d->cannot == 0);
+    good = good && !d->failed && !interrupt_came() && (options->dry_run || d->cannot == 0);
     dead_letters_close(&d->letters);
     kafka_producer_free(d->producer);
     free(d->batch.keys);

@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * eval.c -- crossrec eval: the live learner and its baselines over event files. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "eval_order.h"
 #include "eval_plot.h"
 #include "instance.h"
-
-static volatile sig_atomic_t interrupted; /* for the signal handler, which gets no argument */
-
-static void on_interrupt(int signal_number) {
-    static const char text[] =
-        "\ncrossrec: reporting what was measured so far; once more ends at once\n";
-    (void)signal_number;
-    interrupted = 1;
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-        return; /* nobody reads it */
-    }
-}
+#include "interrupt.h"
 
 struct job {
     const struct config *cfg;
@@ -195,28 +182,20 @@ static bool report(struct job *j) {
 /* ---- the command -------------------------------------------------------------------------------
  */
 
-/* The first Ctrl-C ends in order, the second at once. */
-static void catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static bool run(struct job *j) {
     const struct eval_options *o = &j->options;
-    j->run = (struct eval_run){.params = {.orders = o->orders,
-                                          .days = o->days,
-                                          .tasks = (uint32_t)o->tasks,
-                                          .factors_every = (uint32_t)o->factors_every},
-                               .stream = &j->stream,
-                               .learner = j->learner,
-                               .score = &j->score,
-                               .windows = &j->windows,
-                               .stop = &interrupted,
-                               .progress = true};
-    catch_interrupts();
+    j->run = (struct eval_run){
+        .params = {.orders = o->orders,
+                   .days = o->days,
+                   .tasks = (uint32_t)o->tasks,
+                   .factors_every = (uint32_t)o->factors_every},
+        .stream = &j->stream,
+        .learner = j->learner,
+        .score = &j->score,
+        .windows = &j->windows,
+        .stop = interrupt_catch(
+            "\ncrossrec: reporting what was measured so far; once more ends at once\n"),
+        .progress = true};
     const enum status st = eval_run(&j->run);
     if (st) {
         fprintf(stderr, "crossrec: event %llu cannot be taken: %s\n",

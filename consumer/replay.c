@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * replay.c -- crossrec replay: event files into the input topics. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "feed.h"
+#include "interrupt.h"
 #include "kafka.h"
 #include "log.h"
 #include "pace.h"
@@ -26,17 +25,6 @@ enum {
     FLUSH_MS = 1000,    /* ... at the end                                         */
     GIVE_UP_MS = 60000, /* nothing was acknowledged for so long                   */
 };
-
-static volatile sig_atomic_t interrupted; /* for the signal handler, which gets no argument */
-
-static void on_interrupt(int signal_number) {
-    static const char text[] = "\ncrossrec: waiting for what is sent; once more ends at once\n";
-    (void)signal_number;
-    interrupted = 1;
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
-        return; /* nobody reads it */
-    }
-}
 
 struct job {
     const struct config *cfg;
@@ -92,7 +80,7 @@ static bool read_flags(const struct cli *cli, struct job *j) {
 static void wait_ms(struct job *j, int64_t ms) {
     const int64_t until = now_ms() + ms;
     int64_t left;
-    while (!interrupted && (left = until - now_ms()) > 0) {
+    while (!interrupt_came() && (left = until - now_ms()) > 0) {
         kafka_producer_poll(j->producer, left < SERVE_MS ? (int)left : SERVE_MS);
         progress_show(&j->progress, j->events, "events", false);
     }
@@ -118,7 +106,7 @@ static void send_event(struct job *j, struct replay_event *e) {
 static enum status send_all(struct job *j) {
     struct replay_event e;
     enum status st = ST_OK;
-    while (!interrupted && (int64_t)(j->events + j->failed) < j->limit) {
+    while (!interrupt_came() && (int64_t)(j->events + j->failed) < j->limit) {
         st = replay_files_next(&j->files, &e);
         if (st) {
             break;
@@ -126,7 +114,7 @@ static enum status send_all(struct job *j) {
         if (j->pace.speed > 0.0 || j->pace.rate > 0.0) {
             wait_ms(j, pace_wait_ms(&j->pace, now_ms(), e.event->event.ts_ms));
         }
-        if (!interrupted) {
+        if (!interrupt_came()) {
             send_event(j, &e);
             progress_show(&j->progress, j->events, "events", false);
         }
@@ -150,7 +138,7 @@ static bool settle(struct job *j) {
             acked = kafka_producer_acked(j->producer);
             since_ms = now_ms();
         }
-        if (interrupted || now_ms() - since_ms > GIVE_UP_MS) {
+        if (interrupt_came() || now_ms() - since_ms > GIVE_UP_MS) {
             snprintf(j->why, sizeof j->why, "%zu records were not acknowledged: %.900s",
                      kafka_producer_queued(j->producer), why);
             return false;
@@ -273,19 +261,10 @@ static int run_job(struct job *j) {
     st = send_all(j);
     const bool settled = settle(j);
     summarise(j, now_ms() - j->start_ms);
-    if (interrupted) {
+    if (interrupt_came()) {
         fprintf(stderr, "crossrec: interrupted\n");
     }
-    return !st && settled && j->failed == 0 && !interrupted ? CLI_OK : CLI_FAILED;
-}
-
-/* The first Ctrl-C ends in order, the second at once. */
-static void catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    return !st && settled && j->failed == 0 && !interrupt_came() ? CLI_OK : CLI_FAILED;
 }
 
 static int replay(const struct cli *cli) {
@@ -307,7 +286,7 @@ static int replay(const struct cli *cli) {
         rc = replay_topics_ready(j->cfg, &j->files, (int32_t)j->partitions) ? CLI_FAILED : CLI_OK;
     }
     if (!rc) {
-        catch_interrupts();
+        interrupt_catch("\ncrossrec: waiting for what is sent; once more ends at once\n");
         rc = run_job(j);
     }
     feed_free(j->feed);

@@ -82,15 +82,15 @@ enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
  * ---------------------------------------------------------------------- */
 
 /* What speaks for `item` by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last items. */
-static uint32_t because_together(const struct shared *s, const struct candidates_view *v,
-                                 uint32_t item) {
+static uint32_t because_together(const struct shared *s, const struct user_entry *history,
+                                 uint32_t n_history, uint32_t item) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
-    const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
+    const uint32_t n = n_history < PAIRS_WINDOW ? n_history : PAIRS_WINDOW;
     uint32_t best = ITEM_NONE;
     float most = 0.0F;
     float w = 1.0F;
     for (uint32_t r = 0; r < n; r++) {
-        const uint32_t j = v->history[r].item;
+        const uint32_t j = history[r].item;
         int64_t a = 0;
         int64_t f = 0;
         int64_t d = 0;
@@ -104,21 +104,21 @@ static uint32_t because_together(const struct shared *s, const struct candidates
     return best;
 }
 
-static uint32_t because_taste(const struct shared *s, const struct candidates_view *v,
-                              uint32_t item) {
-    uint32_t items[USER_HISTORY];
+static uint32_t because_taste(const struct shared *s, const struct user_entry *history,
+                              uint32_t n_history, uint32_t item) {
+    uint32_t items[USER_HISTORY] = {0};
     float parts[USER_HISTORY] = {0};
-    for (uint32_t r = 0; r < v->n_history; r++) {
-        items[r] = v->history[r].item;
+    for (uint32_t r = 0; r < n_history; r++) {
+        items[r] = history[r].item;
     }
-    if (!factors_parts(s->factors, items, v->n_history, item, parts)) {
+    if (!factors_parts(s->factors, items, n_history, item, parts)) {
         return ITEM_NONE;
     }
     uint32_t best = ITEM_NONE;
     float most = 0.0F;
-    for (uint32_t r = 0; r < v->n_history; r++) {
+    for (uint32_t r = 0; r < n_history; r++) {
         float sum = 0.0F; /* an item may stand in the history more than once */
-        for (uint32_t x = 0; x < v->n_history; x++) {
+        for (uint32_t x = 0; x < n_history; x++) {
             sum += items[x] == items[r] ? parts[x] : 0.0F;
         }
         if (items[r] != item && sum > most) {
@@ -129,12 +129,12 @@ static uint32_t because_taste(const struct shared *s, const struct candidates_vi
     return best;
 }
 
-static uint32_t because(const struct shared *s, const struct candidates_view *v,
-                        const struct list_item *item) {
+static uint32_t because(const struct shared *s, const struct user_entry *history,
+                        uint32_t n_history, const struct list_item *item) {
     switch (item->reason) {
     case REASON_AGAIN: return item->item;
-    case REASON_TOGETHER: return because_together(s, v, item->item);
-    case REASON_TASTE: return because_taste(s, v, item->item);
+    case REASON_TOGETHER: return because_together(s, history, n_history, item->item);
+    case REASON_TASTE: return because_taste(s, history, n_history, item->item);
     default: return ITEM_NONE;
     }
 }
@@ -145,11 +145,10 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
     if (!t) {
         return ST_NOT_FOUND;
     }
-    struct candidates_view v;
-    candidates_view(l->shared, users_get(t->users, user), target, l->params.repeats[target], now_ms,
-                    &v);
+    struct user_entry history[USER_HISTORY];
+    const uint32_t n = user_history(users_get(t->users, user), now_ms, history, USER_HISTORY);
     for (uint32_t k = 0; k < list->n; k++) {
-        list->items[k].because = because(l->shared, &v, &list->items[k]);
+        list->items[k].because = because(l->shared, history, n, &list->items[k]);
     }
     return ST_OK;
 }
@@ -214,7 +213,7 @@ enum status learner_explain(struct learner *l, uint32_t task, uint32_t user, uin
         if (at != UINT32_MAX) {
             (void)learner_reason(&t->record.ranker, r.kind, r.block, at, mean, out->parts[k]);
         }
-        item->because = because(l->shared, &r.view, item);
+        item->because = because(l->shared, r.view.history, r.view.n_history, item);
     }
     out->served = r.kind;
     out->lead = (float)learner_lead(l, task, target, user_n_of(r.view.user, target) > 0);
