@@ -24,8 +24,7 @@ struct job {
     struct eval_run run;
 };
 
-/* ---- before: what can go wrong does so before the long run -------------------------------------
- */
+/* ---- before: what can go wrong does so before the long run ---------------------------------- */
 
 static bool open_output(const char *flag, const char *path, FILE **out) {
     if (!path) {
@@ -133,8 +132,7 @@ static bool prepare(struct job *j) {
                                                   &j->stream, j->learner, &j->catalogue);
 }
 
-/* ---- after -------------------------------------------------------------------------------------
- */
+/* ---- after ---------------------------------------------------------------------------------- */
 
 /* False, and said, if not everything could be written. */
 static bool finish(FILE *f, const char *flag, const char *path) {
@@ -179,8 +177,7 @@ static bool report(struct job *j) {
     return good;
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ---------------------------------------------------------------------------- */
 
 static bool run(struct job *j) {
     const struct eval_options *o = &j->options;

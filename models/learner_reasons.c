@@ -20,8 +20,7 @@ static const enum reason reason_of[RANKER_X] = {
     [X_GOES] = REASON_TOGETHER,    [X_IN] = REASON_TOGETHER,
 };
 
-/* ---- the part -----------------------------------------------------------------------------------
- */
+/* ---- the part ------------------------------------------------------------------------------- */
 
 /* In LANES partial sums, so that it is a loop over lanes. */
 static float sum_of(const float *x, uint32_t n) {
@@ -78,8 +77,7 @@ enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
     return best;
 }
 
-/* ---- the item of the history
- * ---------------------------------------------------------------------- */
+/* ---- the item of the history ---------------------------------------------------------------- */
 
 /* What speaks for `item` by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last items. */
 static uint32_t because_together(const struct shared *s, const struct user_entry *history,
@@ -153,8 +151,7 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
     return ST_OK;
 }
 
-/* ---- explanations
- * ------------------------------------------------------------------------------------ */
+/* ---- explanations --------------------------------------------------------------------------- */
 
 /* Puts a near user among the nearest, which stay in order; false if he is farther than all. */
 static bool insert_similar(struct explanation *out, uint32_t task,

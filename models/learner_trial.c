@@ -150,8 +150,7 @@ enum status learner_test(struct learner *l, struct learner_task *t, const struct
     return ST_OK;
 }
 
-/* ---- the linear blend --------------------------------------------------------------------------
- */
+/* ---- the linear blend ----------------------------------------------------------------------- */
 
 static float max_of(const float *x, uint32_t n) {
     float max = n > 0 ? x[0] : 0.0F;
@@ -212,8 +211,7 @@ static void blend_learn(struct trial_baselines *b, const float *x, uint32_t n, u
     }
 }
 
-/* ---- all models
- * ---------------------------------------------------------------------------------- */
+/* ---- all models ----------------------------------------------------------------------------- */
 
 /* What a trial has at hand. */
 struct bench {

@@ -315,8 +315,7 @@ static void with_gnuplot_there_is_a_picture(void **state) {
     assert_says(out, "popular-7d");
 }
 
-/* ---- interruption ------------------------------------------------------------------------------
- */
+/* ---- interruption --------------------------------------------------------------------------- */
 
 /* Does the process catch SIGINT by now? That is when the run begins. */
 static bool catches_interrupts(pid_t pid) {
@@ -369,8 +368,7 @@ static void ctrl_c_ends_early_with_a_report(void **state) {
     json_free(root);
 }
 
-/* ---- fixture -----------------------------------------------------------------------------------
- */
+/* ---- fixture -------------------------------------------------------------------------------- */
 
 static int start(void **state) {
     (void)state;

@@ -97,8 +97,7 @@ struct fixture {
 
 static struct avro_bytes bytes;
 
-/* ---- records
- * -------------------------------------------------------------------------------------- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 /* A good one, but for what is given. */
 struct visit {
@@ -179,8 +178,7 @@ static void send_people(struct fixture *f) {
     stand_produce(&f->s, "people", "p-5", bytes.bytes, bytes.n);
 }
 
-/* ---- the search
- * ----------------------------------------------------------------------------------- */
+/* ---- the search ----------------------------------------------------------------------------- */
 
 static bool contains(const void *where, size_t len, const void *what, size_t n) {
     const char *p = where;
@@ -268,8 +266,7 @@ static size_t search_topic(struct fixture *f, const char *topic, bool values, si
     return n;
 }
 
-/* ---- set-up
- * ------------------------------------------------------------------------------------------ */
+/* ---- set-up --------------------------------------------------------------------------------- */
 
 static void write_file(struct fixture *f, const char *name, const char *format, const char *arg) {
     char path[96];
@@ -318,8 +315,7 @@ static void prepare(struct fixture *f) {
     stand_create_all(s, PARTITIONS);
 }
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------------- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void send_all(struct fixture *f) {
     send_people(f);
@@ -398,8 +394,7 @@ static void an_age_becomes_its_band_only(void **state) {
     intake_free(in);
 }
 
-/* ---- all of them
- * ------------------------------------------------------------------------------------------ */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
 static int open_all(void **state) {
     static struct fixture f;

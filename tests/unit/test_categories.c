@@ -259,8 +259,7 @@ static void sums_near_the_end_of_an_int64_make_a_move_due_early(void **state) {
     categories_free(c);
 }
 
-/* ---- counts and repeats -----------------------------------------------------------------------
- */
+/* ---- counts and repeats --------------------------------------------------------------------- */
 
 static void the_repeat_rate_is_the_items_pulled_towards_its_categorys(void **state) {
     (void)state;
@@ -347,8 +346,7 @@ static void what_was_added_is_taken_back_exactly_in_any_order(void **state) {
     }
 }
 
-/* ---- pairs
- * --------------------------------------------------------------------------------------- */
+/* ---- pairs ---------------------------------------------------------------------------------- */
 
 static void a_pair_stands_in_both_lists_with_its_co_occurrence_only(void **state) {
     (void)state;
@@ -424,8 +422,7 @@ static void a_list_that_was_taken_back_is_not_pruned(void **state) {
     categories_free(c);
 }
 
-/* ---- deals
- * ------------------------------------------------------------------------------------------ */
+/* ---- deals ---------------------------------------------------------------------------------- */
 
 static void the_newest_sale_says_what_the_discount_is(void **state) {
     (void)state;
@@ -448,8 +445,7 @@ static void the_newest_sale_says_what_the_discount_is(void **state) {
     categories_free(c);
 }
 
-/* ---- any sequence of calls ----------------------------------------------------------------------
- */
+/* ---- any sequence of calls ------------------------------------------------------------------ */
 
 struct life {
     struct categories *c;
@@ -632,8 +628,7 @@ static void any_sequence_of_calls_agrees_with_lists_of_what_was_done(void **stat
     }
 }
 
-/* ---- room
- * ---------------------------------------------------------------------------------------- */
+/* ---- room ----------------------------------------------------------------------------------- */
 
 static void growing_keeps_what_is_known(void **state) {
     (void)state;

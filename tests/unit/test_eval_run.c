@@ -252,8 +252,7 @@ static void undo_does_not_grow_with_the_stream(void **state) {
     free(text);
 }
 
-/* ---- what is tested before what is learned -----------------------------------------------------
- */
+/* ---- what is tested before what is learned -------------------------------------------------- */
 
 static void without_flags_every_line_knows_the_lines_before(void **state) {
     (void)state;
@@ -311,8 +310,7 @@ static void a_number_of_tasks_that_cannot_be_is_refused(void **state) {
     teardown(&b);
 }
 
-/* ---- catalogue ---------------------------------------------------------------------------------
- */
+/* ---- catalogue ------------------------------------------------------------------------------ */
 
 static const char *said;
 

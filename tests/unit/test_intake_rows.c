@@ -99,8 +99,7 @@ static void assert_text(const char *text, size_t len, const char *expected) {
     assert_memory_equal(text, expected, len);
 }
 
-/* ---- items ------------------------------------------------------------------------------------
- */
+/* ---- items ---------------------------------------------------------------------------------- */
 
 static enum intake_reason take_item(struct fixture *f, const struct decoded_item *item) {
     size_t len = 0;
@@ -171,8 +170,7 @@ static void an_item_that_is_wrong_is_refused(void **state) {
     assert_int_equal(take_item(*state, &d), INTAKE_TIME_FUTURE);
 }
 
-/* ---- people -------------------------------------------------------------------------------------
- */
+/* ---- people --------------------------------------------------------------------------------- */
 
 static enum intake_reason take_request(struct fixture *f, const char *user, int64_t ts_ms,
                                        int64_t record_ms) {
@@ -240,8 +238,7 @@ static void a_profile_without_a_time_has_none(void **state) {
     assert_true(row.user == hash_id("ann", 3));
 }
 
-/* ---- identities
- * ----------------------------------------------------------------------------------- */
+/* ---- identities ----------------------------------------------------------------------------- */
 
 static enum intake_reason take_link(struct fixture *f, uint16_t topic, const char *id,
                                     const char *user) {
@@ -273,8 +270,7 @@ static void an_identity_links_an_id_or_takes_the_link_away(void **state) {
     assert_int_equal(take_link(f, PEOPLE, "f1", id), INTAKE_USER);
 }
 
-/* ---- tombstones
- * ------------------------------------------------------------------------------------ */
+/* ---- tombstones ----------------------------------------------------------------------------- */
 
 static void a_tombstone_takes_away_what_its_key_names(void **state) {
     struct fixture *f = *state;

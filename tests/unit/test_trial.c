@@ -543,8 +543,7 @@ static void with_a_dial_the_list_that_is_shown_is_tested_too(void **state) {
     }
 }
 
-/* ---- refusals and names -----------------------------------------------------------------------
- */
+/* ---- refusals and names --------------------------------------------------------------------- */
 
 static void what_may_not_be_learned_may_not_be_tried(void **state) {
     (void)state;

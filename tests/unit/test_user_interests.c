@@ -230,8 +230,7 @@ static void what_is_in_no_history_and_no_set_counts_too(void **state) {
     user_free(u);
 }
 
-/* ---- more categories than there is room for ---------------------------------------------------
- */
+/* ---- more categories than there is room for ------------------------------------------------- */
 
 struct kept {
     uint32_t category;
@@ -454,8 +453,7 @@ static void a_heavy_repeat_buyer_keeps_most_of_both(void **state) {
     user_free(u);
 }
 
-/* ---- failures -----------------------------------------------------------------------------------
- */
+/* ---- failures ------------------------------------------------------------------------------- */
 
 static void without_memory_nothing_changes(void **state) {
     (void)state;
@@ -487,8 +485,7 @@ static void without_memory_nothing_changes(void **state) {
     user_free(u);
 }
 
-/* ---- repeats ------------------------------------------------------------------------------------
- */
+/* ---- repeats -------------------------------------------------------------------------------- */
 
 static double truth_decayed(const struct user_repeat *r, int64_t now_ms) {
     const double age = now_ms > r->last_ms ? (double)(now_ms - r->last_ms) : 0.0;
