@@ -205,12 +205,17 @@ static int put_about_item(avro_value_t *record, const struct decoded *event, int
     return rc ? rc : put_enum(record, "action", symbol);
 }
 
+static int put_counterpart(avro_value_t *record, const struct decoded *event) {
+    return put_text(record, "counterpart_id", event->counterpart, event->counterpart_len);
+}
+
 static int put_event(const struct encoder *e, avro_value_t *record, const struct decoded *event,
                      int symbol) {
     const char *domain = e->domains[event->domain];
     int rc = put_string(record, "domain", domain, strlen(domain));
     rc = rc ? rc : put_enum(record, "action", symbol);
     rc = rc ? rc : put_text(record, "rec", event->rec, event->rec_len);
+    rc = rc ? rc : put_counterpart(record, event);
     return rc ? rc : put_lines(record, event, "item_id");
 }
 
@@ -223,7 +228,9 @@ static int put_body(struct encoder *e, const struct decoded *event, int symbol) 
     case READER_FEEDBACK:
         rc = put_text(record, "rec", event->rec, event->rec_len);
         return rc ? rc : put_about_item(record, event, symbol);
-    case READER_SOCIAL_INTERACTION: return put_about_item(record, event, symbol);
+    case READER_SOCIAL_INTERACTION:
+        rc = put_about_item(record, event, symbol);
+        return rc ? rc : put_counterpart(record, event);
     default: return put_event(e, record, event, symbol);
     }
 }

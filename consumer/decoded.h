@@ -35,8 +35,11 @@ struct decoded { /* an event, or feedback */
     struct decoded_line *lines; /* the caller's, (EVENT_LINES_MAX,) */
     const char *rec;            /* feedback: the `rec` of the list it is about */
     size_t rec_len;
+    const char *counterpart; /* whom it was with; NULL with length 0 is nobody too */
+    size_t counterpart_len;
     uint8_t domain; /* index; of the topic, or that which the record names */
     char event_digits[DECODED_DIGITS], user_digits[DECODED_DIGITS];
+    char counterpart_digits[DECODED_DIGITS];
 };
 
 struct decoded_attribute {

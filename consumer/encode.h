@@ -34,7 +34,8 @@ void encoder_domains(struct encoder *e, const char *const *names, uint32_t n);
  * each; an encoder of another kind), ST_NOMEM. */
 
 /** CourseView, FoodOrder, SocialInteraction, Feedback or Event. Quantities and discounts only
- *  FoodOrder and Event have, amounts CourseView too. ST_INVALID: no line, more than one
+ *  FoodOrder and Event have, amounts CourseView too, counterparts SocialInteraction and Event; an
+ *  empty one is null. ST_INVALID: no line, more than one
  *  (all but FoodOrder and Event) or than EVENT_LINES_MAX, an action or a domain without a name. */
 MUST_CHECK enum status encode(struct encoder *e, const struct decoded *event, uint8_t *buf,
                               size_t len, size_t *used);

@@ -116,6 +116,10 @@ static void print_head(const struct json *v, FILE *out) {
     }
     fprintf(out, ", %s; took", word_of(json_get(v, "lifecycle")).text);
     print_events(json_get(v, "events"), out);
+    const double social = number_of(json_get(v, "social"));
+    if (social > 0) {
+        fprintf(out, "; social %.2f", social);
+    }
     fprintf(out, "\n%s: personalising leads by %.3f nats; %.0f candidates\n",
             personal ? "personal" : "not personal", number_of(json_get(v, "lead")),
             number_of(json_get(v, "candidates")));

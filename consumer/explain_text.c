@@ -107,7 +107,8 @@ static char *put_subject(char *p, const struct explained *e) {
     p = segment < 0 ? put_text(p, "null") : put_i64(p, segment);
     p = put_text(p, ",\"lifecycle\":\"");
     p = put_text(p, lifecycle_str(features_lifecycle(u, e->cfg->n_domains, e->now_ms)));
-    p = put_text(p, "\",\"events\":{");
+    p = put_number(put_text(p, "\",\"social\":"), (double)user_social(u, e->now_ms));
+    p = put_text(p, ",\"events\":{");
     for (uint32_t d = 0; d < e->cfg->n_domains; d++) {
         p = put_domain(put_text(p, d > 0 ? "," : ""), e, (uint8_t)d);
         p = put_u64(put_text(p, ":"), user_n_of(u, (uint8_t)d));

@@ -3,13 +3,16 @@
  * explain_text.h -- what stands behind a user's list, as JSON for operators (GET /explain).
  *
  *  {"user":"u17","target":"food","task":2,"ts":<ms used in ranking>,
- *   "segment":3|null,"lifecycle":"returning","events":{"course":12,"food":0},
+ *   "segment":3|null,"lifecycle":"returning","social":1.3,"events":{"course":12,"food":0},
  *   "personalised":true,"served":"full"|"twin","lead":<nats>,"candidates":412,
  *   "items":[{"id":"f203","score":4.61,"reason":"together","category":"pasta",
  *             "because":{"item":"c17","domain":"course","category":"cooking"},
  *             "propensity":.0025,
  *             "parts":{"popular":-.2,"trending":.1,"together":3.1,...}},...],
  *   "similar":[{"user":"u9","cosine":.93},...]}
+ *
+ * `social`: how many other users he has to do with, the old and the slight ties counting less
+ * (engagement.h); 0 also where nobody is known, as events do not say with whom.
  *
  * `because`, `category` and `propensity` are left out where there are none. Nothing is held back,
  * unlike in a list that a partner reads: of a history item the id is told whatever its domain.

@@ -200,6 +200,17 @@ static uint64_t place_id(const struct intake *in, const struct record *r) {
     return hash_id(text, (size_t)len);
 }
 
+/* Of the text nothing but 32 bits of a hash goes on; 0: nobody, or the user himself. An id that no
+ * user can have is nobody's. */
+static uint32_t counterpart_of(const struct decoded *d) {
+    if (!id_ok(d->counterpart_len) || (d->counterpart_len == d->user_id_len &&
+                                       memcmp(d->counterpart, d->user_id, d->user_id_len) == 0)) {
+        return 0;
+    }
+    const uint32_t who = (uint32_t)hash_id(d->counterpart, d->counterpart_len);
+    return who ? who : 1;
+}
+
 static void fill_event(struct intake *in, const struct record *r, bool named, struct event *out) {
     const struct decoded *d = &in->event;
     const struct config_topic *topic = &in->topics[r->topic];
@@ -223,6 +234,7 @@ static void fill_event(struct intake *in, const struct record *r, bool named, st
                           .topic = (uint8_t)r->topic,
                           .action = (uint8_t)d->action,
                           .weight = (float)topic->weight[d->action],
+                          .counterpart = counterpart_of(d),
                           .n_lines = (uint16_t)d->n_lines,
                           .lines = in->lines};
 }

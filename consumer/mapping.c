@@ -89,7 +89,8 @@ static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
                                    [FIELD_EVENT_ID] = "event_id",
                                    [FIELD_TS] = "ts",
                                    [FIELD_ITEM] = "item_id",
-                                   [FIELD_ACTION] = "action"},
+                                   [FIELD_ACTION] = "action",
+                                   [FIELD_COUNTERPART] = "counterpart_id"},
     [READER_FEEDBACK] = {[FIELD_USER] = "user_id",
                          [FIELD_EVENT_ID] = "event_id",
                          [FIELD_TS] = "ts",
@@ -124,6 +125,7 @@ static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
                       [FIELD_AMOUNT] = "lines[].amount",
                       [FIELD_DISCOUNT] = "lines[].discount",
                       [FIELD_REC] = "rec",
+                      [FIELD_COUNTERPART] = "counterpart_id",
                       [FIELD_DOMAIN] = "domain"},
 };
 

@@ -21,6 +21,7 @@
  *     amount         event: the same, times amount.scale
  *     discount       event: the same, what the line would have cost more than amount
  *     rec            event, feedback: string
+ *     counterpart    event: string, or int/long
  *     available      item: boolean, or int/long (0 no); null or absent: yes
  *     price          item: number or decimal, times amount.scale
  *     category       item: string or enum; or a constant

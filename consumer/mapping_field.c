@@ -30,6 +30,7 @@ static const struct {
     [FIELD_AMOUNT] = {"amount", OF(KIND_EVENT), 0, true},
     [FIELD_DISCOUNT] = {"discount", OF(KIND_EVENT), 0, true},
     [FIELD_REC] = {"rec", LEARNED, 0, false},
+    [FIELD_COUNTERPART] = {"counterpart", OF(KIND_EVENT), 0, false},
     [FIELD_AVAILABLE] = {"available", OF(KIND_ITEM), 0, false},
     [FIELD_CATEGORY] = {"category", OF(KIND_ITEM), 0, true},
     [FIELD_PRICE] = {"price", OF(KIND_ITEM), 0, false},

@@ -205,6 +205,11 @@ static enum mapping_error take_event_value(struct reading *r, const struct value
         out->rec = t.text;
         out->rec_len = t.len;
         return MAPPING_OK;
+    case MAPPING_TAG(FIELD_COUNTERPART):
+        t = view_of(v, out->counterpart_digits);
+        out->counterpart = t.text;
+        out->counterpart_len = t.len;
+        return MAPPING_OK;
     case MAPPING_TAG(FIELD_DOMAIN): return domain_of(m, v, &out->domain);
     default: return MAPPING_OK;
     }
@@ -226,8 +231,8 @@ static void spread(const struct reading *r) {
 
 static void begin_event(struct reading *r) {
     struct decoded *out = r->out;
-    out->event_id = out->user_id = out->rec = "";
-    out->event_id_len = out->user_id_len = out->rec_len = 0;
+    out->event_id = out->user_id = out->rec = out->counterpart = "";
+    out->event_id_len = out->user_id_len = out->rec_len = out->counterpart_len = 0;
     out->ts_ms = 0;
     out->n_lines = 0;
     out->domain = r->m->domain;

@@ -149,11 +149,24 @@ static void name_event(const struct repartition *r, const struct event *e, struc
     d->event_id_len = len;
 }
 
+/* The other user by his own id, as the first: partners may know him by several. */
+static void name_counterpart(const struct repartition *r, const struct event *e, struct decoded *d,
+                             char buf[ID_LEN_MAX]) {
+    enum status st = ST_RANGE;
+    if (e->counterpart != 0) {
+        st = identity_user(r->identity, e->domain, d->counterpart, d->counterpart_len, buf,
+                           &d->counterpart, &d->counterpart_len);
+    }
+    if (st == ST_RANGE) { /* nobody, or too long beside the name of its domain */
+        d->counterpart_len = 0;
+    }
+}
+
 static enum status append_event(struct repartition *r, const struct record *rec,
                                 const struct event *e) {
     struct decoded d = *intake_decoded(r->raws);
     char name[ID_LEN_MAX + 1];
-    char user[ID_LEN_MAX];
+    char user[ID_LEN_MAX], other[ID_LEN_MAX];
     const enum status linked = identity_user(r->identity, e->domain, d.user_id, d.user_id_len, user,
                                              &d.user_id, &d.user_id_len);
     if (linked == ST_RANGE) {
@@ -163,6 +176,7 @@ static enum status append_event(struct repartition *r, const struct record *rec,
         metric_add(M_UNLINKED, rec->topic, 1);
     }
     name_event(r, e, &d, name);
+    name_counterpart(r, e, &d, other);
     size_t len = 0;
     enum status st = encode(r->encoder, &d, r->bytes, r->cap_bytes, &len);
     if (st) {

@@ -16,7 +16,7 @@ static const struct {
 } SHIPPED[READERS] = {
     [READER_COURSE_VIEW] = {"CourseView", builtin_course_view, 1, KIND_EVENT},
     [READER_FOOD_ORDER] = {"FoodOrder", builtin_food_order, 9, KIND_EVENT},
-    [READER_SOCIAL_INTERACTION] = {"SocialInteraction", builtin_social_interaction, 3, KIND_EVENT},
+    [READER_SOCIAL_INTERACTION] = {"SocialInteraction", builtin_social_interaction, 10, KIND_EVENT},
     [READER_FEEDBACK] = {"Feedback", builtin_feedback, 4, KIND_FEEDBACK},
     [READER_ITEM] = {"Item", builtin_item, 5, KIND_ITEM},
     [READER_USER_PROFILE] = {"UserProfile", builtin_user_profile, 6, KIND_PROFILE},
@@ -28,7 +28,9 @@ static const struct {
 /* Of schemas/earlier. */
 static const struct shipped_earlier EARLIER[] = {
     {READER_FOOD_ORDER, 2, builtin_2},
+    {READER_SOCIAL_INTERACTION, 3, builtin_3},
     {READER_EVENT, UINT32_C(2000000009), builtin_2000000009},
+    {READER_EVENT, UINT32_C(2000000010), builtin_2000000010},
 };
 
 enum status reader_of(const char *name, enum reader *out) {

@@ -34,7 +34,7 @@ static inline int topic_kind_is_global(enum topic_kind k) {
 enum reader {
     READER_COURSE_VIEW,        /* id 1 */
     READER_FOOD_ORDER,         /* id 9; before there were discounts, 2 */
-    READER_SOCIAL_INTERACTION, /* id 3 */
+    READER_SOCIAL_INTERACTION, /* id 10; before there were counterparts, 3 */
     READER_FEEDBACK,           /* id 4 */
     READER_ITEM,               /* id 5 */
     READER_USER_PROFILE,       /* id 6 */
@@ -46,7 +46,7 @@ enum reader {
 
 /* crossrec itself writes events under this id, whatever a registry or a folder says of others: far
  * from where registries count. */
-#define SHIPPED_EVENT_ID UINT32_C(2000000010)
+#define SHIPPED_EVENT_ID UINT32_C(2000000011)
 
 /** "CourseView" -> READER_COURSE_VIEW, ...; ST_NOT_FOUND */
 MUST_CHECK enum status reader_of(const char *name, enum reader *out);

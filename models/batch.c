@@ -12,6 +12,7 @@ enum status batch_init(struct batch *b) {
 void batch_open(struct batch *b, const struct task_record *now) {
     batch_drop(b);
     b->before = *now;
+    b->seen = false;
 }
 
 static enum status append(struct batch *b, struct batch_image image) {
@@ -82,13 +83,19 @@ void batch_drop(struct batch *b) {
     }
     b->n_images = 0;
     b->image_bytes = 0;
-    delta_clear(b->delta);
+    if (b->delta) {
+        delta_clear(b->delta);
+    }
+}
+
+struct delta *batch_take_delta(struct batch *b) {
+    struct delta *d = b->delta;
+    b->delta = NULL;
+    return d;
 }
 
 void batch_free(struct batch *b) {
-    if (b->delta) {
-        batch_drop(b);
-    }
+    batch_drop(b);
     free(b->images);
     delta_free(b->delta);
     *b = (struct batch){0};

@@ -10,6 +10,7 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,13 @@ struct task_record {
     struct mini_batch mini; /* the mini-batch under way */
     uint64_t mini_number;   /* its number: who voted in it does not vote again */
     int64_t taken_ms;       /* largest event time taken; INT64_MIN: none       */
+
+    /* Where a log is shared: the nets that it published last, by epoch and batch of their record
+     * (0, 0: none yet), and what it has learned since. */
+    uint64_t nets_epoch, nets_batch;
+    uint32_t n_events;  /* learned since    */
+    uint32_t n_trained; /* of these, ranker steps */
+    bool nets_moved;    /* the ranker has made their move to the mean, or there are none */
 };
 
 struct batch {
@@ -38,7 +46,11 @@ struct batch {
     size_t n_images, cap_images;
     size_t image_bytes;
     struct task_record before;
-    struct delta *delta;
+    struct delta *delta; /* NULL: it was handed on (batch_take_delta) */
+
+    /* Where a log is shared. */
+    uint64_t epoch, number; /* its name, with the task */
+    bool seen; /* its record was seen in the log: it is committed, and in the log's state */
 };
 
 /** Makes an empty batch usable. @return ST_OK, ST_NOMEM */
@@ -60,6 +72,8 @@ void batch_undo(struct batch *b, struct users *users, uint64_t *voted_in,
                 struct task_record *record, struct shared *s);
 /** Forgets what undo would need. */
 void batch_drop(struct batch *b);
+/** Hands the delta on; the batch cannot be opened before it has another one (batch.delta). */
+struct delta *batch_take_delta(struct batch *b);
 /** Frees everything. */
 void batch_free(struct batch *b);
 

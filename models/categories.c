@@ -21,29 +21,15 @@ static const double ITEM_PRIOR = 10.0; /* events a category's repeat rate weighs
 static const double CATEGORY_PRIOR = 20.0;
 static const double RATE_UNKNOWN = 0.5;
 
-/* Units of 2^-20. */
-struct category {
-    int64_t g, n, repeats;
-    uint32_t n_top;
-    uint32_t top[CATEGORY_TOP]; /* (n_top,) unordered */
-};
-
-struct item {
-    int64_t g, n, repeats;
-    int64_t deal_ms;
-    float deal;
-    bool sold; /* deal is that of a sale at deal_ms */
-};
-
 struct categories {
-    struct category *categories; /* (cap_categories,) */
-    struct item *items;          /* (cap_items,)      */
+    struct categories_category *categories; /* (cap_categories,) */
+    struct categories_item *items;          /* (cap_items,)      */
     uint32_t n_categories, cap_categories, cap_items;
     int64_t landmark_ms;
     int64_t g;           /* G: the sum of the categories' */
-    int64_t events;      /* N                             */
-    int64_t takes;       /* M                             */
-    int64_t repeats;     /* rep                           */
+    int64_t events;      /* N: likewise of n              */
+    int64_t takes;       /* M: the sum of the items' n    */
+    int64_t repeats;     /* rep: likewise                 */
     struct pairs *pairs; /* T                             */
     uint32_t *due;       /* categories whose lists wait for pruning, (n_due,) */
     size_t n_due, cap_due;
@@ -132,12 +118,22 @@ bool categories_due(const struct categories *c, int64_t ts_ms) {
     return half_lives(c, ts_ms) >= (c->g >= G_HIGH ? 1 : POP_MOVE);
 }
 
-/* g 2^-shift, rounded to nearest; g >= 0. */
+/* g 2^-shift, rounded to nearest, ties away from zero; what was taken back after a move may have
+ * left less than nothing. */
 static int64_t shifted(int64_t g, uint64_t shift) {
+    if (shift == 0) {
+        return g;
+    }
     if (shift > 62) {
         return 0;
     }
-    return shift == 0 ? g : (int64_t)(((uint64_t)g + (UINT64_C(1) << (shift - 1))) >> shift);
+    const uint64_t magnitude = g < 0 ? 0 - (uint64_t)g : (uint64_t)g;
+    const int64_t r = (int64_t)((magnitude + (UINT64_C(1) << (shift - 1))) >> shift);
+    return g < 0 ? -r : r;
+}
+
+int64_t categories_landmark(const struct categories *c) {
+    return c->landmark_ms;
 }
 
 int64_t categories_move(struct categories *c, int64_t ts_ms) {
@@ -170,7 +166,7 @@ enum status categories_weigh(const struct categories *c, int64_t ts_ms, int64_t 
 
 /* Forward decay moves nobody but the touched item, so that comparing it with the least is enough.
  */
-static void note_top(const struct categories *c, struct category *k, uint32_t item) {
+static void note_top(const struct categories *c, struct categories_category *k, uint32_t item) {
     uint32_t least = 0;
     for (uint32_t x = 0; x < k->n_top; x++) {
         if (k->top[x] == item) {
@@ -185,36 +181,66 @@ static void note_top(const struct categories *c, struct category *k, uint32_t it
     }
 }
 
-/* Adds (sign 1) or takes back (sign -1). */
-static void count(struct categories *c, const struct category_take *take, int64_t sign) {
-    const int64_t weight = sign * take->weight;
-    const int64_t again = take->repeated ? weight : 0;
-    struct item *i = &c->items[take->item];
-    i->g += sign * take->g;
-    i->n += weight;
-    i->repeats += again;
-    c->takes += weight;
-    c->repeats += again;
-    if (take->category == CATEGORY_NONE) {
-        return;
+/* Adds (sign 1) or takes back (sign -1) what is counted of the item. */
+static void count_item(struct categories *c, const struct category_take_sum *sum, int64_t sign) {
+    struct categories_item *i = &c->items[sum->item];
+    i->g += sign * sum->g;
+    i->n += sign * sum->weight;
+    i->repeats += sign * sum->repeated;
+    c->takes += sign * sum->weight;
+    c->repeats += sign * sum->repeated;
+}
+
+/* ... of the category. */
+static void count_category(struct categories *c, const struct category_take_sum *sum,
+                           int64_t sign) {
+    struct categories_category *k = &c->categories[sum->category];
+    k->n += sign * sum->weight;
+    k->repeats += sign * sum->repeated;
+    k->g += sign * sum->g;
+    c->g += sign * sum->g;
+    c->events += sign * sum->weight;
+}
+
+static void count(struct categories *c, const struct category_take_sum *sum, unsigned sides,
+                  int64_t sign) {
+    if (sides & CATEGORIES_ITEM) {
+        count_item(c, sum, sign);
     }
-    struct category *k = &c->categories[take->category];
-    k->n += weight;
-    k->repeats += again;
-    k->g += sign * take->g;
-    c->g += sign * take->g;
-    c->events += weight;
+    if (sides & CATEGORIES_CATEGORY && sum->category != CATEGORY_NONE) {
+        count_category(c, sum, sign);
+    }
+}
+
+static struct category_take_sum sum_of(const struct category_take *take) {
+    return (struct category_take_sum){.g = take->g,
+                                      .weight = take->weight,
+                                      .repeated = take->repeated ? take->weight : 0,
+                                      .category = take->category,
+                                      .item = take->item};
+}
+
+void categories_add(struct categories *c, const struct category_take_sum *sum, unsigned sides) {
+    const unsigned both = CATEGORIES_ITEM | CATEGORIES_CATEGORY;
+    count(c, sum, sides, 1);
+    if ((sides & both) == both && sum->category != CATEGORY_NONE) {
+        note_top(c, &c->categories[sum->category], sum->item);
+    }
+}
+
+void categories_subtract(struct categories *c, const struct category_take_sum *sum,
+                         unsigned sides) {
+    count(c, sum, sides, -1);
 }
 
 void categories_take(struct categories *c, const struct category_take *take) {
-    count(c, take, 1);
-    if (take->category != CATEGORY_NONE) {
-        note_top(c, &c->categories[take->category], take->item);
-    }
+    const struct category_take_sum sum = sum_of(take);
+    categories_add(c, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
 }
 
 void categories_untake(struct categories *c, const struct category_take *take) {
-    count(c, take, -1);
+    const struct category_take_sum sum = sum_of(take);
+    categories_subtract(c, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
 }
 
 /* Room to note both categories of a pair as due. */
@@ -240,32 +266,55 @@ static void note_due(struct categories *c, uint32_t category, uint32_t n_before)
 }
 
 enum status categories_pair(struct categories *c, const struct pair_add *add) {
+    const struct pair_sum sum = {.from = add->from, .to = add->to, .a = add->a};
+    return categories_add_pairs(c, &sum, PAIR_FROM | PAIR_TO);
+}
+
+void categories_unpair(struct categories *c, const struct pair_add *add) {
+    const struct pair_sum sum = {.from = add->from, .to = add->to, .a = add->a};
+    categories_subtract_pairs(c, &sum, PAIR_FROM | PAIR_TO);
+}
+
+enum status categories_add_pairs(struct categories *c, const struct pair_sum *sum, unsigned sides) {
     enum status st = reserve_due(c);
     if (st) {
         return st;
     }
-    const uint32_t n_from = pairs_list(c->pairs, add->from).n;
-    const uint32_t n_to = pairs_list(c->pairs, add->to).n;
-    const struct pair_add only_a = {.from = add->from, .to = add->to, .a = add->a};
-    st = pairs_add(c->pairs, &only_a);
+    const uint32_t n_from = pairs_list(c->pairs, sum->from).n;
+    const uint32_t n_to = pairs_list(c->pairs, sum->to).n;
+    const struct pair_sum only_a = {.from = sum->from, .to = sum->to, .a = sum->a};
+    st = pairs_add_sum(c->pairs, &only_a, sides);
     if (st) {
         return st;
     }
-    note_due(c, add->from, n_from);
-    note_due(c, add->to, n_to);
+    note_due(c, sum->from, n_from);
+    note_due(c, sum->to, n_to);
     return ST_OK;
 }
 
-void categories_unpair(struct categories *c, const struct pair_add *add) {
-    const struct pair_add only_a = {.from = add->from, .to = add->to, .a = add->a};
-    pairs_take_back(c->pairs, &only_a);
+void categories_subtract_pairs(struct categories *c, const struct pair_sum *sum, unsigned sides) {
+    const struct pair_sum only_a = {.from = sum->from, .to = sum->to, .a = sum->a};
+    pairs_subtract_sum(c->pairs, &only_a, sides);
+}
+
+bool categories_prune_due(const struct categories *c) {
+    for (size_t k = 0; k < c->n_due; k++) {
+        if (pairs_due(c->pairs, c->due[k])) { /* it may have been taken back meanwhile */
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t categories_prune(struct categories *c) {
+    return categories_prune_hashed(c, NULL);
+}
+
+uint32_t categories_prune_hashed(struct categories *c, const uint64_t *hashes) {
     uint32_t n = 0;
     for (size_t k = 0; k < c->n_due; k++) {
-        if (pairs_due(c->pairs, c->due[k])) { /* it may have been taken back meanwhile */
-            pairs_prune(c->pairs, c->due[k]);
+        if (pairs_due(c->pairs, c->due[k])) {
+            pairs_prune_hashed(c->pairs, c->due[k], hashes);
             n++;
         }
     }
@@ -274,7 +323,7 @@ uint32_t categories_prune(struct categories *c) {
 }
 
 void categories_deal(struct categories *c, uint32_t item, float share, int64_t ts_ms) {
-    struct item *i = &c->items[item];
+    struct categories_item *i = &c->items[item];
     if (i->sold && ts_ms < i->deal_ms) {
         return;
     }
@@ -285,8 +334,8 @@ void categories_deal(struct categories *c, uint32_t item, float share, int64_t t
 
 /* ---- reading --------------------------------------------------------------------------- */
 
-static struct category category_of(const struct categories *c, uint32_t category) {
-    return category < c->n_categories ? c->categories[category] : (struct category){0};
+static struct categories_category category_of(const struct categories *c, uint32_t category) {
+    return category < c->n_categories ? c->categories[category] : (struct categories_category){0};
 }
 
 float categories_share(const struct categories *c, uint32_t category, int64_t now_ms) {
@@ -320,8 +369,9 @@ float categories_all_events(const struct categories *c) {
 }
 
 float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t category) {
-    const struct category k = category_of(c, category);
-    const struct item i = item < c->cap_items ? c->items[item] : (struct item){0};
+    const struct categories_category k = category_of(c, category);
+    const struct categories_item i =
+        item < c->cap_items ? c->items[item] : (struct categories_item){0};
     const double rho = c->takes > 0 ? (double)c->repeats / (double)c->takes : RATE_UNKNOWN;
     const double rho_c =
         (fixed_to(k.repeats) + CATEGORY_PRIOR * rho) / (fixed_to(k.n) + CATEGORY_PRIOR);
@@ -332,12 +382,48 @@ float categories_deal_now(const struct categories *c, uint32_t item, int64_t now
     if (item >= c->cap_items || !(c->items[item].deal > 0.0F)) {
         return 0.0F;
     }
-    const struct item *i = &c->items[item];
+    const struct categories_item *i = &c->items[item];
     const double age = (double)now_ms - (double)i->deal_ms;
     if (age <= 0.0) {
         return i->deal;
     }
     return i->deal * (float)exp2(-age / (double)CATEGORIES_DEAL_HALF_LIFE_MS);
+}
+
+/* ---- exact ------------------------------------------------------------------------------- */
+
+struct categories_item categories_item(const struct categories *c, uint32_t item) {
+    return item < c->cap_items ? c->items[item] : (struct categories_item){0};
+}
+
+void categories_item_add(struct categories *c, uint32_t item, const struct categories_item *by) {
+    const struct category_take_sum sum = {.g = by->g,
+                                          .weight = by->n,
+                                          .repeated = by->repeats,
+                                          .category = CATEGORY_NONE,
+                                          .item = item};
+    categories_add(c, &sum, CATEGORIES_ITEM);
+    if (by->sold) {
+        categories_deal(c, item, by->deal, by->deal_ms);
+    }
+}
+
+struct categories_category categories_category(const struct categories *c, uint32_t category) {
+    return category_of(c, category);
+}
+
+void categories_category_add(struct categories *c, uint32_t category,
+                             const struct categories_category *by) {
+    const struct category_take_sum sum = {
+        .g = by->g, .weight = by->n, .repeated = by->repeats, .category = category};
+    struct categories_category *k = &c->categories[category];
+    categories_add(c, &sum, CATEGORIES_CATEGORY);
+    k->n_top = by->n_top;
+    memcpy(k->top, by->top, sizeof k->top);
+}
+
+struct pair_sum categories_pair_at(const struct categories *c, uint32_t category, uint32_t k) {
+    return pairs_at(c->pairs, category, k);
 }
 
 size_t categories_bytes(const struct categories *c) {

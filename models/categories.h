@@ -54,6 +54,22 @@ struct category_take {
     bool repeated; /* the user had the item before */
 };
 
+/* Several of them of one item and one category, added up. */
+struct category_take_sum {
+    int64_t g;
+    int64_t weight;
+    int64_t repeated;  /* weight of those that were repeats */
+    uint32_t category; /* or CATEGORY_NONE                  */
+    uint32_t item;
+};
+
+/* Which part of a sum is meant. Every total is a sum of its parts and goes with them: M and rep
+ * with the item's, G and N with the category's. */
+enum {
+    CATEGORIES_ITEM = 1,     /* g_i, n_i, rep_i; M, rep    */
+    CATEGORIES_CATEGORY = 2, /* g_c, n_c, rep_c; G, N; with CATEGORIES_ITEM: categories_top() */
+};
+
 struct categories; /* opaque */
 
 /** Landmark of g at landmark_ms. @return ST_OK, ST_NOMEM */
@@ -70,6 +86,7 @@ bool categories_due(const struct categories *c, int64_t ts_ms);
 /** Moves the landmark to the last whole number of half-lives <= ts_ms; every g is multiplied and
  *  rounded to nearest, G is their sum again. Returns the half-lives moved (0: none). */
 int64_t categories_move(struct categories *c, int64_t ts_ms);
+int64_t categories_landmark(const struct categories *c);
 /** Fixed-point weight of an event of weight 1 at ts_ms. @return ST_OK, ST_RANGE when it is more
  *  than POP_LIMIT half-lives after the landmark: move first. */
 MUST_CHECK enum status categories_weigh(const struct categories *c, int64_t ts_ms, int64_t *g);
@@ -83,8 +100,21 @@ void categories_untake(struct categories *c, const struct category_take *take);
 MUST_CHECK enum status categories_pair(struct categories *c, const struct pair_add *add);
 /** Takes a pair back; what pruning means for it is in pairs.h. */
 void categories_unpair(struct categories *c, const struct pair_add *add);
+/** Adds a sum of takes, and takes it back: exact. `sides`: CATEGORIES_ITEM | CATEGORIES_CATEGORY,
+ *  other bits mean nothing. */
+void categories_add(struct categories *c, const struct category_take_sum *sum, unsigned sides);
+void categories_subtract(struct categories *c, const struct category_take_sum *sum, unsigned sides);
+/** The same for a sum of pairs of two reserved categories, of which only a counts; `sides` as in
+ *  pairs.h. @return ST_OK, ST_NOMEM (then nothing changed) */
+MUST_CHECK enum status categories_add_pairs(struct categories *c, const struct pair_sum *sum,
+                                            unsigned sides);
+void categories_subtract_pairs(struct categories *c, const struct pair_sum *sum, unsigned sides);
+/** True when categories_prune() has a list to prune. */
+bool categories_prune_due(const struct categories *c);
 /** Prunes the lists that became too long since the last call, at a log offset. Returns how many. */
 uint32_t categories_prune(struct categories *c);
+/** The same with ties as in pairs_prune_hashed(): hashes of categories by index. */
+uint32_t categories_prune_hashed(struct categories *c, const uint64_t *hashes);
 
 /** Discount share of a sale of a reserved item, in [0, 1]; of the same time: the later call counts.
  *  An older sale than the one known changes nothing. */
@@ -105,6 +135,32 @@ float categories_all_events(const struct categories *c);                /* N   *
 float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t category);
 /** d 2^(-age/7 d), of now_ms before the sale: d; 0 if never sold at a discount. */
 float categories_deal_now(const struct categories *c, uint32_t item, int64_t now_ms);
+
+/* ---- exact, for snapshots ---- */
+
+/* What is counted of an item whatever its category, and its newest sale. */
+struct categories_item {
+    int64_t g, n, repeats; /* units of 2^-20 */
+    int64_t deal_ms;
+    float deal;
+    bool sold; /* else there is no sale */
+};
+struct categories_item categories_item(const struct categories *c, uint32_t item);
+/** Adds it to a reserved item, M and rep; the sale counts as categories_deal() has it. */
+void categories_item_add(struct categories *c, uint32_t item, const struct categories_item *by);
+
+/* What is counted of a category. */
+struct categories_category {
+    int64_t g, n, repeats;
+    uint32_t n_top;
+    uint32_t top[CATEGORY_TOP]; /* (n_top,) */
+};
+struct categories_category categories_category(const struct categories *c, uint32_t category);
+/** Adds it to a reserved category, G and N; its top items replace those of the category. */
+void categories_category_add(struct categories *c, uint32_t category,
+                             const struct categories_category *by);
+/** Neighbour k of a reserved category, exactly: only a counts. */
+struct pair_sum categories_pair_at(const struct categories *c, uint32_t category, uint32_t k);
 
 size_t categories_bytes(const struct categories *c);
 

@@ -12,6 +12,7 @@
 #include "mix.h"
 
 enum { ROOM_FIRST = 64 /* a power of two */ };
+#define CATEGORIES_LIMIT (UINT32_C(1) << 31)
 
 struct kept { /* the newest row of an item; all zero: there was none */
     int64_t ts_ms;
@@ -25,7 +26,7 @@ struct kept { /* the newest row of an item; all zero: there was none */
 struct name { /* of a category; bytes NULL: unknown */
     char *bytes;
     uint16_t len;
-    uint8_t domain; /* of the row that brought the category */
+    uint8_t domain; /* of the row that brought the category; DOMAINS_MAX: none yet */
 };
 
 /* What a row brings in memory of its own, made before anything changes. */
@@ -122,7 +123,7 @@ static enum status categories_grow(struct content *c) {
     return ST_OK;
 }
 
-/* The index of a category, made if it is new; there is room. */
+/* The index of a category, made if it is new; there is room. Domain DOMAINS_MAX: not known. */
 static uint32_t category_intern(struct content *c, uint64_t hash, uint8_t domain) {
     if (hash == 0) {
         return CATEGORY_NONE;
@@ -133,7 +134,11 @@ static uint32_t category_intern(struct content *c, uint64_t hash, uint8_t domain
         c->names[c->n_categories] = (struct name){.domain = domain};
         c->categories[c->n_categories++] = hash;
     }
-    return c->table[at];
+    const uint32_t k = c->table[at];
+    if (c->names[k].domain == DOMAINS_MAX) {
+        c->names[k].domain = domain;
+    }
+    return k;
 }
 
 /* The row's name for its category in memory of its own, if that has none yet; there is room. */
@@ -313,6 +318,22 @@ const char *content_category_name(const struct content *c, uint32_t category, ui
     const struct name name = category < c->n_categories ? c->names[category] : (struct name){0};
     *len = name.len;
     return name.bytes;
+}
+
+uint64_t content_category_hash(const struct content *c, uint32_t category) {
+    return category < c->n_categories ? c->categories[category] : 0;
+}
+
+enum status content_category_intern(struct content *c, uint64_t hash, uint32_t *out) {
+    if (hash == 0) {
+        return ST_INVALID;
+    }
+    enum status st = c->n_categories < CATEGORIES_LIMIT ? categories_grow(c) : ST_RANGE;
+    if (st) {
+        return st;
+    }
+    *out = category_intern(c, hash, DOMAINS_MAX);
+    return ST_OK;
 }
 
 uint8_t content_category_domain(const struct content *c, uint32_t category) {

@@ -6,6 +6,8 @@
  * category, no price (NaN) and no attributes. Categories and attributes are 64-bit hashes made by
  * the caller (of domain\0category; of domain\0key\0value); categories get a dense index as well, in
  * order of first sight, for counting, and a name for people: that of the first row that brings one.
+ * What is restored may know a category by its hash before any row does: until then it has neither
+ * name nor domain.
  * A row replaces the one before; a row older than the one before (ts_ms, if both have one) changes
  * nothing.
  *
@@ -66,10 +68,15 @@ uint32_t content_n(const struct content *c);
 uint32_t content_n_withdrawn(const struct content *c);
 uint32_t content_category(const struct content *c, uint32_t i); /* dense; CATEGORY_NONE */
 uint32_t content_n_categories(const struct content *c);         /* ever seen */
+/** Hash of a category; 0 if there is no such category. */
+uint64_t content_category_hash(const struct content *c, uint32_t category);
+/** The index of the category with this hash, made without name and domain if it is new.
+ *  @return ST_OK, ST_INVALID (hash 0), ST_RANGE (2^31 categories), ST_NOMEM (nothing changed) */
+MUST_CHECK enum status content_category_intern(struct content *c, uint64_t hash, uint32_t *out);
 /** Name of a category, (*len,) bytes, not terminated; NULL and 0 while unknown. Borrowed for as
  *  long as `c` lives. */
 const char *content_category_name(const struct content *c, uint32_t category, uint16_t *len);
-/** The domain whose row brought the category first; DOMAINS_MAX if there is no such category. */
+/** The domain whose row brought the category first; DOMAINS_MAX if no row did. */
 uint8_t content_category_domain(const struct content *c, uint32_t category);
 /** Time of the row, ms; 0: unknown, or no row. */
 int64_t content_ts_ms(const struct content *c, uint32_t i);

@@ -23,13 +23,17 @@ void delta_free(struct delta *d) {
     free(d->obs);
     free(d->category_takes);
     free(d->category_pairs);
+    free(d->deals);
+    free(d->items);
     free(d);
 }
 
 void delta_clear(struct delta *d) {
     d->n_takes = d->n_pairs = d->n_contexts = d->n_obs = 0;
-    d->n_category_takes = d->n_category_pairs = 0;
+    d->n_category_takes = d->n_category_pairs = d->n_deals = d->n_items = 0;
     d->n_events = 0;
+    d->has_closed = d->has_nets = false;
+    d->n_trained = 0;
 }
 
 /* Room for `more` elements behind `n`; doubles. */
@@ -83,6 +87,11 @@ static enum status reserve_categories(struct delta *d) {
                   sizeof *d->category_pairs);
         d->category_pairs = pairs;
     }
+    void *deals = d->deals;
+    if (!st) {
+        st = grow(&deals, &d->cap_deals, d->n_deals, 1, sizeof *d->deals);
+        d->deals = deals;
+    }
     return st;
 }
 
@@ -91,8 +100,41 @@ enum status delta_reserve_line(struct delta *d) {
     return st ? st : reserve_categories(d);
 }
 
-/* v * 2^-halvings, rounded to nearest, as a landmark move does. */
-static int64_t halve(int64_t v, int64_t halvings) {
+enum status delta_name_item(struct delta *d, uint32_t item) {
+    void *items = d->items;
+    const enum status st = grow(&items, &d->cap_items, d->n_items, 1, sizeof *d->items);
+    d->items = items;
+    if (!st) {
+        d->items[d->n_items++] = item;
+    }
+    return st;
+}
+
+void delta_close(struct delta *d, const struct mini_batch *m) {
+    if (!d->has_closed) {
+        d->closed = *m;
+        d->has_closed = true;
+        return;
+    }
+    struct factors_sum *sum = &d->closed.factors;
+    for (size_t k = 0; k < FACTORS_SYM; k++) {
+        sum->pp[k] += m->factors.pp[k];
+    }
+    sum->n += m->factors.n;
+    sum->n_users += m->factors.n_users;
+    segments_sum_add(&d->closed.segments, &m->segments);
+    d->closed.n_events += m->n_events;
+    d->closed.n_trained += m->n_trained;
+}
+
+bool delta_is_empty(const struct delta *d) {
+    return d->n_takes + d->n_pairs + d->n_contexts + d->n_obs + d->n_category_takes +
+                   d->n_category_pairs + d->n_deals + d->n_items ==
+               0 &&
+           d->n_events == 0 && !d->has_closed && !d->has_nets;
+}
+
+int64_t delta_halved(int64_t v, int64_t halvings) {
     if (halvings <= 0) {
         return v;
     }
@@ -105,20 +147,20 @@ static int64_t halve(int64_t v, int64_t halvings) {
 
 void delta_move_clock(struct delta *d, int clock, int64_t halvings) {
     for (size_t k = 0; k < d->n_takes; k++) {
-        d->takes[k].w[clock] = halve(d->takes[k].w[clock], halvings);
+        d->takes[k].w[clock] = delta_halved(d->takes[k].w[clock], halvings);
     }
 }
 
 void delta_move_obs(struct delta *d, int64_t halvings) {
     for (size_t k = 0; k < d->n_obs; k++) {
-        d->obs[k].obs = halve(d->obs[k].obs, halvings);
-        d->obs[k].exp = halve(d->obs[k].exp, halvings);
+        d->obs[k].obs = delta_halved(d->obs[k].obs, halvings);
+        d->obs[k].exp = delta_halved(d->obs[k].exp, halvings);
     }
 }
 
 void delta_move_categories(struct delta *d, int64_t halvings) {
     for (size_t k = 0; k < d->n_category_takes; k++) {
-        d->category_takes[k].g = halve(d->category_takes[k].g, halvings);
+        d->category_takes[k].g = delta_halved(d->category_takes[k].g, halvings);
     }
 }
 
@@ -126,5 +168,6 @@ size_t delta_bytes(const struct delta *d) {
     return sizeof *d + d->n_takes * sizeof *d->takes + d->n_pairs * sizeof *d->pairs +
            d->n_contexts * sizeof *d->contexts + d->n_obs * sizeof *d->obs +
            d->n_category_takes * sizeof *d->category_takes +
-           d->n_category_pairs * sizeof *d->category_pairs;
+           d->n_category_pairs * sizeof *d->category_pairs + d->n_deals * sizeof *d->deals +
+           d->n_items * sizeof *d->items;
 }

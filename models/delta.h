@@ -14,6 +14,7 @@
 #ifndef DELTA_H
 #define DELTA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@
 
 struct delta_take { /* one line counted */
     int64_t w[POP_CLOCKS];
+    int64_t ts_ms;
     int32_t weight; /* what its event weighs, units of 2^-20 */
     uint32_t item;
     uint8_t domain;
@@ -43,16 +45,10 @@ struct delta_obs { /* observed and expected, at the obs landmark */
     uint32_t item;
 };
 
-struct delta {
-    struct delta_take *takes;
-    struct pair_add *pairs;
-    struct delta_context *contexts;
-    struct delta_obs *obs;
-    struct category_take *category_takes;
-    struct pair_add *category_pairs;
-    size_t n_takes, n_pairs, n_contexts, n_obs, n_category_takes, n_category_pairs;
-    size_t cap_takes, cap_pairs, cap_contexts, cap_obs, cap_category_takes, cap_category_pairs;
-    uint64_t n_events; /* events learned: steps of the obs clock */
+struct delta_deal { /* a sale; no undo takes it back */
+    uint32_t item;
+    float share; /* discount, of 1 */
+    int64_t ts_ms;
 };
 
 /* Plain value, part of the task record. */
@@ -63,6 +59,29 @@ struct mini_batch {
     uint32_t n_trained; /* ranker steps              */
 };
 
+struct delta {
+    struct delta_take *takes;
+    struct pair_add *pairs;
+    struct delta_context *contexts;
+    struct delta_obs *obs;
+    struct category_take *category_takes;
+    struct pair_add *category_pairs;
+    struct delta_deal *deals;
+    uint32_t *items; /* items of lines, for those that the log has not named: each may come again */
+    size_t n_takes, n_pairs, n_contexts, n_obs, n_category_takes, n_category_pairs, n_deals;
+    size_t n_items;
+    size_t cap_takes, cap_pairs, cap_contexts, cap_obs, cap_category_takes, cap_category_pairs;
+    size_t cap_deals, cap_items;
+    uint64_t n_events; /* events learned: steps of the obs clock */
+
+    /* What travels with it where a log is shared (learner_log.h). */
+    bool has_closed;
+    struct mini_batch closed; /* sums of the mini-batches that were closed in it */
+    bool has_nets;
+    uint32_t n_trained;                  /* ranker steps of the task since its last nets */
+    struct ranker_net nets[RANKER_NETS]; /* the task's, as of the end of the batch       */
+};
+
 MUST_CHECK enum status delta_new(struct delta **out);
 void delta_free(struct delta *d);
 
@@ -70,9 +89,18 @@ void delta_free(struct delta *d);
 void delta_clear(struct delta *d);
 
 /** Makes room for what one more line can add (PAIRS_WINDOW pairs of items and as many of
- *  categories, RANKER_SAMPLE_MAX obs, one take of each, one context), so that appending cannot
- * fail. @return ST_OK, ST_NOMEM */
+ *  categories, RANKER_SAMPLE_MAX obs, one take of each, one context, one deal), so that appending
+ *  cannot fail. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status delta_reserve_line(struct delta *d);
+/** Notes an item to be named. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status delta_name_item(struct delta *d, uint32_t item);
+/** A mini-batch was closed: its sums travel with this batch. */
+void delta_close(struct delta *d, const struct mini_batch *m);
+/** True if it says nothing at all. */
+bool delta_is_empty(const struct delta *d);
+
+/** v 2^-halvings, rounded to nearest, ties away from zero; |v| < 2^63. */
+int64_t delta_halved(int64_t v, int64_t halvings);
 
 /** A landmark moved by `halvings` half-lives: the increments noted so far are brought to the
  *  new one, rounded to nearest as the counts were. */

@@ -71,11 +71,12 @@ struct event {
     int64_t offset;      /* of the Kafka record: seeds the draws made for it    */
     const char *user_id; /* (user_id_len,) bytes, not terminated           */
     uint16_t user_id_len;
-    uint8_t domain;   /* index into the configured domains                 */
-    uint8_t topic;    /* index into the configured topics                  */
-    uint8_t action;   /* enum action, below ACTIONS_OF_EVENTS when learned  */
-    float weight;     /* how much it teaches, 0..EVENT_WEIGHT_MAX; 1 is an event's own */
-    uint16_t n_lines; /* 1..EVENT_LINES_MAX                                */
+    uint8_t domain;       /* index into the configured domains                 */
+    uint8_t topic;        /* index into the configured topics                  */
+    uint8_t action;       /* enum action, below ACTIONS_OF_EVENTS when learned  */
+    uint32_t counterpart; /* whom a social interaction is with: any 32 bits of a hash; 0: nobody */
+    float weight;         /* how much it teaches, 0..EVENT_WEIGHT_MAX; 1 is an event's own */
+    uint16_t n_lines;     /* 1..EVENT_LINES_MAX                                */
     struct event_line *lines;
 };
 

@@ -23,6 +23,7 @@
 
 #include "fixed.h"
 #include "mix.h"
+#include "normal.h"
 
 static const double ITEM_PRIOR = .05; /* a0, of G_V and of n_U S            */
 static const float USER_RIDGE = 2.0F;
@@ -30,14 +31,18 @@ static const float ITEM_RIDGE = 10.0F;
 static const float HISTORY_DECAY = .85F;
 static const double INITIAL_SD = .1;
 static const double WINDOW = 20000.0; /* events that S remembers            */
-static const double TWO_PI = 6.283185307179586;
 
 enum {
-    TILE = 8,    /* a power of two that divides FACTORS            */
-    CHUNK = 256, /* rows solved at a time: scratch stays in cache */
+    TILE = 8,   /* a power of two that divides FACTORS           */
+    CHUNK = 64, /* rows solved at a time: scratch stays in cache */
+    LANES = 8,
+    VECTORS = FACTORS / LANES,
     ROWS_MIN = 64,
     ROW_ALIGN = 64,
 };
+
+/* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 struct factors {
     uint64_t seed;
@@ -74,14 +79,14 @@ static float *row(const struct factors *f, size_t i) {
     return f->q + i * FACTORS;
 }
 
-/* .1 N(0, I) from (seed, hash) alone: Box and Muller, Ann. Math. Stat. 29, 1958. */
+/* .1 N(0, I) from (seed, hash) alone. */
 static void initial_row(uint64_t seed, uint64_t hash, float q[FACTORS]) {
     struct rng rng = {mix64(seed ^ mix64(hash))};
     for (size_t k = 0; k < FACTORS; k += 2) {
-        const double radius = INITIAL_SD * sqrt(-2.0 * log(1.0 - rng_unit(&rng)));
-        const double angle = TWO_PI * rng_unit(&rng);
-        q[k] = (float)(radius * cos(angle));
-        q[k + 1] = (float)(radius * sin(angle));
+        double pair[2];
+        rng_normal_pair(&rng, pair);
+        q[k] = (float)(INITIAL_SD * pair[0]);
+        q[k + 1] = (float)(INITIAL_SD * pair[1]);
     }
 }
 
@@ -331,23 +336,86 @@ static void b_to_float(const struct factors *f, size_t i, float b[FACTORS]) {
     }
 }
 
-/* q = X diag(d) X' b; both products add whole rows, so that each is a loop over lanes. */
-static void item_solve(const struct factors *f, size_t i, float q[FACTORS]) {
-    float b[FACTORS];
-    float d[FACTORS];
+/* out = a x, summed over j in order: a loop over lanes. */
+static void product(const float a[FACTORS], const float x[FACTORS][FACTORS], float out[FACTORS]) {
     float y[FACTORS] = {0};
-    b_to_float(f, i, b);
-    spectrum(f, f->count[i], d);
     for (size_t j = 0; j < FACTORS; j++) {
         for (size_t k = 0; k < FACTORS; k++) {
-            y[k] += b[j] * f->x[j][k];
+            y[k] += a[j] * x[j][k];
         }
     }
-    memset(q, 0, FACTORS * sizeof *q);
+    memcpy(out, y, sizeof y);
+}
+
+/* The same, bit for bit, for two rows: additions of one need not wait for those of the other. */
+static void product_of_two(const float (*a)[FACTORS], const float x[FACTORS][FACTORS],
+                           float (*out)[FACTORS]) {
+    lanes y[VECTORS] = {{0}};
+    lanes z[VECTORS] = {{0}};
+    for (size_t j = 0; j < FACTORS; j++) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            lanes xv;
+            memcpy(&xv, x[j] + v * LANES, sizeof xv);
+            y[v] += a[0][j] * xv;
+            z[v] += a[1][j] * xv;
+        }
+    }
+    for (size_t v = 0; v < VECTORS; v++) {
+        memcpy(out[0] + v * LANES, &y[v], sizeof y[v]);
+        memcpy(out[1] + v * LANES, &z[v], sizeof z[v]);
+    }
+}
+
+static void products(float (*a)[FACTORS], const float x[FACTORS][FACTORS], size_t rows,
+                     float (*out)[FACTORS]) {
+    size_t r = 0;
+    for (; r + 2 <= rows; r += 2) {
+        product_of_two((const float(*)[FACTORS])(a + r), x, out + r);
+    }
+    if (r < rows) {
+        product(a[r], x, out[r]);
+    }
+}
+
+/* q_i = X diag(d) X' b_i, whatever the count is. */
+static void item_solve(const struct factors *f, size_t i, float q[FACTORS]) {
+    float b[FACTORS];
+    float y[FACTORS];
+    float d[FACTORS];
+    b_to_float(f, i, b);
+    product(b, f->x, y);
+    spectrum(f, f->count[i], d);
     for (size_t k = 0; k < FACTORS; k++) {
-        const float z = d[k] * y[k];
-        for (size_t j = 0; j < FACTORS; j++) {
-            q[j] += z * f->xt[k][j];
+        y[k] *= d[k];
+    }
+    product(y, f->xt, q);
+}
+
+/* The same of items (rows,), at most CHUNK. */
+static void items_solve(const struct factors *f, const size_t *items, size_t rows,
+                        float (*q)[FACTORS]) {
+    float y[CHUNK][FACTORS];
+    for (size_t r = 0; r < rows; r++) {
+        b_to_float(f, items[r], q[r]);
+    }
+    products(q, f->x, rows, y);
+    for (size_t r = 0; r < rows; r++) {
+        float d[FACTORS];
+        spectrum(f, f->count[items[r]], d);
+        for (size_t k = 0; k < FACTORS; k++) {
+            y[r][k] *= d[k];
+        }
+    }
+    products(y, f->xt, rows, q);
+}
+
+/* q_i of items (rows,), at most CHUNK, as their statistics have it. */
+static void rows_of(const struct factors *f, const size_t *items, size_t rows,
+                    float (*q)[FACTORS]) {
+    items_solve(f, items, rows, q);
+    for (size_t r = 0; r < rows; r++) {
+        if (f->count[items[r]] <= 0) {
+            initial_row(f->seed, f->hash[items[r]], q[r]);
         }
     }
 }
@@ -358,6 +426,18 @@ void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], i
         b[k] += fixed_times(p[k], weight);
     }
     f->count[i] += weight;
+    factors_item_solve(f, i);
+}
+
+void factors_item_sum(struct factors *f, uint32_t i, const int64_t b[FACTORS], int64_t weight) {
+    int64_t *to = f->b + (size_t)i * FACTORS;
+    for (size_t k = 0; k < FACTORS; k++) {
+        to[k] += b[k];
+    }
+    f->count[i] += weight;
+}
+
+void factors_item_solve(struct factors *f, uint32_t i) {
     float q[FACTORS];
     if (f->count[i] > 0) {
         item_solve(f, i, q);
@@ -367,58 +447,45 @@ void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], i
     row_set(f, i, q);
 }
 
-/* Solves the rows of [start, end) that have events; end - start <= CHUNK. */
-static void solve_chunk(struct factors *f, size_t start, size_t end) {
-    _Alignas(ROW_ALIGN) float b[CHUNK][FACTORS];
-    _Alignas(ROW_ALIGN) float y[CHUNK][FACTORS];
-    size_t index[CHUNK];
-    size_t m = 0;
-    for (size_t i = start; i < end; i++) {
-        if (f->count[i] > 0) {
-            b_to_float(f, i, b[m]);
-            index[m++] = i;
+/* G_V += sum of q q' over at most CHUNK rows, in float first. */
+static void gv_add(struct factors *f, const float (*q)[FACTORS], size_t rows) {
+    for (size_t r = 0; r < FACTORS; r += 2) {
+        lanes g[VECTORS] = {{0}};
+        lanes h[VECTORS] = {{0}};
+        const size_t first = r / LANES;
+        for (size_t i = 0; i < rows; i++) {
+            for (size_t v = first; v < VECTORS; v++) {
+                lanes qv;
+                memcpy(&qv, q[i] + v * LANES, sizeof qv);
+                g[v] += q[i][r] * qv;
+                h[v] += q[i][r + 1] * qv;
+            }
         }
-    }
-    if (m == 0) {
-        return;
-    }
-    const int rows = (int)m;
-    const int d = FACTORS;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, d, d, 1.0F, &b[0][0], d,
-                &f->x[0][0], d, 0.0F, &y[0][0], d);
-    for (size_t r = 0; r < m; r++) {
-        float scale[FACTORS];
-        spectrum(f, f->count[index[r]], scale);
-        for (size_t k = 0; k < FACTORS; k++) {
-            y[r][k] *= scale[k];
-        }
-    }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, d, d, 1.0F, &y[0][0], d,
-                &f->xt[0][0], d, 0.0F, &b[0][0], d);
-    for (size_t r = 0; r < m; r++) {
-        memcpy(row(f, index[r]), b[r], sizeof b[r]);
-        f->qq[index[r]] = squared_norm(b[r]);
-    }
-}
-
-/* G_V += sum of q q' over the rows of [start, end) */
-static void gv_add_chunk(struct factors *f, size_t start, size_t end) {
-    float g[FACTORS][FACTORS] = {{0}};
-    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, FACTORS, (int)(end - start), 1.0F,
-                row(f, start), FACTORS, 0.0F, &g[0][0], FACTORS);
-    for (size_t r = 0; r < FACTORS; r++) {
-        for (size_t c = r; c < FACTORS; c++) {
-            f->gv[r][c] += (double)g[r][c];
+        for (size_t c = first * LANES; c < FACTORS; c++) {
+            f->gv[r][c] += (double)g[c / LANES][c % LANES];
+            f->gv[r + 1][c] += (double)h[c / LANES][c % LANES];
         }
     }
 }
 
-void factors_solve_all(struct factors *f) {
+/* Loops of our own: a GEMM adds in the order that its kernel for this CPU likes, and in another
+ * one at the end of a block. */
+void factors_solve_all(struct factors *f, const uint32_t *order, uint32_t n) {
+    const size_t all = order ? n : f->n;
     memset(f->gv, 0, sizeof f->gv);
-    for (size_t start = 0; start < f->n; start += CHUNK) {
-        const size_t end = f->n - start > CHUNK ? start + CHUNK : f->n;
-        solve_chunk(f, start, end);
-        gv_add_chunk(f, start, end);
+    for (size_t start = 0; start < all; start += CHUNK) {
+        const size_t rows = all - start < CHUNK ? all - start : CHUNK;
+        size_t items[CHUNK];
+        float q[CHUNK][FACTORS];
+        for (size_t r = 0; r < rows; r++) {
+            items[r] = order ? order[start + r] : start + r;
+        }
+        rows_of(f, items, rows, q);
+        for (size_t r = 0; r < rows; r++) {
+            memcpy(row(f, items[r]), q[r], sizeof q[r]);
+            f->qq[items[r]] = squared_norm(q[r]);
+        }
+        gv_add(f, (const float(*)[FACTORS])q, rows);
     }
 }
 
@@ -487,6 +554,32 @@ void factors_apply(struct factors *f, const struct factors_sum *sum) {
         pp += r + 1;
     }
     eigen_renew(f);
+}
+
+void factors_state(const struct factors *f, struct factors_state *out) {
+    double *to = out->s;
+    for (size_t r = 0; r < FACTORS; r++) {
+        memcpy(to, f->s[r], (r + 1) * sizeof *to);
+        to += r + 1;
+    }
+    out->weight = f->weight;
+    out->n_users = f->n_users;
+}
+
+void factors_set_state(struct factors *f, const struct factors_state *state) {
+    const double *from = state->s;
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = 0; c <= r; c++) {
+            f->s[r][c] = from[c];
+            f->s_out[r][c] = f->s_out[c][r] = (float)from[c];
+        }
+        from += r + 1;
+    }
+    f->weight = state->weight;
+    f->n_users = state->n_users;
+    if (f->weight > 0.0) { /* before the first S, X = I */
+        eigen_renew(f);
+    }
 }
 
 /* ---- views --------------------------------------------------------------- */

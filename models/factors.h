@@ -18,7 +18,7 @@
  * (a0 G_U of the textbook is replaced by a0 n_U S: same recall within .0006 on
  * coco, grocery and food-kitchen, and no old p is needed.) With S = X L X' the
  * solve for any item is X diag(1/(c L + 10)) X' b: one symmetric eigenproblem a
- * mini-batch instead of a Cholesky an event, and all items at once are two GEMMs.
+ * mini-batch instead of a Cholesky an event.
  * G_V = sum q q' over items.
  *
  * Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets,
@@ -50,6 +50,13 @@ struct factors_sum {
     int64_t pp[FACTORS_SYM]; /* sum w p p', units of 2^-20         */
     int64_t n;               /* sum w of contexts added, the same  */
     uint32_t n_users;        /* users with their first context     */
+};
+
+/* What is no sum over items: S, and what it is a mean of. Plain value. */
+struct factors_state {
+    double s[FACTORS_SYM]; /* as pp above                      */
+    double weight;         /* W, 0 before the first mini-batch */
+    uint64_t n_users;      /* n_U                              */
 };
 
 struct factors; /* opaque */
@@ -89,6 +96,13 @@ void factors_round(const float *p, int32_t out[FACTORS]);
  *  with the adding; an item with n_i = 0 has its initial row. */
 void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int64_t weight);
 
+/** Statistics only: b_i += b, n_i += weight (units of 2^-20; below 0 takes out); q_i stays as it is
+ *  until it is solved. */
+void factors_item_sum(struct factors *f, uint32_t i, const int64_t b[FACTORS], int64_t weight);
+
+/** q_i of its statistics under the current S; the initial row while n_i <= 0. */
+void factors_item_solve(struct factors *f, uint32_t i);
+
 /** Adds w p p' to a mini-batch's sum, weight > 0; `first` when it is the user's first context. */
 void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], int64_t weight, bool first);
 
@@ -96,8 +110,17 @@ void factors_sum_add(struct factors_sum *sum, const int32_t p[FACTORS], int64_t 
  *  with g = 1 - n/20000 (at least 0); n_U += n_users; X, L renewed (ssyev). */
 void factors_apply(struct factors *f, const struct factors_sum *sum);
 
-/** Every q_i anew from its statistics under the current S (two GEMMs), and G_V. */
-void factors_solve_all(struct factors *f);
+/** S, W and n_U; and to be them: X and L are renewed, q_i stay as they are until solved. */
+void factors_state(const struct factors *f, struct factors_state *out);
+void factors_set_state(struct factors *f, const struct factors_state *state);
+
+/**
+ * Every q_i anew from its statistics under the current S, as factors_item_solve() has it, and G_V
+ * as the sum of q q' in the given order: equal S and statistics in the same order of items give
+ * equal bits, whatever their indices are.
+ * @param order  (n,) every row once; NULL: all rows by index (n is not looked at)
+ */
+void factors_solve_all(struct factors *f, const uint32_t *order, uint32_t n);
 
 /** Borrowed, (reserved, FACTORS) row-major and (reserved,) squared norms; valid
  *  until the next reserve. */

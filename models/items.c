@@ -34,18 +34,20 @@ struct chunk {
 
 struct domain_items {
     uint32_t n, cap;
-    uint32_t *index; /* (n,) in order of first sight */
+    uint32_t *index; /* (n,) in the order in which they got their names */
 };
+
+static const char nameless[2]; /* what stands for the id of an item without one */
 
 struct items {
     uint32_t n_domains;
     uint32_t n, cap;
     uint32_t slot_bits;
-    struct slot *slots;   /* (2^slot_bits,), at most half of them taken */
-    uint64_t *hashes;     /* (n,) */
-    uint8_t *domains;     /* (n,) */
-    char **ids[SEGMENTS]; /* each: one byte of length, the id, a 0 byte */
-    struct chunk *chunks; /* the newest first */
+    struct slot *slots;         /* (2^slot_bits,), at most half of them taken */
+    uint64_t *hashes;           /* (n,) */
+    uint8_t *domains;           /* (n,) */
+    const char **ids[SEGMENTS]; /* each: one byte of length, the id, a 0 byte; or nameless */
+    struct chunk *chunks;       /* the newest first */
     size_t chunk_used;
     size_t n_chunks;
     struct domain_items of[DOMAINS_MAX];
@@ -171,24 +173,29 @@ static enum status arena_grow(struct items *it, size_t bytes) {
     return ST_OK;
 }
 
+static const char **id_place(const struct items *it, uint32_t i) {
+    uint32_t place = 0;
+    const uint32_t k = segment_of(i, &place);
+    return &it->ids[k][place];
+}
+
 static void id_put(struct items *it, uint32_t i, const char *id, size_t id_len) {
     char *to = it->chunks->bytes + it->chunk_used;
     to[0] = (char)(unsigned char)id_len;
     memcpy(to + 1, id, id_len);
     to[1 + id_len] = '\0';
     it->chunk_used += id_len + 2;
-
-    uint32_t place = 0;
-    const uint32_t k = segment_of(i, &place);
-    it->ids[k][place] = to;
+    *id_place(it, i) = to;
 }
 
 const char *items_id(const struct items *it, uint32_t i, size_t *len) {
-    uint32_t place = 0;
-    const uint32_t k = segment_of(i, &place);
-    const char *id = it->ids[k][place];
+    const char *id = *id_place(it, i);
     *len = (unsigned char)id[0];
     return id + 1;
+}
+
+bool items_named(const struct items *it, uint32_t i) {
+    return *id_place(it, i) != nameless;
 }
 
 /* ---- life cycle ---------------------------------------------------------- */
@@ -241,8 +248,9 @@ uint32_t items_find(const struct items *it, uint64_t hash) {
     return slot_of(it->slots, it->slot_bits, hash)->index;
 }
 
-/* Everything that can fail comes first; what has grown then is harmless. */
-static enum status make_room(struct items *it, uint8_t domain, size_t id_len) {
+/* Room for one more item without a name. What can fail comes first; what has grown then is
+ * harmless. */
+static enum status make_room(struct items *it) {
     if (it->n >= ITEMS_LIMIT) {
         return ST_RANGE;
     }
@@ -250,21 +258,61 @@ static enum status make_room(struct items *it, uint8_t domain, size_t id_len) {
     if (!st) {
         st = arrays_grow(it);
     }
-    if (!st) {
-        st = domain_grow(&it->of[domain]);
-    }
-    if (!st) {
-        st = ids_grow(it);
-    }
-    if (!st) {
-        st = arena_grow(it, id_len + 2);
-    }
-    return st;
+    return st ? st : ids_grow(it);
+}
+
+/* Room for a name. */
+static enum status make_room_of_name(struct items *it, uint8_t domain, size_t id_len) {
+    enum status st = domain_grow(&it->of[domain]);
+    return st ? st : arena_grow(it, id_len + 2);
+}
+
+/* There is room. */
+static uint32_t add(struct items *it, uint64_t hash, uint8_t domain) {
+    const uint32_t i = it->n++;
+    *slot_of(it->slots, it->slot_bits, hash) =
+        (struct slot){.hash = hash, .index = i, .domain = domain};
+    it->hashes[i] = hash;
+    it->domains[i] = domain;
+    *id_place(it, i) = nameless;
+    return i;
+}
+
+static void name(struct items *it, uint32_t i, const char *id, size_t id_len) {
+    struct domain_items *d = &it->of[it->domains[i]];
+    d->index[d->n++] = i;
+    id_put(it, i, id, id_len);
 }
 
 enum status items_intern(struct items *it, uint64_t hash, uint8_t domain, const char *id,
                          size_t id_len, uint32_t *out) {
     if (domain >= it->n_domains || id_len < 1 || id_len > ID_LEN_MAX) {
+        return ST_INVALID;
+    }
+    const struct slot *slot = slot_of(it->slots, it->slot_bits, hash);
+    const uint32_t known = slot->index;
+    if (known != ITEM_NONE && slot->domain != domain) {
+        return ST_INVALID;
+    }
+    if (known != ITEM_NONE && items_named(it, known)) {
+        *out = known;
+        return ST_OK;
+    }
+    enum status st = known == ITEM_NONE ? make_room(it) : ST_OK;
+    if (!st) {
+        st = make_room_of_name(it, domain, id_len);
+    }
+    if (st) {
+        return st;
+    }
+    const uint32_t i = known == ITEM_NONE ? add(it, hash, domain) : known;
+    name(it, i, id, id_len);
+    *out = i;
+    return ST_OK;
+}
+
+enum status items_intern_nameless(struct items *it, uint64_t hash, uint8_t domain, uint32_t *out) {
+    if (domain >= it->n_domains) {
         return ST_INVALID;
     }
     const struct slot *known = slot_of(it->slots, it->slot_bits, hash);
@@ -275,19 +323,11 @@ enum status items_intern(struct items *it, uint64_t hash, uint8_t domain, const 
         *out = known->index;
         return ST_OK;
     }
-    enum status st = make_room(it, domain, id_len);
+    enum status st = make_room(it);
     if (st) {
         return st;
     }
-    const uint32_t i = it->n++;
-    *slot_of(it->slots, it->slot_bits, hash) =
-        (struct slot){.hash = hash, .index = i, .domain = domain};
-    it->hashes[i] = hash;
-    it->domains[i] = domain;
-    struct domain_items *d = &it->of[domain];
-    d->index[d->n++] = i;
-    id_put(it, i, id, id_len);
-    *out = i;
+    *out = add(it, hash, domain);
     return ST_OK;
 }
 

@@ -36,7 +36,7 @@ enum status learner_new(const struct learner_params *params, struct learner **ou
     memset(l, 0, sizeof *l);
     l->params = *params;
     l->mini_batch = params->mini_batch;
-    l->stream_ms = l->taken_ms = l->closed_ms = INT64_MIN;
+    l->stream_ms = l->taken_ms = l->closed_ms = l->log.wanted_ms = INT64_MIN;
     const struct shared_params shared = {
         .n_domains = params->n_domains, .seed = params->seed, .segments = params->segments};
     enum status st = shared_new(&shared, &l->shared);
@@ -77,6 +77,7 @@ void learner_free(struct learner *l) {
     for (uint32_t p = 0; p < LEARNER_TASKS_MAX; p++) {
         task_free(l->tasks[p]);
     }
+    learner_log_free(&l->log);
     shared_free(l->shared);
     candidates_free(l->candidates);
     prequential_free(l->prequential);
@@ -106,6 +107,7 @@ enum status learner_task_open(struct learner *l, uint32_t task) {
     t->batch_number = 1; /* 0 in touched_in means: in no batch */
     t->record.mini_number = 1;
     t->record.taken_ms = INT64_MIN;
+    t->record.nets_moved = true;
     ranker_init(&t->record.ranker, l->params.seed); /* of one seed: means of them make sense */
     enum status st = users_new(l->params.n_domains, &t->users);
     if (!st) {
@@ -128,6 +130,7 @@ void learner_task_close(struct learner *l, uint32_t task) {
         return;
     }
     l->closed_ms = later_ms(l->closed_ms, l->tasks[task]->record.taken_ms);
+    learner_log_close(l, l->tasks[task]);
     task_free(l->tasks[task]);
     l->tasks[task] = NULL;
 }
@@ -140,8 +143,7 @@ const struct ranker *learner_ranker(const struct learner *l, uint32_t task) {
     return task < LEARNER_TASKS_MAX && l->tasks[task] ? &l->tasks[task]->record.ranker : NULL;
 }
 
-/* Arrays beside the slots grow with them. */
-static enum status reserve_slots(struct learner_task *t, uint32_t n) {
+enum status learner_reserve_slots(struct learner_task *t, uint32_t n) {
     if (n <= t->cap_slots) {
         return ST_OK;
     }
@@ -167,7 +169,7 @@ static enum status reserve_slots(struct learner_task *t, uint32_t n) {
 
 /* Puts a user's pre-image into the open batch, once. */
 static enum status remember_user(struct learner_task *t, uint32_t slot, bool exists) {
-    enum status st = reserve_slots(t, slot + 1);
+    enum status st = learner_reserve_slots(t, slot + 1);
     if (st || t->touched_in[slot] == t->batch_number) {
         return st;
     }
@@ -222,8 +224,9 @@ static void average_rankers(struct learner *l, struct learner_task *t) {
     }
 }
 
-static enum status close_mini_batch(struct learner *l, struct learner_task *t) {
-    struct mini_batch *m = &t->record.mini;
+/* The loop-back log. */
+static enum status apply_mini_batch(struct learner *l, struct learner_task *t) {
+    const struct mini_batch *m = &t->record.mini;
     enum status st = shared_apply(l->shared, m);
     if (st) {
         return st;
@@ -233,35 +236,28 @@ static enum status close_mini_batch(struct learner *l, struct learner_task *t) {
     t->shared_at = l->shared->log_end;
     average_rankers(l, t);
     t->averaged_at = l->shared->log_end;
-    memset(m, 0, sizeof *m);
-    t->record.mini_number++;
-    l->n_mini_batches++;
     return ST_OK;
-}
-
-static void move_deltas(struct learner_task *t, const struct shared_move *move) {
-    for (int b = 0; b < LEARNER_BATCHES; b++) {
-        for (int clock = 0; clock < POP_CLOCKS; clock++) {
-            if (move->halvings[clock]) {
-                delta_move_clock(t->batches[b].delta, clock, move->halvings[clock]);
-            }
-        }
-        if (move->category_halvings) {
-            delta_move_categories(t->batches[b].delta, move->category_halvings);
-        }
-        if (move->obs_halvings) {
-            delta_move_obs(t->batches[b].delta, move->obs_halvings);
-        }
-    }
 }
 
 static void move_landmarks(struct learner *l, int64_t ts_ms) {
     const struct shared_move move = shared_move_landmarks(l->shared, ts_ms);
-    for (uint32_t p = 0; p < LEARNER_TASKS_MAX; p++) {
-        if (l->tasks[p]) {
-            move_deltas(l->tasks[p], &move);
+    learner_move_pending(l, &move);
+}
+
+static enum status close_mini_batch(struct learner *l, struct learner_task *t) {
+    struct mini_batch *m = &t->record.mini;
+    if (l->params.log) {
+        delta_close(learner_open_batch(t)->delta, m);
+    } else {
+        enum status st = apply_mini_batch(l, t);
+        if (st) {
+            return st;
         }
     }
+    memset(m, 0, sizeof *m);
+    t->record.mini_number++;
+    l->n_mini_batches++;
+    return ST_OK;
 }
 
 /* ---- one event ----------------------------------------------------------------------- */
@@ -343,9 +339,10 @@ static enum status learn_new_event(struct learner *l, struct learner_task *t, st
                                    uint32_t slot, struct learner_effect *effect) {
     judge_time(l, t, e, user_history_floor(users_get(t->users, slot)), effect);
     const bool teaches = learner_weight(e) > 0;
-    if (teaches && shared_landmark_needed(l->shared, e->ts_ms)) {
+    if (teaches && !l->params.log && shared_landmark_needed(l->shared, e->ts_ms)) {
         move_landmarks(l, e->ts_ms);
     }
+    const uint32_t n_trained = t->record.mini.n_trained;
     qsort(e->lines, e->n_lines, sizeof *e->lines, by_mixed_hash);
     enum status st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);
     if (!st) {
@@ -362,8 +359,13 @@ static enum status learn_new_event(struct learner *l, struct learner_task *t, st
         return ST_OK;
     }
     shared_add_event(l->shared, learner_open_batch(t)->delta);
-    if (++t->record.mini.n_events >= l->mini_batch) {
-        st = close_mini_batch(l, t);
+    t->record.n_events++;
+    t->record.n_trained += t->record.mini.n_trained - n_trained;
+    if (++t->record.mini.n_events < l->mini_batch) {
+        return ST_OK;
+    }
+    st = close_mini_batch(l, t);
+    if (!l->params.log) {
         move_landmarks(l, l->taken_ms);
     }
     return st;
@@ -375,6 +377,11 @@ static bool floods(const struct learner *l, struct user *u, const struct event *
     return rate > 0 && user_count_minute(u, e->ts_ms) > rate;
 }
 
+/* A log moves landmarks by records: the event must wait for one. */
+static bool needs_landmark(const struct learner *l, const struct event *e) {
+    return l->params.log && learner_weight(e) > 0 && shared_landmark_needed(l->shared, e->ts_ms);
+}
+
 enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                           struct learner_effect *effect) {
     if (task >= LEARNER_TASKS_MAX || !l->tasks[task] || !learner_event_ok(l, e)) {
@@ -382,11 +389,15 @@ enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
     }
     struct learner_task *t = l->tasks[task];
     *effect = (struct learner_effect){.user = USER_NONE};
-    uint32_t known = users_find(t->users, e->user);
+    const uint32_t known = users_find(t->users, e->user);
     if (known != USER_NONE && user_knows_event(users_get(t->users, known), e->id)) {
         effect->user = known;
         effect->duplicate = true;
         return ST_OK;
+    }
+    if (needs_landmark(l, e)) {
+        l->log.wanted_ms = e->ts_ms;
+        return ST_AGAIN;
     }
     enum status st = touch_user(t, e, &effect->user);
     if (st) {

@@ -37,6 +37,9 @@
  * forgotten (learner_forget) begin anew with their next event; their pre-images are gone too, so
  * that no undo brings them back. What they taught the shared model stays (un-learning comes later).
  *
+ * Several instances, one model: with params.log the shared model is that of a log which all of them
+ * read; learner_log.h says what differs. Without, the log is a loop-back: what is said here.
+ *
  * Undo: a batch is what is committed at once (learner_seal). At most LEARNER_BATCHES wait;
  * each keeps pre-images of the users it touched, of the ranker, and its deltas. What undo
  * leaves is said in shared.h: S, centroids, averages that other tasks took part in, minima
@@ -82,6 +85,9 @@ struct learner_params {
     float explore;               /* share of a list's slots for finding out, 0..1; 0: none        */
     uint64_t seed;
     struct segments_params segments; /* dims is set by the learner                    */
+    bool log;                        /* the shared model is that of a log: learner_log.h */
+    /* Hash of a user id, to check restored users by; NULL: they are not checked. */
+    uint64_t (*hash_of)(const char *user_id, size_t len);
 };
 
 struct learner; /* opaque */
@@ -99,7 +105,8 @@ void learner_set_n_tasks(struct learner *l, uint32_t n);
 /** Opens task p, 0..LEARNER_TASKS_MAX-1; opening an open one does nothing.
  *  @return ST_OK, ST_RANGE, ST_NOMEM */
 MUST_CHECK enum status learner_task_open(struct learner *l, uint32_t task);
-/** Forgets a task's users, ranker and undo; the shared model keeps its counts. */
+/** Forgets a task's users, ranker and undo; the shared model keeps its counts. With a log: what was
+ *  not committed is taken out, and what was stays pending until it is seen. */
 void learner_task_close(struct learner *l, uint32_t task);
 /** The users of an open task, NULL otherwise. Read-only for the caller. */
 const struct users *learner_users(const struct learner *l, uint32_t task);
@@ -116,7 +123,8 @@ struct learner_effect {
 };
 
 /** Learns one event of an open task. Lines are sorted in place.
- *  @return ST_OK; ST_INVALID (no such task; domain, action, weight, lines, ids, |ts| >= 2^47,
+ *  @return ST_OK; ST_AGAIN (with a log: a landmark must move first, learner_log.h; nothing
+ *  changed); ST_INVALID (no such task; domain, action, weight, lines, ids, |ts| >= 2^47,
  *  quantity or amount; an item hash that another domain has): nothing changed; ST_NOMEM or ST_RANGE
  *  (2^31 items or users): the event may be learned in part: undo the batch */
 MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,

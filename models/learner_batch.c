@@ -11,6 +11,12 @@ enum status learner_seal(struct learner *l, uint32_t task) {
     if (t->n_sealed == LEARNER_BATCHES - 1) {
         return ST_AGAIN;
     }
+    if (l->params.log) {
+        enum status st = learner_log_seal(l, t);
+        if (st) {
+            return st;
+        }
+    }
     t->n_sealed++;
     t->batch_number++;
     batch_open(learner_open_batch(t), &t->record);
@@ -28,6 +34,9 @@ size_t learner_batch_bytes(const struct learner *l, uint32_t task) {
 void learner_committed(struct learner *l, uint32_t task) {
     struct learner_task *t = l->tasks[task];
     if (t->n_sealed > 0) {
+        if (l->params.log) {
+            learner_log_committed(l, t);
+        }
         batch_drop(&t->batches[t->first_batch]);
         t->first_batch = (t->first_batch + 1) % LEARNER_BATCHES;
         t->n_sealed--;
@@ -36,6 +45,7 @@ void learner_committed(struct learner *l, uint32_t task) {
 
 void learner_undo(struct learner *l, uint32_t task) {
     struct learner_task *t = l->tasks[task];
+    learner_log_forget_seen(t);
     for (uint32_t k = t->n_sealed + 1; k-- > 0;) {
         struct batch *b = &t->batches[(t->first_batch + k) % LEARNER_BATCHES];
         batch_undo(b, t->users, t->voted_in, &t->record, l->shared);
@@ -47,6 +57,7 @@ void learner_undo(struct learner *l, uint32_t task) {
     }
     t->n_sealed = 0;
     t->batch_number++;
+    learner_settle_nets(l, t);
     batch_open(learner_open_batch(t), &t->record);
 }
 

@@ -2,6 +2,7 @@
  * learner_line.c -- see learner.h: one line on its way through the models. */
 #include <string.h>
 
+#include "engagement.h"
 #include "fixed.h"
 #include "learner_state.h"
 #include "lg.h"
@@ -230,8 +231,10 @@ static enum status add_category(struct learner *l, const struct passage *p,
     take.g = fixed_times(take.g, p->weight);
     shared_add_category_take(l->shared, p->delta, &take);
     if (line->amount + line->discount > 0.0F) {
-        categories_deal(l->shared->categories, p->item,
-                        line->discount / (line->amount + line->discount), p->ts_ms);
+        const struct delta_deal deal = {.item = p->item,
+                                        .share = line->discount / (line->amount + line->discount),
+                                        .ts_ms = p->ts_ms};
+        shared_add_deal(l->shared, p->delta, &deal);
     }
     return ST_OK;
 }
@@ -305,6 +308,25 @@ static enum status take_line(struct learner *l, struct passage *p, const struct 
     return user_take(users_place(p->task->users, p->slot), &taken);
 }
 
+/* Something went on between the user and somebody else. */
+static enum status take_social(const struct passage *p) {
+    const struct event *e = p->event;
+    const float w = engagement_social_weight((enum action)e->action);
+    return e->counterpart && w > 0.0F
+               ? user_social_take(users_place(p->task->users, p->slot), e->counterpart, w, e->ts_ms)
+               : ST_OK;
+}
+
+/* The item of a line, noted for the log if it has no name there. */
+static enum status intern_line(struct learner *l, struct delta *d, uint8_t domain,
+                               const struct event_line *line, uint32_t *out) {
+    enum status st = shared_intern(l->shared, line->item, domain, line->id, line->id_len, out);
+    if (st || !l->params.log || (*out < l->log.cap_items && l->log.named[*out])) {
+        return st;
+    }
+    return delta_name_item(d, *out);
+}
+
 enum status learner_take_lines(struct learner *l, struct learner_task *t, const struct event *e,
                                uint32_t slot, bool too_late) {
     struct passage p = {.task = t,
@@ -316,9 +338,7 @@ enum status learner_take_lines(struct learner *l, struct learner_task *t, const 
                         .domain = e->domain};
     enum status st = ST_OK;
     for (uint32_t k = 0; k < e->n_lines && !st; k++) {
-        const struct event_line *line = &e->lines[k];
-        st = shared_intern(l->shared, line->item, e->domain, line->id, line->id_len,
-                           &l->line_item[k]);
+        st = intern_line(l, p.delta, e->domain, &e->lines[k], &l->line_item[k]);
     }
     if (!st && !too_late && e->action != ACTION_REPORT && p.weight > 0) {
         st = train(l, &p);
@@ -327,5 +347,5 @@ enum status learner_take_lines(struct learner *l, struct learner_task *t, const 
         p.item = l->line_item[k];
         st = take_line(l, &p, &e->lines[k], too_late);
     }
-    return st;
+    return st ? st : take_social(&p);
 }

@@ -8,6 +8,8 @@
 #include "batch.h"
 #include "candidates.h"
 #include "learner.h"
+#include "log_record.h"
+#include "pack.h"
 #include "similar.h"
 
 struct learner_task {
@@ -25,6 +27,47 @@ struct learner_task {
     uint32_t shared_trained;                    /* ranker steps behind them             */
     uint64_t shared_at;                         /* log offset of that record            */
     uint64_t averaged_at;                       /* where this task's ranker moved last  */
+    uint64_t epoch, next_batch;                 /* names of batches; with a log         */
+};
+
+/* A delta that is committed and was not seen in the log yet. */
+struct learner_pending {
+    struct log_name name;
+    struct delta *delta;
+};
+
+/* The nets that a task published last, as the log has them. */
+struct learner_published {
+    uint64_t epoch, batch; /* of their record                                        */
+    uint64_t at;           /* its log offset + 1                                     */
+    uint32_t trained;      /* ranker steps since the ones before                     */
+    bool moves;            /* there is a mean of several tasks' nets                 */
+    float pace;            /* of that mean                                           */
+    struct ranker_net nets[RANKER_NETS];
+    struct ranker_net mean[RANKER_NETS];
+};
+
+/* What a learner knows of the log. */
+struct learner_log {
+    uint64_t position;               /* offset of the last record applied + 1; 0: none   */
+    uint64_t n_events;               /* of its records: the clock of the obs landmark    */
+    int64_t wanted_ms;               /* time of an event that needs a landmark; INT64_MIN */
+    struct learner_pending *pending; /* (n_pending,) in the order of the commits         */
+    size_t n_pending, cap_pending;
+    struct delta *spare; /* an empty one, or NULL                            */
+    struct learner_published *published[LEARNER_TASKS_MAX]; /* NULL: none                 */
+    bool awaits_nets[LEARNER_TASKS_MAX]; /* a piece of a snapshot with them will come     */
+    struct pack seeds;                   /* a proposal that the log has not answered yet ... */
+    uint32_t seeds_generation;           /* ... and its generation; 0: none                  */
+    uint8_t *named;                      /* (cap_items,) 1: the log has named the item       */
+    uint8_t *flags;                      /* (cap_items,) of a step under way; 0 between      */
+    uint32_t cap_items;
+    uint8_t *category_flags; /* (cap_categories,) likewise                                */
+    uint32_t cap_categories;
+    struct log_record record; /* the one being applied */
+    uint32_t *item;           /* (cap_item,) dense index of its items          */
+    uint32_t *category;       /* (cap_category,) ... and categories            */
+    size_t cap_item, cap_category;
 };
 
 struct learner {
@@ -33,6 +76,7 @@ struct learner {
     struct candidates *candidates;
     struct prequential *prequential;
     struct learner_task *tasks[LEARNER_TASKS_MAX];
+    struct learner_log log;
     int64_t stream_ms; /* largest event time ever taken; undo leaves it            */
     int64_t taken_ms;  /* largest taken and not undone: what landmarks move by     */
     int64_t closed_ms; /* the part of it that closed tasks took                    */
@@ -52,6 +96,37 @@ static inline int64_t later_ms(int64_t a, int64_t b) {
 
 /** What an event weighs, units of 2^-20: 0 below half of one. */
 int64_t learner_weight(const struct event *e);
+
+/** Arrays beside the users' slots grow with them. @return ST_OK, ST_NOMEM */
+enum status learner_reserve_slots(struct learner_task *t, uint32_t n);
+
+/* ---- with a log: learner_log*.c ---------------------------------------------------------- */
+
+void learner_log_free(struct learner_log *log);
+/** Flags for every item and category. @return ST_OK, ST_NOMEM */
+enum status learner_log_reserve(struct learner *l);
+
+/** Before the open batch is sealed: room for what follows, its name, its nets if they are due.
+ *  @return ST_OK, ST_NOMEM (nothing changed) */
+enum status learner_log_seal(struct learner *l, struct learner_task *t);
+/** The oldest sealed batch is committed: what it says is pending, unless it was seen. */
+void learner_log_committed(struct learner *l, struct learner_task *t);
+/** Forgets sealed batches that were seen in the log: they are committed. */
+void learner_log_forget_seen(struct learner_task *t);
+/** Takes what was not committed out of the view: the task is closed. */
+void learner_log_close(struct learner *l, struct learner_task *t);
+
+/** Parts of the model without any pending delta, for a step that looks at sums.
+ *  @return learner_put_back: ST_OK, ST_NOMEM */
+void learner_take_out(struct learner *l, const struct shared_part *part);
+enum status learner_put_back(struct learner *l, const struct shared_part *part);
+/** Brings every pending delta along with a landmark. */
+void learner_move_pending(struct learner *l, const struct shared_move *move);
+
+/** A record with nets arrives. @return ST_OK, ST_NOMEM */
+enum status learner_apply_nets(struct learner *l, const struct log_record *r, uint64_t offset);
+/** Makes the move of the task's last published nets, if the log has them and it was not made. */
+void learner_settle_nets(const struct learner *l, struct learner_task *t);
 
 /** The batch that is open. */
 struct batch *learner_open_batch(struct learner_task *t);

@@ -236,6 +236,49 @@ void pairs_take_back(struct pairs *p, const struct pair_add *add) {
     list_take_back(&p->lists[add->to], add->from, &(struct sums){add->a, 0, add->s});
 }
 
+/* ---- sums of increments ---------------------------------------------------- */
+
+/* What a pair adds to a side's list: f is directed and stands in that of `from` alone. */
+static struct sums part(const struct pair_sum *sum, unsigned side) {
+    return (struct sums){sum->a, side == PAIR_FROM ? sum->f : 0, sum->s};
+}
+
+static bool is_nothing(const struct sums *v) {
+    return v->a == 0 && v->f == 0 && v->s == 0;
+}
+
+static enum status room_for(struct pairs *p, struct list *l, uint32_t i) {
+    return find(l, i) == l->n ? list_grow(p, l) : ST_OK;
+}
+
+enum status pairs_add_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides) {
+    const struct sums v[] = {part(sum, PAIR_FROM), part(sum, PAIR_TO)};
+    struct list *from = sides & PAIR_FROM && !is_nothing(&v[0]) ? &p->lists[sum->from] : NULL;
+    struct list *to = sides & PAIR_TO && !is_nothing(&v[1]) ? &p->lists[sum->to] : NULL;
+    enum status st = from ? room_for(p, from, sum->to) : ST_OK;
+    if (!st && to) {
+        st = room_for(p, to, sum->from);
+    }
+    if (!st && from) {
+        list_add(from, find(from, sum->to), sum->to, &v[0]);
+    }
+    if (!st && to) {
+        list_add(to, find(to, sum->from), sum->from, &v[1]);
+    }
+    return st;
+}
+
+void pairs_subtract_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides) {
+    if (sides & PAIR_FROM) {
+        const struct sums v = part(sum, PAIR_FROM);
+        list_take_back(&p->lists[sum->from], sum->to, &v);
+    }
+    if (sides & PAIR_TO) {
+        const struct sums v = part(sum, PAIR_TO);
+        list_take_back(&p->lists[sum->to], sum->from, &v);
+    }
+}
+
 /* ---- pruning ------------------------------------------------------------- */
 
 bool pairs_due(const struct pairs *p, uint32_t i) {
@@ -243,9 +286,12 @@ bool pairs_due(const struct pairs *p, uint32_t i) {
 }
 
 /* The order of pruning: no two neighbours are equal in it. */
-static bool ahead(const struct list *l, uint32_t x, int64_t a, uint32_t item) {
+static bool ahead(const struct list *l, uint32_t x, int64_t a, uint32_t item,
+                  const uint64_t *hashes) {
     const int64_t ax = sums(l)[x].a;
-    return ax > a || (ax == a && l->item[x] < item);
+    const uint32_t other = l->item[x];
+    const bool tie_won = hashes ? hashes[other] < hashes[item] : other < item;
+    return ax > a || (ax == a && tie_won);
 }
 
 static void swap(struct list *l, uint32_t x, uint32_t y) {
@@ -259,13 +305,13 @@ static void swap(struct list *l, uint32_t x, uint32_t y) {
 
 /* Moves those ahead of the one in the middle of [lo, hi] before it; returns where
  * that one comes to lie. */
-static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi) {
+static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi, const uint64_t *hashes) {
     swap(l, lo + (hi - lo) / 2, hi);
     const int64_t a = sums(l)[hi].a;
     const uint32_t item = l->item[hi];
     uint32_t at = lo;
     for (uint32_t x = lo; x < hi; x++) {
-        if (ahead(l, x, a, item)) {
+        if (ahead(l, x, a, item, hashes)) {
             swap(l, x, at++);
         }
     }
@@ -274,6 +320,10 @@ static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi) {
 }
 
 void pairs_prune(struct pairs *p, uint32_t i) {
+    pairs_prune_hashed(p, i, NULL);
+}
+
+void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
     struct list *l = &p->lists[i];
     if (l->n <= p->keep) {
         return;
@@ -281,7 +331,7 @@ void pairs_prune(struct pairs *p, uint32_t i) {
     uint32_t lo = 0;
     uint32_t hi = l->n - 1;
     while (lo < hi) { /* quickselect (Hoare 1961): the best `keep` come first */
-        const uint32_t at = partition(l, lo, hi);
+        const uint32_t at = partition(l, lo, hi, hashes);
         if (at == p->keep) {
             break;
         }
@@ -322,6 +372,20 @@ bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, in
     *f = v->f;
     *s = v->s;
     return true;
+}
+
+struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k) {
+    const struct list *l = &p->lists[i];
+    const struct sums *v = &sums(l)[k];
+    return (struct pair_sum){.a = v->a, .f = v->f, .s = v->s, .from = i, .to = l->item[k]};
+}
+
+int64_t pairs_s(const struct pairs *p, uint32_t i) {
+    return p->lists[i].s_sum;
+}
+
+void pairs_set_s(struct pairs *p, uint32_t i, int64_t s) {
+    p->lists[i].s_sum = s;
 }
 
 size_t pairs_bytes(const struct pairs *p) {

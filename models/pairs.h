@@ -7,7 +7,9 @@
  *         f_ji       += .5^r            directed: i follows j
  *         s_ij, s_ji += 2^(-dt/1 d)     session;  S_i, S_j += the same (0 below 1e-4)
  *
- * each times what the event weighs. Sums are int64 fixed point (fixed.h) so that
+ * f is kept in one direction a list: in j's list under i it is f_ji, "i follows j"; in i's list
+ * under j it is f_ij. a and s are the same in both lists (until one of them is pruned). Each is
+ * times what the event weighs. Sums are int64 fixed point (fixed.h) so that
  * they are exact in any order and can be taken back; a float copy of each stands
  * beside it in the order that a query reads. A query walks the neighbour lists of
  * the user's last items:
@@ -46,6 +48,18 @@ struct pair_add {
     int32_t a, f, s;
 };
 
+/* Increments of one pair added up, units of 2^-20, all >= 0. a and s belong to both lists; f is
+ * directed: it stands in the list of `from` alone, whose neighbour `to` follows it. What is taken
+ * in the other order is another pair_sum, with from and to exchanged. */
+struct pair_sum {
+    int64_t a, f, s;
+    uint32_t from, to;
+};
+
+/* Whose list and S an operation is about: from's entry (to: a, f, s) and S_from; to's entry
+ * (from: a, 0, s) and S_to. */
+enum { PAIR_FROM = 1, PAIR_TO = 2 };
+
 /* A neighbour list as a query reads it; arrays (n,), borrowed. */
 struct pair_list {
     uint32_t n;
@@ -78,11 +92,24 @@ MUST_CHECK enum status pairs_add(struct pairs *p, const struct pair_add *add);
  *  stops at 0. S_i and S_j know no pruning: they are always exact. */
 void pairs_take_back(struct pairs *p, const struct pair_add *add);
 
+/** Adds a sum of increments to the lists of `sides` (PAIR_FROM | PAIR_TO): as so many pairs_add(),
+ *  of which the other side is left out. A sum of zeros makes no neighbour.
+ *  @return ST_OK or ST_NOMEM (then nothing changed). */
+MUST_CHECK enum status pairs_add_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides);
+
+/** Takes back what pairs_add_sum() added, exactly while the list was not pruned in between (else
+ *  as pairs_take_back()). */
+void pairs_subtract_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides);
+
 /** True when item i has more neighbours than its limit. */
 bool pairs_due(const struct pairs *p, uint32_t i);
 
 /** Keeps the `keep` neighbours with the largest a (ties: smaller index). */
 void pairs_prune(struct pairs *p, uint32_t i);
+/** The same with ties by smaller hash (NULL: by index), which is the same choice on every instance:
+ * equal a are the rule, not the exception, and indices are not shared. hashes: (reserved,) by
+ * index. */
+void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes);
 
 /** The list of item i, in no particular order. */
 struct pair_list pairs_list(const struct pairs *p, uint32_t i);
@@ -91,6 +118,13 @@ struct pair_list pairs_list(const struct pairs *p, uint32_t i);
  *  a and s are symmetric. */
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,
                int64_t *s);
+
+/** Neighbour k < n of item i's list: from = i, to = the neighbour, and i's exact a, f, s of it. */
+struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k);
+
+/** Exact S_i, units of 2^-20: also of neighbours that were pruned. It can be set. */
+int64_t pairs_s(const struct pairs *p, uint32_t i);
+void pairs_set_s(struct pairs *p, uint32_t i, int64_t s);
 
 size_t pairs_bytes(const struct pairs *p);
 

@@ -327,22 +327,45 @@ static void top_update(struct popularity *p, struct domain *d, uint32_t i) {
     }
 }
 
+/* Counts of item i change by w; what is derived of them too. */
+static void count_up(struct popularity *p, struct domain *d, uint32_t i,
+                     const int64_t w[POP_CLOCKS]) {
+    struct exact *x = &p->exact[i];
+    for (int k = 0; k < POP_CLOCKS; k++) {
+        x->c[k] += w[k];
+        d->sum[k] += w[k];
+        p->hot[i].lg[k] = lg_of(x->c[k]);
+    }
+}
+
+static void count_down(struct popularity *p, struct domain *d, uint32_t i,
+                       const int64_t w[POP_CLOCKS]) {
+    struct exact *x = &p->exact[i];
+    for (int k = 0; k < POP_CLOCKS; k++) {
+        x->c[k] -= w[k];
+        d->sum[k] -= w[k];
+        p->hot[i].lg[k] = lg_of(x->c[k]);
+    }
+    for (int k = 0; k < POP_LISTS; k++) {
+        d->top[k].stale = d->top[k].stale || (p->hot[i].listed >> k & 1U);
+    }
+}
+
+static void seen(struct pop_hot *h, int64_t first_ms, int64_t last_ms) {
+    const bool first = h->count == 0;
+    h->first_ms = first || first_ms < h->first_ms ? first_ms : h->first_ms;
+    h->last_ms = first || last_ms > h->last_ms ? last_ms : h->last_ms;
+}
+
 void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t ts_ms,
                      const int64_t w[POP_CLOCKS], int64_t weight) {
     struct domain *d = &p->domains[domain];
     struct exact *x = &p->exact[i];
     struct pop_hot *h = &p->hot[i];
     x->domain = domain;
-    for (int k = 0; k < POP_CLOCKS; k++) {
-        x->c[k] += w[k];
-        d->sum[k] += w[k];
-        h->lg[k] = lg_of(x->c[k]);
-    }
+    count_up(p, d, i, w);
     top_update(p, d, i);
-
-    const bool first = h->count == 0;
-    h->first_ms = first || ts_ms < h->first_ms ? ts_ms : h->first_ms;
-    h->last_ms = first || ts_ms > h->last_ms ? ts_ms : h->last_ms;
+    seen(h, ts_ms, ts_ms);
     h->count++;
     x->n += weight;
     derive_count(h, x);
@@ -352,25 +375,50 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
 
 void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
                        const int64_t w[POP_CLOCKS], int64_t weight) {
+    popularity_subtract(
+        p, i, domain,
+        &(struct popularity_sum){.w = {w[0], w[1], w[2], w[3]}, .weight = weight, .count = 1});
+}
+
+void popularity_add(struct popularity *p, uint32_t i, uint8_t domain,
+                    const struct popularity_sum *sum) {
     struct domain *d = &p->domains[domain];
     struct exact *x = &p->exact[i];
     struct pop_hot *h = &p->hot[i];
-    for (int k = 0; k < POP_CLOCKS; k++) {
-        x->c[k] -= w[k];
-        d->sum[k] -= w[k];
-        h->lg[k] = lg_of(x->c[k]);
+    x->domain = domain;
+    for (int k = 0; k < POP_LISTS; k++) { /* what lowers a count of the list: untake */
+        const bool lower = sum->w[k] < 0 && (h->listed >> k & 1U);
+        d->top[k].stale = d->top[k].stale || lower;
     }
-    for (int k = 0; k < POP_LISTS; k++) {
-        d->top[k].stale = d->top[k].stale || (h->listed >> k & 1U);
+    count_up(p, d, i, sum->w);
+    top_update(p, d, i);
+    if (sum->count > 0) {
+        seen(h, sum->first_ms, sum->last_ms);
     }
-    h->count--;
-    x->n -= weight;
+    h->count += sum->count;
+    x->n += sum->weight;
+    derive_count(h, x);
+    d->events += sum->count;
+}
+
+void popularity_subtract(struct popularity *p, uint32_t i, uint8_t domain,
+                         const struct popularity_sum *sum) {
+    struct domain *d = &p->domains[domain];
+    struct exact *x = &p->exact[i];
+    struct pop_hot *h = &p->hot[i];
+    count_down(p, d, i, sum->w);
+    h->count -= sum->count;
+    x->n -= sum->weight;
     if (h->count == 0) {
         h->first_ms = 0;
         h->last_ms = 0;
     }
     derive_count(h, x);
-    d->events--;
+    d->events -= sum->count;
+}
+
+void popularity_remind(struct popularity *p, uint32_t i, uint8_t domain) {
+    recent_put(&p->domains[domain], i);
 }
 
 enum status popularity_move(struct popularity *p, int clock, int64_t to_ms) {
@@ -442,6 +490,10 @@ void popularity_obs_move(struct popularity *p, uint64_t n_events) {
     p->obs_landmark = to;
 }
 
+uint64_t popularity_obs_landmark(const struct popularity *p) {
+    return p->obs_landmark;
+}
+
 float popularity_obs_scale(const struct popularity *p, uint64_t n_events) {
     return (float)exp2(obs_half_lives(p, n_events));
 }
@@ -458,6 +510,30 @@ float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock) {
 
 int64_t popularity_count(const struct popularity *p, uint32_t i, int clock) {
     return p->exact[i].c[clock];
+}
+
+void popularity_item(const struct popularity *p, uint32_t i, struct popularity_sum *out) {
+    const struct exact *x = &p->exact[i];
+    const struct pop_hot *h = &p->hot[i];
+    memcpy(out->w, x->c, sizeof out->w);
+    out->weight = x->n;
+    out->first_ms = h->first_ms;
+    out->last_ms = h->last_ms;
+    out->count = h->count;
+}
+
+void popularity_obs_item(const struct popularity *p, uint32_t i, int64_t *obs, int64_t *exp) {
+    *obs = p->exact[i].obs;
+    *exp = p->exact[i].exp;
+}
+
+void popularity_set_recent(struct popularity *p, uint8_t domain, const uint32_t *items,
+                           uint32_t n) {
+    struct domain *d = &p->domains[domain];
+    d->n_recent = 0;
+    for (uint32_t k = n > POP_RECENT ? n - POP_RECENT : 0; k < n; k++) {
+        recent_put(d, items[k]);
+    }
 }
 
 uint32_t popularity_recent(const struct popularity *p, uint8_t domain, const uint32_t **items) {

@@ -55,6 +55,15 @@ struct pop_hot {
     int64_t first_ms, last_ms; /* min and max event time; 0, 0 if count is 0 */
 };
 
+/* Several takes of one item, added up. A sum of no takes may still carry weights (what rounding
+ * left of some): then its times mean nothing. */
+struct popularity_sum {
+    int64_t w[POP_CLOCKS];     /* sums of popularity_take()'s w, at the present landmarks */
+    int64_t weight;            /* sum of what they weigh, units of 2^-20                  */
+    int64_t first_ms, last_ms; /* least and largest event time                            */
+    uint32_t count;            /* takes                                                   */
+};
+
 struct popularity; /* opaque */
 
 /** Creates it for n_domains domains with every time landmark at `landmark_ms`
@@ -106,6 +115,18 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
 void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
                        const int64_t w[POP_CLOCKS], int64_t weight);
 
+/** As so many takes of item i, but the recent list is left alone (popularity_remind()). */
+void popularity_add(struct popularity *p, uint32_t i, uint8_t domain,
+                    const struct popularity_sum *sum);
+
+/** Takes back what popularity_add(), or so many takes, added: exact, as popularity_untake() is;
+ *  first and last stay, as they do there. */
+void popularity_subtract(struct popularity *p, uint32_t i, uint8_t domain,
+                         const struct popularity_sum *sum);
+
+/** Item i is the newest of its domain's recent list; nothing is counted. */
+void popularity_remind(struct popularity *p, uint32_t i, uint8_t domain);
+
 /** Moves the landmark of a clock forward: every count and sum is multiplied by
  *  2^-((to - from)/half-life) and rounded to nearest. @return ST_OK, or
  *  ST_INVALID (backwards, or not a whole number of half-lives: nothing changed) */
@@ -121,6 +142,8 @@ int popularity_obs_due(const struct popularity *p, uint64_t n_events);
 void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t exp);
 /** Moves the obs landmark to event n (rounded down to whole half-lives). */
 void popularity_obs_move(struct popularity *p, uint64_t n_events);
+/** The event number that obs and exp are relative to: a multiple of POP_OBS_EVENTS. */
+uint64_t popularity_obs_landmark(const struct popularity *p);
 /** What 1 event weighs now, for scaling obs and exp back to events: obs_i in
  *  events of today = hot.obs / popularity_obs_scale(). */
 float popularity_obs_scale(const struct popularity *p, uint64_t n_events);
@@ -136,6 +159,11 @@ float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock);
 /** Exact count in units of 2^-20 at the landmark. */
 int64_t popularity_count(const struct popularity *p, uint32_t i, int clock);
 
+/** All that is counted of item i; the times of an item without takes are 0. Adding it to an item
+ *  that nothing was counted of makes that one equal; and its exact obs and exp. */
+void popularity_item(const struct popularity *p, uint32_t i, struct popularity_sum *out);
+void popularity_obs_item(const struct popularity *p, uint32_t i, int64_t *obs, int64_t *exp);
+
 /** The exact top list (unordered, at most POP_TOP) of a domain by clock 0..2:
  *  the items with the largest c_i(h) > 0, ties by smaller index. Returns its
  *  length. The first call after an untake of a listed item or a move looks at
@@ -146,6 +174,9 @@ uint32_t popularity_top(const struct popularity *p, uint8_t domain, int clock,
 /** The most recently counted distinct-or-not items of a domain, newest last in
  *  a ring of at most POP_RECENT; returns how many. */
 uint32_t popularity_recent(const struct popularity *p, uint8_t domain, const uint32_t **items);
+
+/** Replaces the recent list by items (n,), newest last; of more than POP_RECENT the newest. */
+void popularity_set_recent(struct popularity *p, uint8_t domain, const uint32_t *items, uint32_t n);
 
 /** Events counted in a domain. */
 uint64_t popularity_events(const struct popularity *p, uint8_t domain);

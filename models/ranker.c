@@ -307,9 +307,19 @@ static void adam(struct ranker *r, enum ranker_kind kind, const struct ranker_ne
     }
 }
 
+/* x^t by squaring, bottom up: libm's pow() rounds by CPU. */
+static double power(double x, uint64_t t) {
+    double y = 1.0;
+    for (; t > 0; t >>= 1) {
+        y = t & 1 ? y * x : y;
+        x *= x;
+    }
+    return y;
+}
+
 /* 1 - decay^t in float from double: t is any number of steps. */
 static float bias(float decay, uint64_t t) {
-    return t < 100000 ? (float)(1.0 - pow((double)decay, (double)t)) : 1.0F;
+    return t < 100000 ? (float)(1.0 - power((double)decay, t)) : 1.0F;
 }
 
 static bool all_finite(const float *e, uint32_t n) {
@@ -374,8 +384,8 @@ enum ranker_kind ranker_served(const struct ranker *r, uint8_t domain, bool know
 
 /* ---- averaging ----------------------------------------------------------------- */
 
-void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const uint32_t *events,
-                 uint32_t n) {
+bool ranker_mean_of(const struct ranker_net *const *nets, const uint32_t *events, uint32_t n,
+                    struct ranker_net mean[RANKER_NETS], float *pace) {
     double total = 0.0;
     double squares = 0.0;
     for (uint32_t i = 0; i < n; i++) {
@@ -383,9 +393,9 @@ void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const u
         squares += (double)events[i] * (double)events[i];
     }
     if (!(total > 0.0)) {
-        return;
+        return false;
     }
-    r->pace = (float)fmin(total * total / squares, PACE_MAX);
+    *pace = (float)fmin(total * total / squares, PACE_MAX);
     for (size_t kind = 0; kind < RANKER_NETS; kind++) {
         for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
             double sum = 0.0;
@@ -394,7 +404,36 @@ void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const u
                     sum += (double)events[i] * (double)nets[i][kind].weights[k];
                 }
             }
-            r->net[kind].weights[k] = (float)(sum / total);
+            mean[kind].weights[k] = (float)(sum / total);
         }
+    }
+    return true;
+}
+
+void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const uint32_t *events,
+                 uint32_t n) {
+    struct ranker_net mean[RANKER_NETS];
+    if (ranker_mean_of(nets, events, n, mean, &r->pace)) {
+        memcpy(r->net, mean, sizeof mean);
+    }
+}
+
+void ranker_move(struct ranker *r, const struct ranker_net mean[RANKER_NETS],
+                 const struct ranker_net published[RANKER_NETS], float pace) {
+    struct ranker_net moved[RANKER_NETS];
+    int bad = !(pace <= FLT_MAX);
+    for (size_t kind = 0; kind < RANKER_NETS; kind++) {
+        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+            const float now = r->net[kind].weights[k];
+            const float then = published[kind].weights[k];
+            const float to = mean[kind].weights[k];
+            const double by = (double)to - (double)then;
+            moved[kind].weights[k] = now == then ? to : (float)((double)now + by);
+            bad |= !(fabsf(moved[kind].weights[k]) <= FLT_MAX);
+        }
+    }
+    if (!bad) {
+        memcpy(r->net, moved, sizeof moved);
+        r->pace = pace;
     }
 }

@@ -175,4 +175,15 @@ enum ranker_kind ranker_served(const struct ranker *r, uint8_t domain, bool know
 void ranker_mean(struct ranker *r, const struct ranker_net *const *nets, const uint32_t *events,
                  uint32_t n);
 
+/** What ranker_mean() would set: the mean and the pace. @return false, nothing written, if all
+ * counts are 0 */
+bool ranker_mean_of(const struct ranker_net *const *nets, const uint32_t *events, uint32_t n,
+                    struct ranker_net mean[RANKER_NETS], float *pace);
+
+/** The same step for nets that have learned since they were published: they move by mean -
+ *  published, so that what they learned meanwhile stays; those that have not become the mean, bit
+ *  for bit. Moments, gates and steps stay. If a weight were not finite then, nothing changes. */
+void ranker_move(struct ranker *r, const struct ranker_net mean[RANKER_NETS],
+                 const struct ranker_net published[RANKER_NETS], float pace);
+
 #endif

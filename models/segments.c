@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fixed.h"
 #include "seeds.h"
@@ -75,6 +76,10 @@ uint32_t segments_k(const struct segments *s) {
     return s->k;
 }
 
+uint32_t segments_generation(const struct segments *s) {
+    return s->generation;
+}
+
 /* ---- nearest --------------------------------------------------------------- */
 
 int segments_nearest(const struct segments *s, const float *x, double *d2) {
@@ -122,10 +127,21 @@ bool segments_vote_ok(const float *x, uint32_t dims) {
     return true;
 }
 
+/* What a sum says of its segments goes; it is of another generation now. */
+static void begin_generation(struct segments_sum *sum, uint32_t generation) {
+    memset(sum->x, 0, sizeof sum->x);
+    memset(sum->sse, 0, sizeof sum->sse);
+    memset(sum->n, 0, sizeof sum->n);
+    sum->generation = generation;
+}
+
 void segments_vote(const struct segments *s, const float *x, struct segments_sum *sum) {
     uint32_t dims = s->params.dims;
     if (!segments_vote_ok(x, dims)) {
         return;
+    }
+    if (sum->generation != s->generation) {
+        begin_generation(sum, s->generation);
     }
     for (uint32_t d = 0; d < dims; d++) {
         int64_t square = fixed_of((double)x[d] * (double)x[d]);
@@ -147,20 +163,41 @@ void segments_vote(const struct segments *s, const float *x, struct segments_sum
     sum->n[k]++;
 }
 
-void segments_sum_subtract(struct segments_sum *sum, const struct segments_sum *other) {
+/* sum += sign other, of what belongs to no segment */
+static void add_all(struct segments_sum *sum, const struct segments_sum *other, int64_t sign) {
     for (uint32_t d = 0; d < FEATURES_MAX; d++) {
-        for (uint32_t k = 0; k < SEGMENTS_MAX; k++) {
-            sum->x[k][d] -= other->x[k][d];
-        }
-        sum->all_x[d] -= other->all_x[d];
-        sum->all_xx[d] -= other->all_xx[d];
-        sum->all_xx_high[d] -= other->all_xx_high[d];
+        sum->all_x[d] += sign * other->all_x[d];
+        sum->all_xx[d] += sign * other->all_xx[d];
+        sum->all_xx_high[d] += sign * other->all_xx_high[d];
     }
+    sum->n_all = (uint32_t)(sum->n_all + sign * other->n_all);
+}
+
+static void add_clusters(struct segments_sum *sum, const struct segments_sum *other, int64_t sign) {
     for (uint32_t k = 0; k < SEGMENTS_MAX; k++) {
-        sum->sse[k] -= other->sse[k];
-        sum->n[k] -= other->n[k];
+        for (uint32_t d = 0; d < FEATURES_MAX; d++) {
+            sum->x[k][d] += sign * other->x[k][d];
+        }
+        sum->sse[k] += sign * other->sse[k];
+        sum->n[k] = (uint32_t)(sum->n[k] + sign * other->n[k]);
     }
-    sum->n_all -= other->n_all;
+}
+
+void segments_sum_add(struct segments_sum *sum, const struct segments_sum *other) {
+    add_all(sum, other, 1);
+    if (other->generation > sum->generation) {
+        begin_generation(sum, other->generation);
+    }
+    if (other->generation == sum->generation) {
+        add_clusters(sum, other, 1);
+    }
+}
+
+void segments_sum_subtract(struct segments_sum *sum, const struct segments_sum *other) {
+    add_all(sum, other, -1);
+    if (other->generation == sum->generation) {
+        add_clusters(sum, other, -1);
+    }
 }
 
 /* ---- applying a mini-batch ------------------------------------------------- */
@@ -324,7 +361,8 @@ void segments_publish(struct segments *s) {
 void segments_apply(struct segments *s, const struct segments_sum *sum) {
     apply_all(s, sum);
     s->since += sum->n_all;
-    if (!s->ready) {
+    const bool others = sum->generation != s->generation && sum->n_all > 0;
+    if (!s->ready || others) { /* ids of another generation mean others */
         return;
     }
     double n = 0.0;

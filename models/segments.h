@@ -53,6 +53,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pack.h"
 #include "status.h"
 #include "user_features.h"
 
@@ -82,6 +83,19 @@ struct segments_sum {
     int64_t all_xx_high[FEATURES_MAX];     /* what was carried; 0 below |x| = 64 */
     uint32_t n[SEGMENTS_MAX];
     uint32_t n_all;
+    uint32_t generation; /* of the segments that x, sse and n are of: segments_vote() sets it */
+};
+
+/* New segments: all that whoever adopts them must know. Ids are matched already. Plain value; what
+ * lies beyond k and dims is 0. */
+struct segments_seeds {
+    uint32_t generation; /* 1 for the first ones                      */
+    uint32_t k;          /* 2..SEGMENTS_MAX                           */
+    /* of the votes they were found in: for whoever has applied no vote before */
+    double w, mean[FEATURES_MAX], square[FEATURES_MAX];
+    struct segments_seed {
+        double w, sse, centre[FEATURES_MAX], spread[FEATURES_MAX];
+    } clusters[SEGMENTS_MAX];
 };
 
 struct segments; /* opaque */
@@ -105,14 +119,23 @@ int segments_nearest(const struct segments *s, const float *x, double *d2);
  *  stay as they are. */
 void segments_label(const struct segments *s, const float *x, int *segment, int *pending);
 
+/** How often segments were seeded: 0 before, then 1, 2, ... */
+uint32_t segments_generation(const struct segments *s);
+
 /** A vote: adds x to a mini-batch's sum under the current centroids. A value
- *  beyond +-1e5 or NaN refuses the vote (nothing added). */
+ *  beyond +-1e5 or NaN refuses the vote (nothing added). What the sum says of segments of an
+ *  earlier generation is dropped first: only all_x, all_xx and n_all stay. */
 void segments_vote(const struct segments *s, const float *x, struct segments_sum *sum);
 
-/** Takes back a vote's contribution: sum <- sum - other, exactly. */
+/** sum <- sum + other; of segments of different generations only the later ones are kept. */
+void segments_sum_add(struct segments_sum *sum, const struct segments_sum *other);
+
+/** Takes back a vote's contribution: sum <- sum - other, exactly; where their generations differ,
+ *  of all_x, all_xx and n_all alone. */
 void segments_sum_subtract(struct segments_sum *sum, const struct segments_sum *other);
 
-/** A mini-batch arrives at its log offset: scale, centroids, re-seeding. */
+/** A mini-batch arrives at its log offset: scale, centroids, re-seeding. A sum of another
+ *  generation of segments adds to the scale only (all_x, all_xx, n_all). */
 void segments_apply(struct segments *s, const struct segments_sum *sum);
 
 /** Control record: seeds. Chooses k if that is due, runs seeds_find() on points (n, dims)
@@ -136,6 +159,28 @@ bool segments_due(const struct segments *s);
 /** Seeds by the remembered votes, or reviews the segments; *seeded: were they (again)?
  *  @return ST_OK, ST_INVALID (not due), ST_NOMEM (nothing changed: still due) */
 MUST_CHECK enum status segments_renew(struct segments *s, bool *seeded);
+
+/** What segments_renew() would do, without doing it: *wanted: there are to be other segments, those
+ *  of `out`. A review that finds nothing to change (*wanted = false, `out` untouched) is over and
+ *  remembered; one that does is due until something is adopted.
+ *  @return ST_OK, ST_INVALID (not due), ST_NOMEM (nothing changed: still due) */
+MUST_CHECK enum status segments_propose(struct segments *s, bool *wanted,
+                                        struct segments_seeds *out);
+
+/** Control record: segments are these from now on; segments_renew() is segments_propose() and, if
+ *  wanted, this. If they are not of the next generation nothing happens: somebody's were adopted
+ *  before. @return ST_OK, ST_INVALID (values that no seeds have: nothing changed) */
+MUST_CHECK enum status segments_adopt(struct segments *s, const struct segments_seeds *seeds);
+
+/* ---- to bytes and back ------------------------------------------------------------------ */
+
+/** Appends all that the log says of segments (not the remembered votes). */
+void segments_write(const struct segments *s, struct pack *p);
+
+/** Makes `s` what was written, up to the end of `u`; features that were not there then have no
+ * spread and count for nothing until votes bring some. @return ST_OK; on failure, nothing changed:
+ * ST_INVALID (damaged), ST_RANGE (more features than now), ST_NOMEM */
+MUST_CHECK enum status segments_read(struct segments *s, struct unpack *u);
 
 /* ---- reading ---------------------------------------------------------------------------- */
 

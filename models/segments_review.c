@@ -108,31 +108,37 @@ static enum status review(const struct segments *s, struct saving *v) {
     return st;
 }
 
-static enum status seed_by_recent(struct segments *s, bool *seeded) {
-    enum status st = segments_seed(s, s->recent, s->n_recent);
-    *seeded = st ? *seeded : true;
-    return st;
-}
-
-enum status segments_renew(struct segments *s, bool *seeded) {
+enum status segments_propose(struct segments *s, bool *wanted, struct segments_seeds *out) {
     if (!segments_due(s)) {
         return ST_INVALID;
     }
-    if (!s->ready) {
-        return seed_by_recent(s, seeded);
-    }
     struct saving v = {.n = 0.0};
-    enum status st = review(s, &v);
+    enum status st = s->ready ? review(s, &v) : ST_OK;
+    const bool doubted = s->ready && above(&v, TWICE);
+    const bool seeds = !s->ready || above(&v, AT_ONCE) || (doubted && s->doubted);
+    if (!st && seeds) {
+        st = segments_find(s, s->recent, s->n_recent, out);
+    }
     if (st) {
         return st;
     }
-    const bool doubted = above(&v, TWICE);
-    if (above(&v, AT_ONCE) || (doubted && s->doubted)) {
-        return seed_by_recent(s, seeded);
+    *wanted = seeds;
+    if (!seeds) { /* the review is over */
+        s->doubted = doubted;
+        s->seeds++;
+        s->since = 0;
     }
-    s->doubted = doubted;
-    s->seeds++;
-    s->since = 0;
-    *seeded = false;
     return ST_OK;
+}
+
+enum status segments_renew(struct segments *s, bool *seeded) {
+    struct segments_seeds *seeds = malloc(sizeof *seeds);
+    bool wanted = false;
+    enum status st = seeds ? segments_propose(s, &wanted, seeds) : ST_NOMEM;
+    if (!st && wanted) {
+        st = segments_adopt(s, seeds);
+    }
+    free(seeds);
+    *seeded = st ? *seeded : wanted;
+    return st;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * segments_seed.c -- segments_seed() of segments.h.
+ * segments_seed.c -- segments_seed() and segments_adopt() of segments.h.
  */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,16 +87,11 @@ static void costs(const struct segments *s, const struct cluster *fresh, const d
 }
 
 /* Gives each new cluster the id of an old one. */
-static enum status match(struct segments *s, const struct cluster *fresh, const double *centres,
-                         const float *points, uint32_t n) {
+static enum status match(const struct segments *s, const struct cluster *fresh,
+                         const double *centres, const float *points, uint32_t n, uint32_t *to) {
     double cost[SEGMENTS_MAX * SEGMENTS_MAX];
-    uint32_t to[SEGMENTS_MAX];
     costs(s, fresh, centres, points, n, cost);
-    enum status st = matching_find(cost, s->k, to);
-    for (uint32_t i = 0; i < s->k && !st; i++) {
-        s->clusters[i] = fresh[to[i]];
-    }
-    return st;
+    return matching_find(cost, s->k, to);
 }
 
 static bool points_ok(const float *points, uint32_t n, uint32_t dims) {
@@ -121,14 +117,30 @@ static enum status choose(const struct segments *s, const float *points, uint32_
                                 range, segments_draw(s), k, NULL);
 }
 
-/* With room for SEGMENTS_MAX clusters in `fresh` and `centres`. */
-static enum status seed(struct segments *s, const float *points, uint32_t n, struct cluster *fresh,
-                        double *centres) {
+/* What others are to know of k clusters, the one with id i being fresh[to[i]]. */
+static void describe(const struct segments *s, const struct cluster *fresh, uint32_t k,
+                     const uint32_t *to, struct segments_seeds *out) {
+    const size_t row = s->params.dims * sizeof(double);
+    memset(out, 0, sizeof *out);
+    out->generation = s->generation + 1;
+    out->k = k;
+    out->w = s->w;
+    memcpy(out->mean, s->mean, row);
+    memcpy(out->square, s->square, row);
+    for (uint32_t i = 0; i < k; i++) {
+        const struct cluster *c = &fresh[to[i]];
+        out->clusters[i].w = c->w;
+        out->clusters[i].sse = c->sse;
+        memcpy(out->clusters[i].centre, c->centre, row);
+        memcpy(out->clusters[i].spread, c->spread, row);
+    }
+}
+
+/* With room for SEGMENTS_MAX clusters in `fresh` and `centres`; s has a scale. */
+static enum status find(const struct segments *s, const float *points, uint32_t n,
+                        struct cluster *fresh, double *centres, struct segments_seeds *out) {
     uint32_t k = 0;
     const uint32_t dims = s->params.dims;
-    if (s->w <= 0.0) {
-        scale_by_points(s, points, n); /* no one sees it if the rest fails */
-    }
     enum status st = choose(s, points, n, &k);
     st = st ? st : seeds_find(points, n, dims, s->scale, k, segments_draw(s), centres);
     if (st) {
@@ -136,36 +148,116 @@ static enum status seed(struct segments *s, const float *points, uint32_t n, str
     }
     for (uint32_t j = 0; j < k; j++) {
         memcpy(fresh[j].centre, centres + (size_t)j * dims, dims * sizeof *centres);
-        fresh[j].parent = NO_SPLIT;
     }
     weigh(s, fresh, k, centres, points, n);
-    if (s->ready) {
-        st = match(s, fresh, centres, points, n);
-    } else {
-        memcpy(s->clusters, fresh, k * sizeof *fresh);
-        segments_begin_ring(s); /* which frees `points`, where they are the remembered ones */
+    uint32_t to[SEGMENTS_MAX];
+    for (uint32_t j = 0; j < k; j++) {
+        to[j] = j;
     }
-    if (st) {
-        return st;
+    st = s->ready ? match(s, fresh, centres, points, n, to) : ST_OK;
+    if (!st) {
+        describe(s, fresh, k, to, out);
     }
-    s->w = s->w > 0.0 ? s->w : n;
-    s->k = k;
-    s->seeds++;
-    s->since = 0;
-    s->doubted = false;
-    s->ready = true;
-    segments_publish(s);
-    return ST_OK;
+    return st;
 }
 
-enum status segments_seed(struct segments *s, const float *points, uint32_t n) {
+enum status segments_find(const struct segments *s, const float *points, uint32_t n,
+                          struct segments_seeds *out) {
     if (n < 1 || !points_ok(points, n, s->params.dims)) {
         return ST_INVALID;
     }
+    struct segments *view = malloc(sizeof *view); /* shares what `s` remembers; owns nothing */
     struct cluster *fresh = calloc(SEGMENTS_MAX, sizeof *fresh);
     double *centres = calloc((size_t)SEGMENTS_MAX * s->params.dims, sizeof *centres);
-    enum status st = fresh && centres ? seed(s, points, n, fresh, centres) : ST_NOMEM;
+    enum status st = ST_NOMEM;
+    if (view && fresh && centres) {
+        *view = *s;
+        if (s->w <= 0.0) {
+            scale_by_points(view, points, n);
+            view->w = n;
+        }
+        st = find(view, points, n, fresh, centres, out);
+    }
     free(centres);
     free(fresh);
+    free(view);
     return st;
+}
+
+enum status segments_seed(struct segments *s, const float *points, uint32_t n) {
+    struct segments_seeds *seeds = malloc(sizeof *seeds);
+    enum status st = seeds ? segments_find(s, points, n, seeds) : ST_NOMEM;
+    st = st ? st : segments_adopt(s, seeds);
+    free(seeds);
+    return st;
+}
+
+/* ---- adopting ---------------------------------------------------------------------------- */
+
+/* All from least to most; a NaN fails it. */
+static bool all_within(const double *x, uint32_t n, double least, double most) {
+    for (uint32_t d = 0; d < n; d++) {
+        if (!(x[d] >= least && x[d] <= most)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool segments_seeds_ok(const struct segments_seeds *seeds, uint32_t dims) {
+    const double far = (double)FLT_MAX;
+    bool ok = seeds->k >= 2 && seeds->k <= SEGMENTS_MAX && all_within(&seeds->w, 1, 0.0, DBL_MAX) &&
+              all_within(seeds->mean, dims, -far, far) &&
+              all_within(seeds->square, dims, -DBL_MAX, DBL_MAX);
+    for (uint32_t k = 0; ok && k < seeds->k; k++) {
+        const struct segments_seed *c = &seeds->clusters[k];
+        ok = all_within(&c->w, 1, 0.0, DBL_MAX) && all_within(&c->sse, 1, 0.0, DBL_MAX) &&
+             all_within(c->centre, dims, -far, far) && all_within(c->spread, dims, 0.0, DBL_MAX);
+    }
+    return ok;
+}
+
+void segments_scale_by(struct segments *s, double w, const double *mean, const double *square) {
+    const size_t row = s->params.dims * sizeof(double);
+    s->w = w;
+    memcpy(s->mean, mean, row);
+    memcpy(s->square, square, row);
+    for (uint32_t d = 0; d < s->params.dims; d++) {
+        s->scale[d] = segments_scale_of(s->mean[d], s->square[d]);
+    }
+}
+
+void segments_set(struct segments *s, const struct segments_seeds *seeds) {
+    const size_t row = s->params.dims * sizeof(double);
+    for (uint32_t k = 0; k < seeds->k; k++) {
+        struct cluster *c = &s->clusters[k];
+        *c = (struct cluster){
+            .w = seeds->clusters[k].w, .sse = seeds->clusters[k].sse, .parent = NO_SPLIT};
+        memcpy(c->centre, seeds->clusters[k].centre, row);
+        memcpy(c->spread, seeds->clusters[k].spread, row);
+    }
+    if (!s->ready) {
+        segments_begin_ring(s);
+    }
+    s->k = seeds->k;
+    s->generation = seeds->generation;
+    s->ready = true;
+    segments_publish(s);
+}
+
+enum status segments_adopt(struct segments *s, const struct segments_seeds *seeds) {
+    if (!segments_seeds_ok(seeds, s->params.dims)) {
+        return ST_INVALID;
+    }
+    if (seeds->generation != s->generation + 1) {
+        return ST_OK;
+    }
+    if (s->w <= 0.0) {
+        segments_scale_by(s, seeds->w, seeds->mean, seeds->square);
+    }
+    segments_set(s, seeds);
+    s->seeds++;
+    s->since = 0;
+    s->doubted = false;
+    return ST_OK;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot.h"
+
 enum { OBS_HALF_LIFE = (int)POP_OBS_EVENTS };
 
 enum status shared_new(const struct shared_params *params, struct shared **out) {
@@ -57,8 +59,31 @@ void shared_free(struct shared *s) {
     segments_free(s->segments);
     content_free(s->content);
     categories_free(s->categories);
+    shared_await_nothing(s);
     free(s->due);
     free(s);
+}
+
+/* Flags, 0 where new. */
+static enum status grow_flags(uint8_t **flags, uint32_t *cap, uint32_t n) {
+    if (n <= *cap) {
+        return ST_OK;
+    }
+    uint8_t *grown = realloc(*flags, n + n / 2);
+    if (!grown) {
+        return ST_NOMEM;
+    }
+    memset(grown + *cap, 0, n + n / 2 - *cap);
+    *flags = grown;
+    *cap = n + n / 2;
+    return ST_OK;
+}
+
+static enum status reserve_awaited(struct shared *s) {
+    enum status st = grow_flags(&s->awaited_items, &s->cap_awaited_items, items_n(s->items) + 1);
+    return st ? st
+              : grow_flags(&s->awaited_categories, &s->cap_awaited_categories,
+                           content_n_categories(s->content) + 1);
 }
 
 /* Room is made before the item is known, in steps: a refusal leaves no item without room. */
@@ -72,6 +97,17 @@ static enum status reserve_for(struct shared *s, uint32_t n) {
     }
     if (!st) {
         st = categories_reserve(s->categories, n, content_n_categories(s->content));
+    }
+    if (!st && s->awaited_items) {
+        st = reserve_awaited(s);
+    }
+    return st;
+}
+
+enum status shared_reserve(struct shared *s) {
+    enum status st = reserve_for(s, items_n(s->items));
+    if (!st) {
+        s->n_items = items_n(s->items);
     }
     return st;
 }
@@ -90,6 +126,62 @@ enum status shared_intern(struct shared *s, uint64_t hash, uint8_t domain, const
     return st;
 }
 
+/* ---- awaited pieces of a snapshot ---------------------------------------------------- */
+
+static enum status await_item(struct shared *s, const struct snapshot_head *head) {
+    uint32_t i = ITEM_NONE;
+    enum status st = items_intern_nameless(s->items, head->key, head->domain, &i);
+    if (!st) {
+        st = shared_reserve(s);
+    }
+    if (!st) {
+        s->awaited_items[i] = 1;
+    }
+    return st;
+}
+
+static enum status await_category(struct shared *s, const struct snapshot_head *head) {
+    uint32_t c = CATEGORY_NONE;
+    enum status st = content_category_intern(s->content, head->key, &c);
+    if (!st) {
+        st = shared_reserve(s);
+    }
+    if (!st) {
+        s->awaited_categories[c] = 1;
+    }
+    return st;
+}
+
+enum status shared_await(struct shared *s, const struct snapshot_head *head) {
+    const enum status st = reserve_awaited(s);
+    if (st) {
+        return st;
+    }
+    switch (head->kind) {
+    case SNAPSHOT_ITEM: return await_item(s, head);
+    case SNAPSHOT_CATEGORY: return await_category(s, head);
+    case SNAPSHOT_GLOBALS: s->awaiting_globals = true; return ST_OK;
+    case SNAPSHOT_NETS: break;
+    }
+    return ST_INVALID;
+}
+
+bool shared_awaits(const struct shared *s) {
+    return s->awaiting_globals ||
+           (s->awaited_items && memchr(s->awaited_items, 1, s->cap_awaited_items)) ||
+           (s->awaited_categories && memchr(s->awaited_categories, 1, s->cap_awaited_categories));
+}
+
+void shared_await_nothing(struct shared *s) {
+    free(s->awaited_items);
+    free(s->awaited_categories);
+    s->awaited_items = s->awaited_categories = NULL;
+    s->cap_awaited_items = s->cap_awaited_categories = 0;
+    s->awaiting_globals = false;
+}
+
+/* ---- into the view and the open delta ------------------------------------------------- */
+
 void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t domain,
                      int64_t ts_ms, const int64_t w[POP_CLOCKS], int64_t weight) {
     popularity_take(s->popularity, item, domain, ts_ms, w, weight);
@@ -97,6 +189,7 @@ void shared_add_take(struct shared *s, struct delta *d, uint32_t item, uint8_t d
     t->item = item;
     t->domain = domain;
     t->weight = (int32_t)weight;
+    t->ts_ms = ts_ms;
     memcpy(t->w, w, sizeof t->w);
 }
 
@@ -119,6 +212,21 @@ static void note_due(struct shared *s, uint32_t item, uint32_t n_before) {
     if (n_before <= PAIRS_NEIGHBOURS && pairs_due(s->pairs, item)) {
         s->due[s->n_due++] = item;
     }
+}
+
+enum status shared_add_pair_sum(struct shared *s, const struct pair_sum *sum, unsigned sides) {
+    enum status st = reserve_due(s);
+    if (st) {
+        return st;
+    }
+    const uint32_t n_from = pairs_list(s->pairs, sum->from).n;
+    const uint32_t n_to = pairs_list(s->pairs, sum->to).n;
+    st = pairs_add_sum(s->pairs, sum, sides);
+    if (!st) {
+        note_due(s, sum->from, n_from);
+        note_due(s, sum->to, n_to);
+    }
+    return st;
 }
 
 enum status shared_add_pair(struct shared *s, struct delta *d, const struct pair_add *add) {
@@ -170,6 +278,11 @@ void shared_add_obs(struct shared *s, struct delta *d, uint32_t item, int64_t ob
     d->obs[d->n_obs++] = (struct delta_obs){.obs = obs, .exp = exp, .item = item};
 }
 
+void shared_add_deal(struct shared *s, struct delta *d, const struct delta_deal *deal) {
+    categories_deal(s->categories, deal->item, deal->share, deal->ts_ms);
+    d->deals[d->n_deals++] = *deal;
+}
+
 void shared_add_event(struct shared *s, struct delta *d) {
     s->n_events++;
     d->n_events++;
@@ -191,7 +304,7 @@ bool shared_landmark_needed(const struct shared *s, int64_t ts_ms) {
 
 /* What lowered counts left top lists to be filled by their next reader, in an order that
  * depends on when that is. Candidates are drawn by position: who reads must not matter. */
-static void refresh_top_lists(struct shared *s) {
+void shared_refresh_top_lists(struct shared *s) {
     const uint32_t *items = NULL;
     for (uint32_t d = 0; d < s->n_domains; d++) {
         for (int clock = 0; clock < POP_LISTS; clock++) {
@@ -200,7 +313,7 @@ static void refresh_top_lists(struct shared *s) {
     }
 }
 
-struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
+struct shared_move shared_move_time(struct shared *s, int64_t ts_ms) {
     struct shared_move move = {0};
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
         if (!popularity_due(s->popularity, clock, ts_ms)) {
@@ -213,18 +326,44 @@ struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
             s->log_end++;
         }
     }
-    if (popularity_obs_due(s->popularity, s->n_events)) {
-        popularity_obs_move(s->popularity, s->n_events);
-        move.obs_halvings = (int64_t)(s->n_events - s->obs_landmark) / OBS_HALF_LIFE;
-        s->obs_landmark += (uint64_t)move.obs_halvings * OBS_HALF_LIFE;
-        s->log_end++;
-    }
     if (categories_due(s->categories, ts_ms)) {
         move.category_halvings = categories_move(s->categories, ts_ms);
         s->log_end++;
     }
-    refresh_top_lists(s);
     return move;
+}
+
+struct shared_move shared_move_obs(struct shared *s, uint64_t n_events) {
+    struct shared_move move = {0};
+    if (popularity_obs_due(s->popularity, n_events)) {
+        const uint64_t from = popularity_obs_landmark(s->popularity);
+        popularity_obs_move(s->popularity, n_events);
+        const uint64_t to = popularity_obs_landmark(s->popularity);
+        move.obs_halvings = (int64_t)(to - from) / OBS_HALF_LIFE;
+        s->log_end++;
+    }
+    return move;
+}
+
+struct shared_move shared_move_landmarks(struct shared *s, int64_t ts_ms) {
+    struct shared_move move = shared_move_time(s, ts_ms);
+    move.obs_halvings = shared_move_obs(s, s->n_events).obs_halvings;
+    shared_refresh_top_lists(s);
+    return move;
+}
+
+void shared_move_delta(struct delta *d, const struct shared_move *move) {
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        if (move->halvings[clock]) {
+            delta_move_clock(d, clock, move->halvings[clock]);
+        }
+    }
+    if (move->category_halvings) {
+        delta_move_categories(d, move->category_halvings);
+    }
+    if (move->obs_halvings) {
+        delta_move_obs(d, move->obs_halvings);
+    }
 }
 
 /* Seeds, or looks whether other segments would do better. */
@@ -272,7 +411,7 @@ void shared_take_back(struct shared *s, const struct delta *d) {
         categories_unpair(s->categories, &d->category_pairs[k]);
     }
     s->n_events -= d->n_events;
-    refresh_top_lists(s);
+    shared_refresh_top_lists(s);
 }
 
 size_t shared_bytes(const struct shared *s) {

@@ -3,8 +3,8 @@
  * user.c -- see user.h; the layout of the block is in user_block.h.
  *
  * user_take() reserves first, which may fail and shows to nobody, and changes
- * afterwards, which cannot fail. It leaves the block small enough for the growth of
- * the next call (USER_BYTES_LIMIT), so that the cap never gets in the way of either.
+ * afterwards, which cannot fail. It leaves the block small enough for whatever comes
+ * next (USER_BYTES_LIMIT), so that the cap never gets in the way of either.
  */
 #include "user.h"
 
@@ -15,6 +15,7 @@
 #include "user_block.h"
 #include "user_interests.h"
 #include "user_set.h"
+#include "user_squeeze.h"
 #include "user_table.h"
 
 #define DAY_MS       INT64_C(86400000)
@@ -27,21 +28,11 @@ enum status user_new(uint32_t n_domains, const char *id, size_t id_len, struct u
     if (n_domains < 1 || n_domains > DOMAINS_MAX || id_len < 1 || id_len > ID_LEN_MAX) {
         return ST_INVALID;
     }
-    uint32_t bytes = user_block_fixed_bytes(n_domains, id_len);
-    struct user *u = calloc(1, bytes);
+    struct user *u = malloc(user_block_fixed_bytes(n_domains, id_len));
     if (!u) {
         return ST_NOMEM;
     }
-    *u = (struct user){.bytes = bytes,
-                       .segment = -1,
-                       .pending = -1,
-                       .n_domains = (uint8_t)n_domains,
-                       .id_len = (uint8_t)id_len,
-                       .minute = INT64_MIN};
-    memcpy(user_block_id(u), id, id_len);
-    for (uint32_t i = 0; i < AREA_FIRST + AREAS_PER_DOMAIN * n_domains; i++) {
-        user_block_area(u, i)->at = (uint16_t)bytes;
-    }
+    user_block_init(u, n_domains, id, id_len);
     *out = u;
     return ST_OK;
 }
@@ -69,34 +60,7 @@ const char *user_id(const struct user *u, size_t *len) {
     return user_block_id(u);
 }
 
-/* ---- event ids ------------------------------------------------------------- */
-
-bool user_knows_event(const struct user *u, uint64_t event_id) {
-    const uint64_t *ids = user_block_entries(u, AREA_EVENTS);
-    uint32_t n = user_block_area(u, AREA_EVENTS)->n;
-    for (uint32_t i = 0; i < n; i++) {
-        if (ids[i] == event_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum status user_remember_event(struct user **u, uint64_t event_id) {
-    const struct user_area *a = user_block_area(*u, AREA_EVENTS);
-    if (a->n == a->cap && a->cap < USER_EVENT_IDS) {
-        enum status st = user_block_grow(u, AREA_EVENTS, a->cap + 2U);
-        if (st) {
-            return st;
-        }
-    }
-    uint64_t *ids = user_block_entries(*u, AREA_EVENTS);
-    ids[(*u)->next_event] = event_id;
-    (*u)->next_event = (uint8_t)(((*u)->next_event + 1U) % USER_EVENT_IDS);
-    struct user_area *grown = user_block_area(*u, AREA_EVENTS);
-    grown->n = (uint16_t)(grown->n < USER_EVENT_IDS ? grown->n + 1 : USER_EVENT_IDS);
-    return ST_OK;
-}
+/* ---- events of a minute ----------------------------------------------------- */
 
 uint32_t user_count_minute(struct user *u, int64_t ts_ms) {
     const int64_t minute = ts_ms / MINUTE_MS - (ts_ms % MINUTE_MS < 0 ? 1 : 0);
@@ -217,37 +181,10 @@ static void take_history(struct user *u, const struct user_line *line) {
                              .item = line->item};
 }
 
-/* The set or table with the most bytes, or the interests. */
-static uint32_t largest_area(const struct user *u) {
-    uint32_t best = AREA_INTERESTS;
-    uint32_t best_bytes = 0;
-    for (uint32_t i = best; i < AREA_FIRST + AREAS_PER_DOMAIN * (uint32_t)u->n_domains; i++) {
-        uint32_t bytes = user_block_area(u, i)->cap * user_block_entry_bytes(i);
-        if (bytes > best_bytes) {
-            best = i;
-            best_bytes = bytes;
-        }
-    }
-    return best;
-}
-
-/* Keeps the cap: part of what is largest goes until the block fits. */
-static void squeeze(struct user **u, const uint64_t *hashes) {
-    if ((*u)->bytes <= USER_BYTES_LIMIT) {
+/* Gives back what user_squeeze() has made free. */
+static void fit(struct user **u, const uint64_t *hashes) {
+    if (!user_squeeze(*u, hashes)) {
         return;
-    }
-    while ((*u)->bytes > USER_BYTES_LIMIT) {
-        uint32_t area = largest_area(*u);
-        if (area == AREA_INTERESTS) {
-            user_interests_squeeze(*u);
-            continue;
-        }
-        uint8_t domain = (uint8_t)((area - AREA_FIRST) / AREAS_PER_DOMAIN);
-        if (area == area_of_set(domain)) {
-            user_set_squeeze(*u, domain, hashes);
-        } else {
-            user_table_squeeze(*u, domain);
-        }
     }
     struct user *smaller = realloc(*u, (*u)->bytes);
     if (smaller) { /* else the block stays larger than it says: harmless */
@@ -273,7 +210,7 @@ enum status user_take(struct user **u, const struct user_line *line) {
     } else if (line->consumes) {
         user_set_add(*u, line->domain, line->item, line->hashes);
     }
-    squeeze(u, line->hashes);
+    fit(u, line->hashes);
     return ST_OK;
 }
 

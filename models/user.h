@@ -8,13 +8,19 @@
  * The block has no pointers, so a copy is one memcpy (the pre-image of undo) and
  * its size is what a user costs: about 310 bytes for one event, median at most
  * 1 KiB, hard cap USER_BYTES_MAX. Items are dense indices (items.h): this is the
- * form in memory; the durable form names items by hash (layout: user_block.h).
+ * form in memory (layout: user_block.h); the durable form names items by hash
+ * (user_record.h).
  *
- * At the cap the largest set or table of the user gives way, again and again until
- * the block fits: a table its least recently taken eighth; the interests their weakest
- * quarter; an exact set becomes a filter of its present size (nothing forgotten yet); a
- * filter its older half; a filter of one half begins anew. One large set or table alone
- * never reaches the cap; interests and full tables of two domains leave those some 170 items each.
+ * Event ids: "the same id counts once" holds among the newest USER_EVENT_IDS events of the
+ * user; at the cap among fewer, never fewer than USER_EVENT_IDS_LEAST.
+ *
+ * At the cap event ids beyond USER_EVENT_IDS_LEAST give way first, the oldest of them, so that
+ * recommendations do not suffer from them; there are more again when there is room. Then the
+ * largest set or table of the user gives way, again and again until the block fits: a table
+ * its least recently taken eighth; the interests their weakest quarter; an exact set becomes a
+ * filter of its present size (nothing forgotten yet); a filter its older half; a filter of one
+ * half begins anew. One large set or table alone never reaches the cap; interests and full
+ * tables of two domains leave those some 170 items each.
  *
  * History: the newest USER_HISTORY entries by ts (ties: later taken is newer).
  * Per domain, by its policy:
@@ -42,6 +48,9 @@
  * Activity: one uint32 bitmap a domain, bit d = active d days before the day of the
  * newest event (UTC days): L7 and L28 are popcounts.
  *
+ * Social interaction: engagement.h has the formula; 136 bytes, for whoever has any, which never
+ * give way and make nothing else do so.
+ *
  * Ownership: the caller owns the block and frees it with user_free(). Calls that may
  * grow it take struct user ** and move it. Threads: one.
  */
@@ -61,11 +70,13 @@ enum {
     USER_HISTORY = 50,
     USER_EXACT = 512,
     USER_REPEATS = 256,
-    USER_INTERESTS = 128,    /* categories */
-    USER_EVENT_IDS = 16,     /* newest event-id hashes kept for dedupe */
-    USER_PARTS = 4,          /* of the day, UTC: from 0, 6, 12, 18 o'clock */
-    FEATURES_PER_DOMAIN = 5, /* see user_features.h */
-    USER_BYTES_MAX = 12288, /* 8 KiB cost .001 of recall where households buy 500 kinds of things */
+    USER_INTERESTS = 128,      /* categories */
+    USER_EVENT_IDS = 128,      /* newest event-id hashes kept for dedupe */
+    USER_EVENT_IDS_LEAST = 16, /* ... of which so many whatever else there is */
+    USER_PARTS = 4,            /* of the day, UTC: from 0, 6, 12, 18 o'clock */
+    FEATURES_PER_DOMAIN = 5,   /* see user_features.h */
+    /* 8 KiB cost .001 of recall where households buy 500 kinds of things; and 136 of social */
+    USER_BYTES_MAX = 12288 + 136,
 };
 
 struct user; /* opaque block */
@@ -114,9 +125,9 @@ MUST_CHECK enum status user_copy(const struct user *u, struct user **out);
 size_t user_bytes(const struct user *u);
 const char *user_id(const struct user *u, size_t *len);
 
-/** True if this event id is among the newest USER_EVENT_IDS. */
+/** True if this event id is among the newest USER_EVENT_IDS (at the cap: fewer, see above). */
 bool user_knows_event(const struct user *u, uint64_t event_id);
-/** Remembers it. @return ST_OK, ST_NOMEM */
+/** Remembers it as the newest. @return ST_OK, ST_NOMEM (nothing changed) */
 MUST_CHECK enum status user_remember_event(struct user **u, uint64_t event_id);
 
 /** Counts an event at ts_ms in the user's current minute (UTC) of event time, and returns how many
@@ -184,6 +195,13 @@ void user_set_traits(struct user *u, float mpop, float mage);
 /** True once the user had a context in the factor model; set once. */
 bool user_has_context(const struct user *u);
 void user_set_context(struct user *u);
+
+/** Something of weight w in [0, EVENT_WEIGHT_MAX] went on with a counterpart, of which `who` is a
+ *  hash, any 32 bits of it. w = 0 changes nothing. @return ST_OK, ST_INVALID (w; |ts_ms| not below
+ *  2^47), ST_NOMEM; on failure nothing changed */
+MUST_CHECK enum status user_social_take(struct user **u, uint32_t who, float w, int64_t ts_ms);
+/** I at now_ms; 0 if there was none. A time before the newest interaction counts as that. */
+float user_social(const struct user *u, int64_t now_ms);
 
 /** Segment: -1 none; `pending` is the candidate seen last (hysteresis). */
 int user_segment(const struct user *u);

@@ -13,7 +13,8 @@ _Static_assert(sizeof(struct user_area) == 8, "the block is packed");
 _Static_assert(sizeof(struct past) == 12, "the block is packed");
 _Static_assert(sizeof(struct interest) == 16, "the block is packed");
 _Static_assert(sizeof(struct taken) == 20, "the block is packed");
-_Static_assert(USER_BYTES_MAX <= UINT16_MAX, "offsets are 16 bits");
+_Static_assert(sizeof(struct engagement_social) == 136, "USER_BYTES_MAX counts it");
+_Static_assert(2 * USER_BYTES_MAX <= UINT16_MAX, "offsets are 16 bits");
 
 static uint32_t n_areas(uint32_t n_domains) {
     return AREA_FIRST + AREAS_PER_DOMAIN * n_domains;
@@ -63,6 +64,21 @@ char *user_block_id(const struct user *u) {
     return place(u, id_offset(u->n_domains));
 }
 
+void user_block_init(struct user *u, uint32_t n_domains, const char *id, size_t id_len) {
+    const uint32_t bytes = user_block_fixed_bytes(n_domains, id_len);
+    memset(u, 0, bytes);
+    *u = (struct user){.bytes = bytes,
+                       .segment = -1,
+                       .pending = -1,
+                       .n_domains = (uint8_t)n_domains,
+                       .id_len = (uint8_t)id_len,
+                       .minute = INT64_MIN};
+    memcpy(user_block_id(u), id, id_len);
+    for (uint32_t i = 0; i < n_areas(n_domains); i++) {
+        user_block_area(u, i)->at = (uint16_t)bytes;
+    }
+}
+
 /* Moves what lies behind the area so that it has `cap` entries. The block has room. */
 static void resize(struct user *u, uint32_t area, uint32_t cap) {
     struct user_area *a = user_block_area(u, area);
@@ -78,6 +94,14 @@ static void resize(struct user *u, uint32_t area, uint32_t cap) {
     u->bytes += new_end - old_end; /* modulo 2^32: also when it shrinks */
 }
 
+void user_block_extend(struct user *u, uint32_t area, uint32_t cap) {
+    const size_t size = user_block_entry_bytes(area);
+    const uint32_t old_cap = user_block_area(u, area)->cap;
+    resize(u, area, cap);
+    char *entries = user_block_entries(u, area);
+    memset(entries + old_cap * size, 0, (cap - old_cap) * size);
+}
+
 enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap) {
     uint32_t size = user_block_entry_bytes(area);
     uint32_t old_cap = user_block_area(*u, area)->cap;
@@ -86,12 +110,51 @@ enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap) {
         return ST_NOMEM;
     }
     *u = grown;
-    resize(grown, area, cap);
-    char *entries = user_block_entries(grown, area);
-    memset(entries + (size_t)old_cap * size, 0, (size_t)(cap - old_cap) * size);
+    user_block_extend(grown, area, cap);
     return ST_OK;
 }
 
 void user_block_shrink(struct user *u, uint32_t area, uint32_t cap) {
     resize(u, area, cap);
+}
+
+/* ---- social interaction ------------------------------------------------------ */
+
+struct engagement_social *user_block_social(const struct user *u) {
+    return u->flags & USER_HAS_SOCIAL ? place(u, user_block_fixed_bytes(u->n_domains, u->id_len))
+                                      : NULL;
+}
+
+void user_block_extend_social(struct user *u) {
+    const uint32_t at = user_block_fixed_bytes(u->n_domains, u->id_len);
+    memmove(place(u, at + USER_SOCIAL_BYTES), place(u, at), u->bytes - at);
+    memset(place(u, at), 0, USER_SOCIAL_BYTES);
+    for (uint32_t i = 0; i < n_areas(u->n_domains); i++) {
+        struct user_area *behind = user_block_area(u, i);
+        behind->at = (uint16_t)(behind->at + USER_SOCIAL_BYTES);
+    }
+    u->bytes += USER_SOCIAL_BYTES;
+    u->flags |= USER_HAS_SOCIAL;
+}
+
+enum status user_block_add_social(struct user **u) {
+    struct user *grown = realloc(*u, (*u)->bytes + USER_SOCIAL_BYTES);
+    if (!grown) {
+        return ST_NOMEM;
+    }
+    *u = grown;
+    user_block_extend_social(grown);
+    return ST_OK;
+}
+
+/* ---- the cap ------------------------------------------------------------------- */
+
+uint32_t user_block_counted(const struct user *u) {
+    return u->bytes - (u->flags & USER_HAS_SOCIAL ? USER_SOCIAL_BYTES : 0U);
+}
+
+uint32_t user_block_pressing(const struct user *u) {
+    const uint32_t cap = user_block_area(u, AREA_EVENTS)->cap;
+    const uint32_t spare = cap > USER_EVENT_IDS_LEAST ? cap - USER_EVENT_IDS_LEAST : 0;
+    return user_block_counted(u) - spare * (uint32_t)sizeof(uint64_t);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * user_block.h -- the layout of a user's block. Internal to user*.c and to whoever
- * writes the durable form; everybody else uses user.h.
+ * user_block.h -- the layout of a user's block. Internal to user*.c; everybody else uses
+ * user.h.
  *
  *     struct user | struct user_domain [n] | struct user_area [3 + 2 n] | id, padded to 8
- *     | event ids | history | interests | domain 0: set, table | domain 1: set, table | ...
+ *     | struct engagement_social, if there is any | event ids | history | interests
+ *     | domain 0: set, table | domain 1: set, table | ...
  *
  * An area is an array that grows in place: what lies behind it moves. Sizes of areas
  * are multiples of 8 bytes, so that every area stays aligned.
@@ -16,10 +17,11 @@
 
 #include <stdint.h>
 
+#include "engagement.h"
 #include "user.h"
 
 enum {
-    AREA_EVENTS = 0,    /* uint64_t, a ring once USER_EVENT_IDS are there      */
+    AREA_EVENTS = 0,    /* uint64_t, oldest first                              */
     AREA_HISTORY = 1,   /* struct past, oldest first                           */
     AREA_INTERESTS = 2, /* struct interest, sorted by category                 */
     AREA_FIRST = 3,     /* then two a domain: set and table                    */
@@ -28,10 +30,15 @@ enum {
 
 enum {
     USER_HAS_CONTEXT = 1,
-    /* The most that one user_take() may add: two history entries and the largest steps
-     * of the interests and of a repeat table; beside it, room for every event id. */
+    USER_HAS_SOCIAL = 2,
+    USER_SOCIAL_BYTES = sizeof(struct engagement_social),
+    /* The most that one user_take() may leave behind when it finds no memory: two history entries
+     * and the largest steps of the interests and of a repeat table. */
     USER_GROWTH_MAX = 24 + 12 * 16 + 16 * 20,
-    USER_BYTES_LIMIT = USER_BYTES_MAX - USER_GROWTH_MAX - USER_EVENT_IDS * 8,
+    /* What user_take() leaves, social interaction not counted. Beside it there is room for what
+     * may come before the next one: social interaction and the event ids that never give way. */
+    USER_BYTES_LIMIT =
+        USER_BYTES_MAX - USER_GROWTH_MAX - USER_SOCIAL_BYTES - USER_EVENT_IDS_LEAST * 8,
 };
 
 struct user_area {
@@ -59,7 +66,7 @@ struct user {
     uint8_t n_domains;
     uint8_t id_len;
     uint8_t flags;
-    uint8_t next_event;   /* the event id that the next one replaces             */
+    uint8_t unused;
     uint8_t typical_days; /* active days that the typical vector stands for    */
     int32_t typical_day;  /* the last of them, days since the epoch            */
     uint16_t in_minute;   /* events counted in `minute`                          */
@@ -119,6 +126,9 @@ uint32_t user_block_entry_bytes(uint32_t area);
 /** Bytes of a block whose areas are empty. */
 uint32_t user_block_fixed_bytes(uint32_t n_domains, size_t id_len);
 
+/** Makes a block without events of user_block_fixed_bytes(), all of it valid arguments. */
+void user_block_init(struct user *u, uint32_t n_domains, const char *id, size_t id_len);
+
 /* Places in the block, valid until it moves. Const in, mutable out, as strchr():
  * only holders of a mutable user write. */
 struct user_domain *user_block_domain(const struct user *u, uint8_t domain);
@@ -126,9 +136,25 @@ struct user_area *user_block_area(const struct user *u, uint32_t area);
 void *user_block_entries(const struct user *u, uint32_t area);
 char *user_block_id(const struct user *u);
 
-/** Grows an area to `cap` entries; new ones are zero. The caller keeps the block
- *  within USER_BYTES_MAX. @return ST_OK, or ST_NOMEM (nothing changed) */
+/** NULL: there is none. */
+struct engagement_social *user_block_social(const struct user *u);
+
+/** Bytes that USER_BYTES_LIMIT is for: without social interaction. */
+uint32_t user_block_counted(const struct user *u);
+/** Of these, what cannot be had by dropping event ids beyond USER_EVENT_IDS_LEAST. */
+uint32_t user_block_pressing(const struct user *u);
+
+/** Grows an area to `cap` entries; new ones are zero. user_take() may go beyond USER_BYTES_MAX
+ *  until it ends. @return ST_OK, or ST_NOMEM (nothing changed) */
 MUST_CHECK enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap);
+/** The same in place: there is room behind the block. */
+void user_block_extend(struct user *u, uint32_t area, uint32_t cap);
+
+/** Makes place for social interaction, all zero, where there is none. @return ST_OK, or ST_NOMEM
+ *  (nothing changed) */
+MUST_CHECK enum status user_block_add_social(struct user **u);
+/** The same in place: there is room behind the block. */
+void user_block_extend_social(struct user *u);
 
 /** Shrinks an area in place to `cap` entries; gives no memory back. */
 void user_block_shrink(struct user *u, uint32_t area, uint32_t cap);

@@ -139,7 +139,7 @@ enum status user_set_reserve(struct user **u, uint8_t domain, uint32_t item,
         uint32_t wanted = cap + step < USER_EXACT ? cap + step : USER_EXACT;
         return a->n < cap || cap == USER_EXACT ? ST_OK : user_block_grow(u, area, wanted);
     }
-    bool fits = (*u)->bytes + cap * sizeof(uint32_t) <= USER_BYTES_LIMIT;
+    bool fits = user_block_pressing(*u) + cap * sizeof(uint32_t) <= USER_BYTES_LIMIT;
     if (a->halves == 2 || !filter_full(a) || !fits) {
         return ST_OK;
     }

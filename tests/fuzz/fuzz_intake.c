@@ -62,6 +62,7 @@ static void check_event(const struct event *e, const struct record *r, bool futu
     require(future || e->ts_ms <= now_ms + INTAKE_FUTURE_MS);
     require(e->n_lines >= 1 && e->n_lines <= EVENT_LINES_MAX);
     require(e->n_lines == 1 || r->topic == 1);
+    require(e->counterpart == 0); /* neither schema says one */
     for (uint32_t i = 0; i < e->n_lines; i++) {
         check_line(&e->lines[i], cfg.domains[e->domain].name, r);
     }

@@ -105,7 +105,7 @@ void input_order(struct stand *s, const char *topic, const char *id, const char 
 }
 
 void input_social(struct stand *s, const char *topic, const char *id, const char *user,
-                  const char *item, enum action action, int64_t ts_ms) {
+                  const char *item, enum action action, const char *with, int64_t ts_ms) {
     static const enum action symbols[] = {ACTION_LIKE, ACTION_SHARE, ACTION_COMMENT, ACTION_RATE,
                                           ACTION_REPORT};
     int64_t symbol = 0;
@@ -115,6 +115,10 @@ void input_social(struct stand *s, const char *topic, const char *id, const char
     begin_event(READER_SOCIAL_INTERACTION, id, user, ts_ms);
     avro_text(&bytes, item);
     avro_long(&bytes, symbol);
+    avro_branch(&bytes, with != NULL);
+    if (with) {
+        avro_text(&bytes, with);
+    }
     put(s, topic, user);
 }
 

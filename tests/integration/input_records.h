@@ -30,8 +30,9 @@ void input_view(struct stand *s, const char *topic, const char *id, const char *
                 const char *course, enum action action, int64_t ts_ms);
 void input_order(struct stand *s, const char *topic, const char *id, const char *user,
                  const char *dish, int64_t ts_ms);
+/** @param with  the other user; NULL: nobody's */
 void input_social(struct stand *s, const char *topic, const char *id, const char *user,
-                  const char *item, enum action action, int64_t ts_ms);
+                  const char *item, enum action action, const char *with, int64_t ts_ms);
 void input_feedback(struct stand *s, const char *topic, const char *id, const char *user,
                     const char *item, enum action action, int64_t ts_ms);
 

@@ -107,8 +107,8 @@ static bool everybody_has_lists(struct stand *s) {
 
 /* ---- all topics ---------------------------------------------------------------------- */
 
-/* Every user enrolls in course u, views the next one, orders two dishes, likes a course, and says
- * what became of a list of dishes. */
+/* Every user enrolls in course u, views the next one, orders two dishes, likes what the
+ * next one says of a course, and says what became of a list of dishes. */
 static void send_events(struct stand *s) {
     for (int u = 0; u < USERS; u++) {
         const char *user = input_name("u", u);
@@ -122,7 +122,8 @@ static void send_events(struct stand *s) {
         input_order(s, "all-orders", input_name("p-", u), user, input_name("dish-", u + 1), ts + 3);
         user = input_name("u", u);
         input_social(s, "all-social", input_name("s-", u), user,
-                     input_name("course-", (u + 3) % COURSES), ACTION_LIKE, ts + 4);
+                     input_name("course-", (u + 3) % COURSES), ACTION_LIKE,
+                     input_name("u", (u + 1) % USERS), ts + 4);
         for (int k = 0; k < 3; k++) { /* three are seen, two clicked, one taken */
             user = input_name("u", u);
             input_feedback(s, "all-feedback", input_name("i-", 10 * u + k), user,
@@ -196,6 +197,7 @@ static void why_a_user_sees_what_he_sees_is_answered(void **state) {
     STAND_EXPECT(s, strstr(page, "\"items\":[{\"id\":\"course-"));
     STAND_EXPECT(s, strstr(page, "\"category\":\"maths\"")); /* as its catalogue says */
     STAND_EXPECT(s, strstr(page, "\"events\":{\"course\":3,\"food\":4}"));
+    STAND_EXPECT(s, strstr(page, "\"social\":0.2")); /* a like, an hour ago: not quite 1/4 */
     STAND_EXPECT(s, strstr(page, "\"parts\":{\"popular\":"));
     STAND_EXPECT(s, answers(s, "/explain?user=u2&target=food", 200, "\"target\":\"food\""));
     STAND_EXPECT(s, answers(s, "/explain?user=nobody&target=food", 404, "no such user"));
@@ -232,7 +234,7 @@ static void the_command_shows_it_as_a_table(void **state) {
     char out[8192];
     STAND_EXPECT(s, explain(s, "u2 --target course --n 3", out, sizeof out) == 0);
     assert_non_null(strstr(out, "u2, target course: task "));
-    assert_non_null(strstr(out, "took course 3, food 4\n"));
+    assert_non_null(strstr(out, "took course 3, food 4; social 0.25\n"));
     assert_non_null(strstr(out, "\n  3  course-"));
     assert_null(strstr(out, "\n  4  "));
     STAND_EXPECT(s, explain(s, "u2 --target course --json", out, sizeof out) == 0);

@@ -3,7 +3,9 @@
  * test_input_sensitive.c -- what nobody mapped comes out nowhere: events and profiles that carry an
  * exact birth date, a place, an e-mail address and free text, with values that can be recognised,
  * are read from topics of every way in, good and bad ones; then everything that crossrec wrote is
- * searched for them. (A dead letter is the record as it came: there they are in the value.)
+ * searched for them. (A dead letter is the record as it came: there they are in the value.) Whom an
+ * event was with is mapped, yet comes out nowhere but where users do: in the values of
+ * crossrec-events.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +46,7 @@ static const double LATITUDE = 48.2081743;
 static const double LONGITUDE = -116.3738189;
 static const char EMAIL[] = "marked.person@example.org";
 static const char NOTE[] = "MARKER in a free text";
+static const char COMPANION[] = "companion-";
 static const char WORD[] = "MARKER in the place of a word";
 
 /* As they would be printed, however short; and floats as they lie in memory. */
@@ -62,6 +65,7 @@ static const char VISIT_SCHEMA[] =
     "{\"name\":\"birthday\",\"type\":\"string\"}]}},"
     "{\"name\":\"at\",\"type\":{\"type\":\"record\",\"name\":\"Place\",\"fields\":["
     "{\"name\":\"lat\",\"type\":\"double\"},{\"name\":\"lon\",\"type\":\"double\"}]}},"
+    "{\"name\":\"with\",\"type\":[\"null\",\"string\"]},"
     "{\"name\":\"time\",\"type\":\"string\"},"
     "{\"name\":\"did\",\"type\":\"string\"},"
     "{\"name\":\"what\",\"type\":\"%s\"},"
@@ -80,7 +84,7 @@ static const char PERSON_SCHEMA[] =
 
 #define MAPPING                                                                                    \
     "schema = 101.avsc\nevent.id = id\nuser = who.user\nts = time\nitem = what\naction = did\n"    \
-    "map.action.bought = purchase\namount = paid\n"
+    "map.action.bought = purchase\namount = paid\ncounterpart = with\n"
 
 static const char INI[] = "[domain.clinic]\n[domain.shop]\nrepeats = yes\n"
                           "[topic.direct]\ndomain = clinic\n" MAPPING
@@ -116,6 +120,7 @@ static void visit_bytes(int n, const struct visit *v) {
     avro_branch(&bytes, 1), avro_text(&bytes, EMAIL);
     avro_long(&bytes, BORN_DAYS), avro_text(&bytes, BORN);
     avro_double(&bytes, LATITUDE), avro_double(&bytes, LONGITUDE);
+    avro_branch(&bytes, 1), avro_text(&bytes, input_name(COMPANION, n % 7));
     avro_text(&bytes, v->time);
     avro_text(&bytes, v->did);
     avro_text(&bytes, input_name("thing-", n % 7));
@@ -204,12 +209,20 @@ static const char *marker_in(const void *where, size_t len) {
     return NULL;
 }
 
-static void clean(const char *where, const void *bytes_, size_t len) {
-    const char *found = marker_in(bytes_, len);
+static bool has_companion(const void *where, size_t len) {
+    return contains(where, len, COMPANION, strlen(COMPANION));
+}
+
+static void clean_of(const char *found, const char *where, const void *bytes_, size_t len) {
     if (found) {
         fail_msg("%s has %s: %.*s", where, found, (int)(len < 400 ? len : 400),
                  (const char *)bytes_);
     }
+}
+
+static void clean(const char *where, const void *bytes_, size_t len) {
+    clean_of(marker_in(bytes_, len), where, bytes_, len);
+    clean_of(has_companion(bytes_, len) ? COMPANION : NULL, where, bytes_, len);
 }
 
 static redisReply *ask(struct fixture *f, const char *command, const char *key) {
@@ -239,8 +252,12 @@ static size_t search_redis(struct fixture *f) {
     return n;
 }
 
+struct found { /* in values */
+    size_t marked, companions;
+};
+
 /* Reads a topic whole: its headers, keys, and, if they are crossrec's own, values. */
-static size_t search_topic(struct fixture *f, const char *topic, bool values, size_t *marked) {
+static size_t search_topic(struct fixture *f, const char *topic, bool values, struct found *in) {
     static struct record records[RECORDS];
     struct kafka_reader *r = NULL;
     char err[CONFIG_ERROR_MAX] = "";
@@ -255,9 +272,11 @@ static size_t search_topic(struct fixture *f, const char *topic, bool values, si
                 clean("a header", headers[h].value, headers[h].len);
             }
             clean("the key of a record", records[k].key, records[k].key_len);
-            *marked += marker_in(records[k].value, records[k].value_len) != NULL;
+            const char *marker = marker_in(records[k].value, records[k].value_len);
+            in->marked += marker != NULL;
+            in->companions += has_companion(records[k].value, records[k].value_len);
             if (values) {
-                clean("a value", records[k].value, records[k].value_len);
+                clean_of(marker, "a value", records[k].value, records[k].value_len);
             }
             n++;
         }
@@ -337,13 +356,14 @@ static void expect_clean_log(struct stand *s) {
             fail_msg("the log has %s", TEXTS[k]);
         }
     }
+    STAND_EXPECT(s, !stand_logged(s, COMPANION));
 }
 
 static void what_is_not_mapped_comes_out_nowhere(void **state) {
     struct fixture *f = *state;
     struct stand *s = &f->s;
     const int letters = DIRECT_LETTERS + RAW_LETTERS;
-    size_t marked = 0;
+    struct found in = {0, 0};
     prepare(f);
     send_all(f);
     stand_start(s);
@@ -361,13 +381,18 @@ static void what_is_not_mapped_comes_out_nowhere(void **state) {
     clean("/metrics", metrics, strlen(metrics));
     const char *ready = input_http(s, "/readyz");
     clean("/readyz", ready, strlen(ready));
+    const char *why = input_http(s, "/explain?user=p-1&target=clinic");
+    assert_non_null(strstr(why, "\"social\":"));
+    assert_false(has_companion(why, strlen(why))); /* a number, no names */
     expect_clean_log(s);
     stand_term(s); /* whatever is written at the end is written */
     assert_true(search_redis(f) >= 2 * USERS - 2);
-    assert_int_equal(search_topic(f, s->cfg.events, true, &marked), 5 * USERS);
-    assert_int_equal(marked, 0);
-    assert_int_equal(search_topic(f, s->cfg.dead_letters, false, &marked), letters);
-    assert_int_equal(marked, letters); /* in the values, as they came: the search finds them */
+    assert_int_equal(search_topic(f, s->cfg.events, true, &in), 5 * USERS);
+    assert_int_equal(in.marked, 0);
+    assert_int_equal(in.companions, 5 * USERS); /* as users are there */
+    in = (struct found){0, 0};
+    assert_int_equal(search_topic(f, s->cfg.dead_letters, false, &in), letters);
+    assert_int_equal(in.marked, letters); /* in the values, as they came: the search finds them */
 }
 
 static void an_age_becomes_its_band_only(void **state) {

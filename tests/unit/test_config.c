@@ -810,7 +810,7 @@ static void a_mapping_is_taken_as_it_is_written(void **state) {
     struct config c;
     loads(&c, (struct sources){.ini = GYM "event.id = nr\nts.unit = s\nquantity = \"2\"\n"
                                           "amount = classes[].cents\namount.scale = .01\n"
-                                          "discount = classes[].off\n"
+                                          "discount = classes[].off\ncounterpart = with.id\n"
                                           "map.action.Booked = enroll\nmap.action.No-Show = VIEW\n"
                                           "weight.enroll = 3\nweight.COMPLETE = 0\n"});
     const struct config_topic *t = &c.topics[0];
@@ -823,6 +823,7 @@ static void a_mapping_is_taken_as_it_is_written(void **state) {
     assert_string_equal(t->path[FIELD_AMOUNT], "classes[].cents");
     assert_string_equal(t->path[FIELD_DISCOUNT], "classes[].off");
     assert_string_equal(t->path[FIELD_REC], "");
+    assert_string_equal(t->path[FIELD_COUNTERPART], "with.id");
     assert_int_equal(t->kind, KIND_EVENT);
     assert_int_equal(t->ts_unit, TS_UNIT_S);
     assert_true(t->amount_scale == 0.01);

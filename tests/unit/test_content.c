@@ -426,6 +426,72 @@ static void a_row_that_found_no_memory_changes_nothing(void **state) {
     content_free(c);
 }
 
+/* ---- categories that are known before any row brings them --------------------------------------
+ */
+
+static void a_category_known_by_hash_gets_domain_and_name_from_its_rows(void **state) {
+    (void)state;
+    struct content *c = NULL;
+    assert_int_equal(content_new(&c), ST_OK);
+    uint32_t k = 77;
+    assert_int_equal(content_category_intern(c, 0, &k), ST_INVALID);
+    assert_int_equal(k, 77);
+    assert_int_equal(content_category_intern(c, 500, &k), ST_OK);
+    assert_int_equal(k, 0);
+    assert_int_equal(content_category_intern(c, 600, &k), ST_OK);
+    assert_int_equal(k, 1);
+    assert_int_equal(content_category_intern(c, 500, &k), ST_OK);
+    assert_int_equal(k, 0);
+    assert_int_equal(content_n_categories(c), 2);
+    assert_true(content_category_hash(c, 0) == 500 && content_category_hash(c, 1) == 600);
+    assert_true(content_category_hash(c, 2) == 0);
+    assert_int_equal(content_category_domain(c, 0), DOMAINS_MAX);
+    assert_name(c, 0, "");
+
+    struct content_change change;
+    struct content_row row = {.category = 500, .domain = 3, .available = true};
+    assert_int_equal(content_set(c, 7, &row, &change), ST_OK);
+    assert_int_equal(content_category(c, 7), 0);
+    assert_int_equal(content_category_domain(c, 0), 3);
+    assert_name(c, 0, "");
+    row.category_name = "shoes";
+    row.category_name_len = 5;
+    row.domain = 4; /* that of the first row stays */
+    assert_int_equal(content_set(c, 8, &row, &change), ST_OK);
+    assert_int_equal(content_category_domain(c, 0), 3);
+    assert_name(c, 0, "shoes");
+    assert_int_equal(content_category_intern(c, 500, &k), ST_OK);
+    assert_int_equal(content_category_domain(c, 0), 3);
+    assert_int_equal(content_category_domain(c, 1), DOMAINS_MAX);
+    assert_int_equal(content_n_categories(c), 2);
+    content_free(c);
+}
+
+static void many_categories_are_found_by_their_hashes(void **state) {
+    (void)state;
+    struct content *c = NULL;
+    assert_int_equal(content_new(&c), ST_OK);
+    uint32_t k = 0;
+    for (uint32_t x = 0; x < 5000; x++) {
+        enum status st = ST_NOMEM;
+        for (int left = 0; st; left++) {
+            k = 77777;
+            fail_after(CAN_FAIL ? left : -1);
+            st = content_category_intern(c, mix64(x), &k);
+            fail_after(-1);
+            assert_true(st == ST_OK || (st == ST_NOMEM && k == 77777));
+            assert_int_equal(content_n_categories(c), x + (st ? 0 : 1));
+        }
+        assert_int_equal(k, x);
+    }
+    for (uint32_t x = 0; x < 5000; x++) {
+        assert_true(content_category_hash(c, x) == mix64(x));
+        assert_int_equal(content_category_intern(c, mix64(x), &k), ST_OK);
+        assert_int_equal(k, x);
+    }
+    content_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_item_without_a_row_is_available_and_has_nothing),
@@ -436,6 +502,8 @@ int main(void) {
         cmocka_unit_test(categories_are_numbered_in_order_of_first_sight),
         cmocka_unit_test(the_first_name_of_a_category_stays_its_name),
         cmocka_unit_test(the_first_32_attributes_are_kept_sorted_and_each_once),
+        cmocka_unit_test(a_category_known_by_hash_gets_domain_and_name_from_its_rows),
+        cmocka_unit_test(many_categories_are_found_by_their_hashes),
         cmocka_unit_test(bytes_follow_what_is_held),
         cmocka_unit_test(a_row_that_found_no_memory_changes_nothing),
     };

@@ -163,9 +163,10 @@ static void an_event_is_these_bytes(void **state) {
     (void)state;
     /* clang-format off */
     const uint8_t hand[] = {
-        0, 0x77, 0x35, 0x94, 0x0a,             /* wire header, id 2000000010  */
+        0, 0x77, 0x35, 0x94, 0x0b,             /* wire header, id 2000000011  */
         2, 'e', 2, 'u', 8, 'f', 'o', 'o', 'd', /* event_id, user_id, domain   */
         2, 22, 2, 4, 'r', '1',                 /* ts 1, CLICK, rec: branch 1  */
+        2, 2, 'o',                             /* counterpart: branch 1       */
         2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0x40,  /* one line: a, quantity 2     */
         0, 0, 0, 0, 0, 0, 0, 0,                /* amount 0                    */
         0, 0, 0, 0, 0, 0, 8, 0x40, 0,          /* discount 3; no more blocks  */
@@ -180,6 +181,8 @@ static void an_event_is_these_bytes(void **state) {
                         .action = ACTION_CLICK,
                         .rec = "r1",
                         .rec_len = 2,
+                        .counterpart = "o",
+                        .counterpart_len = 1,
                         .domain = 1,
                         .n_lines = 1,
                         .lines = &line};
@@ -195,6 +198,42 @@ static void an_event_is_these_bytes(void **state) {
     assert_memory_equal(buf, hand, sizeof hand);
     d.domain = 2;
     assert_int_equal(encode(e, &d, buf, sizeof buf, &used), ST_INVALID);
+    encoder_free(e);
+}
+
+static void a_social_interaction_is_these_bytes(void **state) {
+    (void)state;
+    /* clang-format off */
+    const uint8_t hand[] = {
+        0, 0, 0, 0, 10,                /* wire header, id 10       */
+        2, 'e', 2, 'u', 2, 2, 'a', 4,  /* ids, ts 1, item, COMMENT */
+        2, 4, 'm', 'e',                /* counterpart: branch 1    */
+    };
+    /* clang-format on */
+    struct decoded_line line = {.item = "a", .item_len = 1, .quantity = 1};
+    struct decoded d = {.event_id = "e",
+                        .event_id_len = 1,
+                        .user_id = "u",
+                        .user_id_len = 1,
+                        .ts_ms = 1,
+                        .action = ACTION_COMMENT,
+                        .counterpart = "me",
+                        .counterpart_len = 2,
+                        .n_lines = 1,
+                        .lines = &line};
+    struct encoder *e = NULL;
+    uint8_t buf[64];
+    size_t used = 0;
+    assert_int_equal(
+        encoder_new(READER_SOCIAL_INTERACTION, shipped_id(READER_SOCIAL_INTERACTION), &e), ST_OK);
+    assert_int_equal(encode(e, &d, buf, sizeof buf, &used), ST_OK);
+    assert_int_equal(used, sizeof hand);
+    assert_memory_equal(buf, hand, sizeof hand);
+    d.counterpart = NULL; /* nobody: null */
+    d.counterpart_len = 0;
+    assert_int_equal(encode(e, &d, buf, sizeof buf, &used), ST_OK);
+    assert_int_equal(used, sizeof hand - 3);
+    assert_int_equal(buf[used - 1], 0);
     encoder_free(e);
 }
 
@@ -344,12 +383,15 @@ static void round_trip(struct way_back *w, enum reader reader, uint64_t *rng) {
     static uint8_t buf[1 << 18];
     const bool several = reader == READER_FOOD_ORDER || reader == READER_EVENT;
     const bool says_rec = reader == READER_FEEDBACK || reader == READER_EVENT;
+    const bool says_whom = reader == READER_SOCIAL_INTERACTION || reader == READER_EVENT;
     struct decoded d = {.lines = lines, .action = random_action(reader, rng), .domain = 1};
     struct decoded got = {.lines = back};
     d.event_id = random_text(rng, &d.event_id_len);
     d.user_id = random_text(rng, &d.user_id_len);
     d.rec = random_text(rng, &d.rec_len);
     d.rec_len = says_rec ? d.rec_len : 0;
+    d.counterpart = random_text(rng, &d.counterpart_len);
+    d.counterpart_len = says_whom && rnd(rng) % 3 ? d.counterpart_len : 0;
     d.ts_ms = (int64_t)(rnd(rng) << 33 ^ rnd(rng) << 2 ^ rnd(rng));
     d.domain = reader == READER_EVENT ? (uint8_t)(rnd(rng) % 2) : 1;
     d.n_lines = several ? 1 + (uint32_t)(rnd(rng) % 40) : 1;
@@ -367,6 +409,7 @@ static void round_trip(struct way_back *w, enum reader reader, uint64_t *rng) {
     same_text(d.event_id, d.event_id_len, got.event_id, got.event_id_len);
     same_text(d.user_id, d.user_id_len, got.user_id, got.user_id_len);
     same_text(d.rec, d.rec_len, got.rec, got.rec_len);
+    same_text(d.counterpart, d.counterpart_len, got.counterpart, got.counterpart_len);
     assert_true(d.ts_ms == got.ts_ms && d.action == got.action && d.n_lines == got.n_lines);
     assert_int_equal(d.domain, got.domain);
     for (uint32_t i = 0; i < d.n_lines; i++) {
@@ -378,6 +421,7 @@ static void round_trip(struct way_back *w, enum reader reader, uint64_t *rng) {
     free_text(d.event_id);
     free_text(d.user_id);
     free_text(d.rec);
+    free_text(d.counterpart);
 }
 
 static void what_is_encoded_is_what_is_decoded(void **state) {
@@ -508,6 +552,7 @@ int main(void) {
         cmocka_unit_test(a_course_view_is_these_bytes),
         cmocka_unit_test(a_food_order_is_these_bytes),
         cmocka_unit_test(an_event_is_these_bytes),
+        cmocka_unit_test(a_social_interaction_is_these_bytes),
         cmocka_unit_test(too_small_a_buffer_is_refused_at_every_size),
         cmocka_unit_test(impossible_events_are_refused),
         cmocka_unit_test(actions_without_a_symbol_are_refused),

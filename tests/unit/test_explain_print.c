@@ -16,7 +16,8 @@
 
 static const char ANSWER[] =
     "{\"user\":\"u17\",\"target\":\"food\",\"task\":2,\"ts\":1769212800000,\"segment\":3,"
-    "\"lifecycle\":\"returning\",\"events\":{\"course\":12,\"food\":3},\"personalised\":true,"
+    "\"lifecycle\":\"returning\",\"social\":1.3,\"events\":{\"course\":12,\"food\":3},"
+    "\"personalised\":true,"
     "\"served\":\"full\",\"lead\":1.25,\"candidates\":412,\"items\":["
     "{\"id\":\"f203\",\"score\":4.6143,\"reason\":\"together\",\"category\":\"pasta\","
     "\"because\":{\"item\":\"c17\",\"domain\":\"course\",\"category\":\"cooking\"},"
@@ -42,7 +43,7 @@ static void an_answer_becomes_a_table(void **state) {
     assert_int_equal(print(ANSWER), ST_OK);
     assert_string_equal(
         text,
-        "u17, target food: task 2, segment 3, returning; took course 12, food 3\n"
+        "u17, target food: task 2, segment 3, returning; took course 12, food 3; social 1.30\n"
         "personal: personalising leads by 1.250 nats; 412 candidates\n"
         "     item                        score  reason     because                           what "
         "adds most\n"
@@ -60,6 +61,7 @@ static void a_user_of_whom_little_is_known_is_shown_too(void **state) {
     assert_non_null(strstr(text, "no segment yet"));
     assert_non_null(strstr(text, "\nnot personal: "));
     assert_null(strstr(text, "similar users"));
+    assert_null(strstr(text, "social"));
 }
 
 static void what_is_no_answer_is_refused(void **state) {

@@ -53,6 +53,27 @@ static void learn(struct fixture *f, const char *user, uint8_t domain, const cha
     assert_int_equal(learner_learn(f->learner, 1, &e, &effect), ST_OK);
 }
 
+/* Something of a course, with somebody. */
+static void say(struct fixture *f, const char *user, enum action action, uint32_t with,
+                int64_t ts_ms) {
+    static uint64_t number = 1000;
+    struct event_line line = {
+        .item = hash_item("course", "c1", 2), .id = "c1", .id_len = 2, .quantity = 1};
+    struct event e = {.id = ++number,
+                      .user = hash_id(user, strlen(user)),
+                      .user_id = user,
+                      .user_id_len = (uint16_t)strlen(user),
+                      .ts_ms = ts_ms,
+                      .weight = 1.0F,
+                      .counterpart = with,
+                      .domain = COURSE,
+                      .action = (uint8_t)action,
+                      .n_lines = 1,
+                      .lines = &line};
+    struct learner_effect effect;
+    assert_int_equal(learner_learn(f->learner, 1, &e, &effect), ST_OK);
+}
+
 static void describe(struct fixture *f, uint8_t domain, const char *item, const char *category) {
     const char *name = f->cfg.domains[domain].name;
     struct content_change change;
@@ -144,10 +165,26 @@ static void it_says_who_the_user_is(void **state) {
     assert_true(json_integer_value(json_object_get(v, "ts")) == START_MS + DAY_MS);
     assert_true(json_is_null(json_object_get(v, "segment")));
     assert_text(v, "lifecycle", "new");
+    assert_number(v, "social", 0);
     assert_number(json_object_get(v, "events"), "course", 2);
     assert_number(json_object_get(v, "events"), "food", 1);
     f->why.list.segment = 3;
     assert_number(text_of(f), "segment", 3);
+}
+
+/* "u\"2" likes something of one, comments on something of another 30 days later, and 30 days later
+ * it is asked: .25 / 4 and .5 / 2. */
+static void it_says_how_much_the_user_has_to_do_with_others(void **state) {
+    struct fixture *f = *state;
+    const char *user = "u\"2";
+    const int64_t then_ms = START_MS + DAY_MS + 1;
+    say(f, user, ACTION_LIKE, 7, then_ms);
+    say(f, user, ACTION_COMMENT, 8, then_ms + 30 * DAY_MS);
+    f->e.user = users_find(learner_users(f->learner, 1), hash_id(user, 3));
+    f->e.now_ms = then_ms + 60 * DAY_MS;
+    assert_number(text_of(f), "social", 0.3125);
+    f->e.user = users_find(learner_users(f->learner, 1), hash_id("u1", 2));
+    assert_number(text_of(f), "social", 0); /* what is done to him is not his doing */
 }
 
 static void it_says_which_net_is_served_and_by_how_much(void **state) {
@@ -267,6 +304,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(it_says_who_the_user_is),
+        TEST(it_says_how_much_the_user_has_to_do_with_others),
         TEST(it_says_which_net_is_served_and_by_how_much),
         TEST(each_item_has_its_reason_in_numbers_and_what_is_behind_it),
         TEST(similar_users_are_named),

@@ -218,6 +218,73 @@ static void ids_have_1_to_255_bytes(void **state) {
     }
 }
 
+/* ---- whom it was with ------------------------------------------------------------------ */
+
+/* What is kept of `with` when `user` likes something of his. */
+static uint32_t counterpart(struct fixture *f, const char *user, const char *with, size_t len) {
+    static struct config cfg;
+    struct intake *in = NULL;
+    struct encoder *e = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    struct decoded d = good(1);
+    size_t used = 0;
+    cfg = f->cfg;
+    snprintf(cfg.topics[0].schema, sizeof cfg.topics[0].schema, "SocialInteraction");
+    const uint32_t id = shipped_id(READER_SOCIAL_INTERACTION);
+    const struct intake_spec spec = {.cfg = &cfg, .topics = cfg.topics, .n_topics = 1};
+    assert_int_equal(intake_new(&spec, &in, err), ST_OK);
+    assert_int_equal(encoder_new(READER_SOCIAL_INTERACTION, id, &e), ST_OK);
+    d.action = ACTION_LIKE;
+    d.user_id = user;
+    d.user_id_len = strlen(user);
+    d.counterpart = with;
+    d.counterpart_len = len;
+    assert_int_equal(encode(e, &d, bytes, sizeof bytes, &used), ST_OK);
+    const struct record r = record_of(0, bytes, used);
+    memset(&event, 0x5a, sizeof event);
+    assert_int_equal(intake_event(in, &r, NOW_MS, &event, &detail), INTAKE_OK);
+    assert_int_equal(event.action, ACTION_LIKE);
+    encoder_free(e);
+    intake_free(in);
+    return event.counterpart;
+}
+
+static void of_the_other_user_32_bits_of_a_hash_are_kept(void **state) {
+    struct fixture *f = *state;
+    assert_true(counterpart(f, "me", "you", 3) == (uint32_t)hash_id("you", 3));
+    assert_true(counterpart(f, "me", "y\0u", 3) == (uint32_t)hash_id("y\0u", 3));
+    assert_int_equal(counterpart(f, "me", "", 0), 0);
+    const struct decoded d = good(1); /* a schema that has none */
+    assert_int_equal(take_order(f, &d), INTAKE_OK);
+    assert_int_equal(event.counterpart, 0);
+}
+
+static void nobody_has_to_do_with_himself(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(counterpart(f, "me", "me", 2), 0);
+    assert_int_not_equal(counterpart(f, "me", "mee", 3), 0);
+    assert_int_not_equal(counterpart(f, "me", "m", 1), 0);
+    assert_int_not_equal(counterpart(f, "me", "ME", 2), 0);
+}
+
+/* 0 is nobody, and he is somebody: this id was found by trying. */
+static void whose_32_bits_are_0_is_1(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal((uint32_t)hash_id("9a66d9141", 9), 0);
+    assert_int_equal(counterpart(f, "me", "9a66d9141", 9), 1);
+}
+
+/* The event counts all the same. */
+static void an_id_that_no_user_can_have_is_nobodys(void **state) {
+    struct fixture *f = *state;
+    static char id[65537];
+    memset(id, 'x', sizeof id);
+    for (size_t k = 0; k < sizeof id_lens / sizeof id_lens[0]; k++) {
+        const uint32_t who = counterpart(f, "me", id, id_lens[k].len);
+        assert_int_equal(who != 0, id_lens[k].ok);
+    }
+}
+
 /* ---- numbers --------------------------------------------------------------------------- */
 
 static void quantities_and_money_are_finite_and_from_0_to_a_million_millions(void **state) {
@@ -514,6 +581,10 @@ int main(void) {
         cmocka_unit_test(a_view_becomes_an_event_of_one_line_in_the_domain_of_its_topic),
         cmocka_unit_test(as_many_lines_as_there_may_be_are_taken),
         cmocka_unit_test(ids_have_1_to_255_bytes),
+        cmocka_unit_test(of_the_other_user_32_bits_of_a_hash_are_kept),
+        cmocka_unit_test(nobody_has_to_do_with_himself),
+        cmocka_unit_test(whose_32_bits_are_0_is_1),
+        cmocka_unit_test(an_id_that_no_user_can_have_is_nobodys),
         cmocka_unit_test(quantities_and_money_are_finite_and_from_0_to_a_million_millions),
         cmocka_unit_test(times_before_the_year_2000_are_refused_to_the_millisecond),
         cmocka_unit_test(times_over_ten_minutes_ahead_are_refused_to_the_millisecond),

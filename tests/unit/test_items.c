@@ -273,6 +273,142 @@ static void a_failed_allocation_changes_nothing(void **state) {
     }
 }
 
+/* ---- nameless items ------------------------------------------------------------ */
+
+static uint32_t intern_nameless(struct items *it, uint32_t x) {
+    uint32_t i = ITEM_NONE;
+    assert_int_equal(items_intern_nameless(it, hash_of(x), domain_of(x), &i), ST_OK);
+    return i;
+}
+
+static void a_nameless_item_has_everything_but_a_name_until_it_is_interned(void **state) {
+    struct items *it = *state;
+    uint32_t i = 77;
+    size_t len = 9;
+    assert_int_equal(items_intern_nameless(it, 5, 1, &i), ST_OK);
+    assert_int_equal(i, 0);
+    assert_int_equal(items_n(it), 1);
+    assert_int_equal(items_n_of(it, 1), 0);
+    assert_int_equal(items_find(it, 5), 0);
+    assert_true(items_hash(it, 0) == 5 && items_domain(it, 0) == 1);
+    assert_false(items_named(it, 0));
+    assert_string_equal(items_id(it, 0, &len), "");
+    assert_int_equal(len, 0);
+    assert_int_equal(items_intern_nameless(it, 5, 1, &i), ST_OK); /* known already */
+    assert_int_equal(items_n(it), 1);
+
+    assert_int_equal(items_intern(it, 5, 1, "name", 4, &i), ST_OK);
+    assert_int_equal(i, 0);
+    assert_true(items_named(it, 0));
+    assert_string_equal(items_id(it, 0, &len), "name");
+    assert_int_equal(len, 4);
+    assert_int_equal(items_n(it), 1);
+    assert_int_equal(items_n_of(it, 1), 1);
+    assert_int_equal(items_of(it, 1, 0), 0);
+
+    assert_int_equal(items_intern_nameless(it, 5, 1, &i), ST_OK); /* a name given once stays */
+    assert_int_equal(items_intern(it, 5, 1, "other", 5, &i), ST_OK);
+    assert_string_equal(items_id(it, 0, &len), "name");
+    assert_int_equal(items_n_of(it, 1), 1);
+}
+
+static void an_item_without_a_name_is_refused_where_one_with_it_would_be(void **state) {
+    struct items *it = *state;
+    uint32_t i = 77;
+    assert_int_equal(items_intern_nameless(it, 1, N_DOMAINS, &i), ST_INVALID);
+    assert_int_equal(items_intern_nameless(it, 1, 255, &i), ST_INVALID);
+    assert_int_equal(items_n(it), 0);
+    intern(it, 1);
+    const uint8_t other = (uint8_t)((domain_of(1) + 1) % N_DOMAINS);
+    assert_int_equal(items_intern_nameless(it, hash_of(1), other, &i), ST_INVALID);
+    const uint32_t nameless = intern_nameless(it, 2);
+    const uint8_t another = (uint8_t)((domain_of(2) + 1) % N_DOMAINS);
+    assert_int_equal(items_intern(it, hash_of(2), another, "x", 1, &i), ST_INVALID);
+    assert_int_equal(i, 77);
+    assert_false(items_named(it, nameless));
+}
+
+static void names_come_in_any_order_and_the_items_of_a_domain_are_those_with_one(void **state) {
+    struct items *it = *state;
+    enum { NUMBERS = 20000, DRAWS = 60000 };
+    static uint32_t index[NUMBERS];
+    static uint32_t named[NUMBERS]; /* numbers in the order of naming */
+    static bool has_name[NUMBERS];
+    uint32_t n = 0;
+    uint32_t n_named = 0;
+    struct rng rng = {.state = 20260202};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    memset(index, 0xff, sizeof index);
+    memset(has_name, 0, sizeof has_name);
+    for (int e = 0; e < DRAWS; e++) {
+        const uint32_t x = rng_below(&rng, NUMBERS);
+        const bool with = rng_below(&rng, 3) == 0;
+        const uint32_t i = with ? intern(it, x) : intern_nameless(it, x);
+        index[x] = index[x] == ITEM_NONE ? n++ : index[x];
+        assert_int_equal(i, index[x]);
+        if (with && !has_name[x]) {
+            has_name[x] = true;
+            named[n_named++] = x;
+        }
+        assert_int_equal(items_named(it, i), has_name[x]);
+    }
+    assert_int_equal(items_n(it), n);
+    uint32_t seen[N_DOMAINS] = {0};
+    for (uint32_t k = 0; k < n_named; k++) {
+        const uint8_t d = domain_of(named[k]);
+        assert_item(it, index[named[k]], named[k]);
+        assert_int_equal(items_of(it, d, seen[d]++), index[named[k]]);
+    }
+    for (uint8_t d = 0; d < N_DOMAINS; d++) {
+        assert_int_equal(items_n_of(it, d), seen[d]);
+    }
+    size_t len = 9;
+    for (uint32_t x = 0; x < NUMBERS; x++) {
+        if (index[x] != ITEM_NONE && !has_name[x]) {
+            assert_string_equal(items_id(it, index[x], &len), "");
+            assert_int_equal(len, 0);
+            assert_int_equal(items_find(it, hash_of(x)), index[x]);
+        }
+    }
+}
+
+static void a_name_that_finds_no_memory_leaves_the_item_nameless(void **state) {
+    if (!CAN_FAIL) {
+        skip();
+    }
+    struct items *it = *state;
+    int failures = 0;
+    for (uint32_t x = 0; x < 3000; x++) {
+        uint32_t i = 77;
+        enum status st = ST_NOMEM;
+        for (int k = 0; st; k++) {
+            fail_after(k);
+            st = items_intern_nameless(it, hash_of(x), domain_of(x), &i);
+            fail_after(-1);
+            assert_true(st == ST_OK || (st == ST_NOMEM && i == 77 && items_n(it) == x));
+            failures += st != ST_OK;
+        }
+    }
+    for (uint32_t x = 0; x < 3000; x++) {
+        char id[ID_LEN_MAX + 1];
+        const size_t len = id_of(x, id);
+        enum status st = ST_NOMEM;
+        for (int k = 0; st; k++) {
+            uint32_t i = 77;
+            const uint32_t before = items_n_of(it, domain_of(x));
+            fail_after(k);
+            st = items_intern(it, hash_of(x), domain_of(x), id, len, &i);
+            fail_after(-1);
+            assert_int_equal(items_named(it, x), st == ST_OK);
+            assert_int_equal(items_n_of(it, domain_of(x)), before + (st == ST_OK ? 1 : 0));
+            assert_int_equal(i, st ? 77 : x);
+            failures += st != ST_OK;
+        }
+        assert_item(it, x, x);
+    }
+    assert_true(failures > 20);
+}
+
 /* ---- strings and threads ---------------------------------------------------- */
 
 static void a_string_never_moves(void **state) {
@@ -358,6 +494,14 @@ int main(void) {
         cmocka_unit_test_setup_teardown(poor_hashes_are_kept_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_random_stream_agrees_with_a_plain_map, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_allocation_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_nameless_item_has_everything_but_a_name_until_it_is_interned, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_item_without_a_name_is_refused_where_one_with_it_would_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            names_come_in_any_order_and_the_items_of_a_domain_are_those_with_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_that_finds_no_memory_leaves_the_item_nameless, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_string_never_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(another_thread_reads_ids_while_items_are_made, setup,
                                         teardown),

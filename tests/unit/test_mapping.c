@@ -25,9 +25,9 @@
 /* ---- helpers -------------------------------------------------------------------------------- */
 
 static const char *const FIELD_NAMES[MAP_FIELDS] = {
-    "user",     "event.id", "ts",        "item",           "action",     "quantity", "amount",
-    "discount", "rec",      "available", "category",       "price",      "name",     "attributes",
-    "consent",  "age",      "country",   "partner.domain", "partner.id", "domain"};
+    "user",       "event.id", "ts",          "item",      "action",         "quantity",   "amount",
+    "discount",   "rec",      "counterpart", "available", "category",       "price",      "name",
+    "attributes", "consent",  "age",         "country",   "partner.domain", "partner.id", "domain"};
 
 /* A topic of this kind; `paths` is "user=u ts=t", with \n between for texts with spaces. */
 static struct config_topic topic_of(enum topic_kind kind, const char *paths) {
@@ -260,6 +260,8 @@ static void types_are_checked(void **state) {
          "decimals of several scales"},
         {KIND_EVENT, "rec", "'string'", NULL},
         {KIND_EVENT, "rec", "'long'", "a long; needs an enum or a string"},
+        {KIND_EVENT, "counterpart", "['null','string','long']", NULL},
+        {KIND_EVENT, "counterpart", "'boolean'", "a boolean; needs a string, an int or a long"},
         {KIND_ITEM, "available", "'boolean'", NULL},
         {KIND_ITEM, "available", "['null','int']", NULL},
         {KIND_ITEM, "available", "'string'", "a string; needs a boolean, an int or a long"},
@@ -423,6 +425,49 @@ static void ids_are_texts_or_decimal_numbers(void **state) {
     assert_int_equal(read_event(b, &body), MAPPING_OK);
     same_text(b->out.user_id, b->out.user_id_len, "");
     assert_int_equal(b->out.domain, 1);
+    bench_free(b);
+}
+
+static void the_other_user_is_a_text_a_number_or_nobody(void **state) {
+    (void)state;
+    struct bench *b = bench_of(topic_of(KIND_EVENT, PATHS "counterpart=x\naction=\"like\""),
+                               PLAIN("['null','long','string']"));
+    struct avro_bytes body;
+    plain_head(&body);
+    avro_branch(&body, 2);
+    avro_text(&body, "friend");
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    same_text(b->out.counterpart, b->out.counterpart_len, "friend");
+    plain_head(&body);
+    avro_branch(&body, 1);
+    avro_long(&body, -42);
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    same_text(b->out.counterpart, b->out.counterpart_len, "-42");
+    plain_head(&body);
+    avro_branch(&body, 0); /* what the record before said is forgotten */
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    same_text(b->out.counterpart, b->out.counterpart_len, "");
+    bench_free(b);
+    b = bench_of(topic_of(KIND_EVENT, PATHS "action=\"like\""), PLAIN("'string'"));
+    plain_head(&body);
+    avro_text(&body, "friend"); /* not mapped: nobody knows of him */
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    same_text(b->out.counterpart, b->out.counterpart_len, "");
+    bench_free(b);
+}
+
+/* Of one record all ids may be numbers: each has its own digits. */
+static void the_digits_of_one_id_are_not_anothers(void **state) {
+    (void)state;
+    struct bench *b = bench_of(
+        topic_of(KIND_EVENT, "user=x\nts=t\nitem=i\nevent.id=t\ncounterpart=t\naction=\"like\""),
+        PLAIN("'long'"));
+    struct avro_bytes body;
+    plain_head(&body);
+    avro_long(&body, 77);
+    assert_int_equal(read_event(b, &body), MAPPING_OK);
+    same_text(b->out.user_id, b->out.user_id_len, "77");
+    same_text(b->out.counterpart, b->out.counterpart_len, "1000");
     bench_free(b);
 }
 
@@ -989,11 +1034,13 @@ static void the_shipped_event_names_its_domain(void **state) {
             avro_text(&body, "e"), avro_text(&body, "u");
             avro_text(&body, known ? "course" : "sport");
             avro_long(&body, 1), avro_long(&body, ACTION_RATE), avro_branch(&body, 0);
+            avro_branch(&body, 1), avro_text(&body, "o");
             avro_end(&body);
             const enum mapping_error e = read_event(b, &body);
             assert_int_equal(e, known || of_topic ? MAPPING_OK : MAPPING_DOMAIN);
             if (!e) {
                 assert_int_equal(b->out.domain, of_topic);
+                same_text(b->out.counterpart, b->out.counterpart_len, "o");
             }
         }
         bench_free(b);
@@ -1464,6 +1511,8 @@ int main(void) {
         cmocka_unit_test(symbols_that_are_not_there_are_refused),
         cmocka_unit_test(words_that_are_never_looked_at_are_refused),
         cmocka_unit_test(ids_are_texts_or_decimal_numbers),
+        cmocka_unit_test(the_other_user_is_a_text_a_number_or_nobody),
+        cmocka_unit_test(the_digits_of_one_id_are_not_anothers),
         cmocka_unit_test(an_event_without_an_id_has_an_empty_one),
         cmocka_unit_test(numbers_are_times_in_their_unit),
         cmocka_unit_test(texts_are_times_by_rfc_3339),

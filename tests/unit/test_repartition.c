@@ -34,6 +34,7 @@ enum {
     USERS = 20,
     LINKED = 12, /* users below have identities from the start */
     ROWS_MAX = 256,
+    IDS = 11,       /* of shipped schemas: below */
     OTHER_ID = 100, /* of the schema of identities, too; always known */
     TEXT = 64,
 };
@@ -61,7 +62,7 @@ struct world {
     int64_t n_sent[BROKER_PARTS], cap_sent[BROKER_PARTS];
     int n; /* records in all */
     struct lookup lookup;
-    _Atomic int schema[READERS + 1]; /* enum lookup_state, by id */
+    _Atomic int schema[IDS]; /* enum lookup_state, by id */
 
     pthread_mutex_t lock; /* of identities */
     struct record rows[ROWS_MAX];
@@ -351,7 +352,7 @@ static struct world *new_world_with(const char *more, uint64_t seed) {
     assert_int_equal(encoder_new(READER_IDENTITY, OTHER_ID, &w->others), ST_OK);
     encoder_domains(w->identities, DOMAINS, BROKER_TOPICS);
     encoder_domains(w->others, DOMAINS, BROKER_TOPICS);
-    for (int id = 0; id <= READERS; id++) {
+    for (int id = 0; id < IDS; id++) {
         atomic_store(&w->schema[id], LOOKUP_READY);
     }
     broker_init(&w->broker, RAWS, seed);
@@ -527,6 +528,53 @@ static void partners_may_use_any_ids_and_the_same_ones(void **state) {
             assert_text(d->event_id, d->event_id_len, rows[i].name);
         }
     }
+    end(w);
+}
+
+/* Somebody's id at the partner, as whoever he is; his own accounts are no others. */
+static void the_other_user_is_known_by_his_own_id(void **state) {
+    (void)state;
+    static char whole[ID_LEN_MAX];
+    memset(whole, 'x', sizeof whole);
+    const struct {
+        const char *user, *with, *name; /* name NULL: nobody */
+        size_t len;
+        bool counts;
+    } rows[] = {
+        {"c1", "c3", "person-3", 2, true},      {"c1", "stranger", "course/stranger", 8, true},
+        {"c1", "c1", NULL, 2, false},           {"c1", "twin-of-c1", "person-1", 10, false},
+        {"c1", whole, NULL, ID_LEN_MAX, false}, {"new", "c3", "person-3", 2, true},
+        {"new", "1-f", "course/1-f", 3, true},  {"new", "new", NULL, 3, false}};
+    metrics_reset();
+    struct world *w = new_world_with("topic.views.counterpart=event_id", 1);
+    link_user(w, 0, "twin-of-c1", "person-1");
+    start(w);
+    assert_true(broker_assign(&w->broker, ALL_PARTS));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct decoded d = {.event_id = rows[i].with,
+                                  .event_id_len = rows[i].len,
+                                  .user_id = rows[i].user,
+                                  .user_id_len = strlen(rows[i].user),
+                                  .action = ACTION_VIEW};
+        append(w, &d, VIEWS, 0, (struct sent){.kind = GOOD});
+    }
+    AWAIT(broker_all_committed(&w->broker));
+    repartition_stop(w->r);
+    uint32_t who[sizeof rows / sizeof *rows];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct broker_record r = broker_record(&w->broker, VIEWS, 0, (int64_t)i);
+        const struct record m = {
+            .value = r.is.value, .value_len = r.is.value_len, .topic = w->events_topic};
+        struct event e;
+        const char *detail;
+        assert_int_equal(intake_event(w->events, &m, INT64_MAX, &e, &detail), INTAKE_OK);
+        const struct decoded *d = intake_decoded(w->events);
+        assert_text(d->user_id, d->user_id_len, i < 5 ? "person-1" : "course/new");
+        assert_text(d->counterpart, d->counterpart_len, rows[i].name ? rows[i].name : "");
+        assert_int_equal(e.counterpart != 0, rows[i].counts);
+        who[i] = e.counterpart;
+    }
+    assert_true(who[0] == who[5] && who[0] != who[1] && who[1] != who[6]);
     end(w);
 }
 
@@ -977,6 +1025,7 @@ int main(void) {
         cmocka_unit_test(each_record_becomes_one_event_of_its_user_or_one_dead_letter),
         cmocka_unit_test(only_ignored_records_still_pass_their_offsets),
         cmocka_unit_test(partners_may_use_any_ids_and_the_same_ones),
+        cmocka_unit_test(the_other_user_is_known_by_his_own_id),
         cmocka_unit_test(whatever_becomes_of_transactions_each_record_becomes_one_message),
         cmocka_unit_test(an_outcome_stays_unknown_as_long_as_nobody_answers),
         cmocka_unit_test(while_a_batch_is_tried_again_nothing_more_is_read),

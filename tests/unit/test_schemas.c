@@ -109,7 +109,7 @@ static void without_a_folder_the_ids_are_those_of_the_shipped_schemas(void **sta
     for (int r = 0; r < READERS; r++) {
         assert_int_not_equal(state_of(f, shipped_id((enum reader)r), COURSE), SCHEMAS_UNKNOWN);
     }
-    assert_int_equal(state_of(f, 10, COURSE), SCHEMAS_UNKNOWN);
+    assert_int_equal(state_of(f, 11, COURSE), SCHEMAS_UNKNOWN);
     assert_int_equal(state_of(f, 0, COURSE), SCHEMAS_UNKNOWN);
 }
 
@@ -121,6 +121,7 @@ static void our_own_events_are_known_beside_any_folder(void **state) {
     assert_int_equal(state_of(f, 1, COURSE), SCHEMAS_UNKNOWN);
     assert_int_equal(state_of(f, SHIPPED_EVENT_ID, COURSE), SCHEMAS_MISMATCH);
     assert_int_equal(state_of(f, 2000000009, COURSE), SCHEMAS_MISMATCH); /* as they were */
+    assert_int_equal(state_of(f, 2000000010, COURSE), SCHEMAS_MISMATCH);
     assert_int_equal(state_of(f, 2, FOOD), SCHEMAS_UNKNOWN);
 }
 
@@ -146,6 +147,51 @@ static void records_of_earlier_versions_of_shipped_schemas_stay_readable(void **
         assert_int_not_equal(e->id, shipped_id(e->reader));
         assert_string_not_equal(e->json, shipped_json(e->reader));
     }
+}
+
+/* A body of what `reader` was under `id`, as it is read now. */
+static void read_earlier(enum reader reader, uint32_t id, const uint8_t *body, size_t len,
+                         struct tape *tape, struct decoded *d) {
+    struct config cfg;
+    struct config_topic topic = {.name = "t", .amount_scale = 1, .domain = 0};
+    struct mapping *m = NULL;
+    struct schemas *s = NULL;
+    const struct decoder *decoder = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    config_defaults(&cfg);
+    snprintf(topic.schema, sizeof topic.schema, "%s", reader_name(reader));
+    topic.domain = reader == READER_EVENT ? DOMAIN_OF_RECORD : 0;
+    assert_int_equal(mapping_new(&cfg, &topic, &m, err), ST_OK);
+    assert_int_equal(
+        schemas_new("", (const struct mapping *const *)&m, 1, NULL, &s, err, sizeof err), ST_OK);
+    assert_int_equal(schemas_decoder(s, id, 0, &decoder, NULL), SCHEMAS_READY);
+    assert_int_equal(decode(decoder, body, len, tape), DECODE_OK);
+    assert_int_equal(mapping_read_event(m, tape, d), MAPPING_OK);
+    schemas_free(s);
+    mapping_free(m);
+}
+
+static void before_there_were_counterparts_there_is_none(void **state) {
+    (void)state;
+    static const uint8_t like[] = {2, 'e', 2, 'u', 2, 2, 'a', 0}; /* ids, ts 1, item, LIKE */
+    /* clang-format off */
+    static const uint8_t event[] = {
+        2, 'e', 2, 'u', 8, 'f', 'o', 'o', 'd',    /* ids, food                */
+        2, 12, 0,                                 /* ts 1, LIKE, no rec       */
+        2, 2, 'a', 0, 0, 0, 0, 0, 0, 0xf0, 0x3f,  /* one line: a, quantity 1  */
+        0, 0, 0, 0, 0, 0, 0, 0x40,                /* amount 2                 */
+        0, 0, 0, 0, 0, 0, 0, 0, 0,                /* discount 0; the end      */
+    };
+    /* clang-format on */
+    static struct tape tape;
+    static struct decoded_line lines[EVENT_LINES_MAX];
+    struct decoded d = {.lines = lines, .counterpart = "left over", .counterpart_len = 9};
+    read_earlier(READER_SOCIAL_INTERACTION, 3, like, sizeof like, &tape, &d);
+    assert_true(d.action == ACTION_LIKE && d.n_lines == 1 && d.counterpart_len == 0);
+    d.counterpart_len = 9;
+    read_earlier(READER_EVENT, UINT32_C(2000000010), event, sizeof event, &tape, &d);
+    assert_true(d.action == ACTION_LIKE && d.n_lines == 1 && d.counterpart_len == 0);
+    assert_true(d.domain == 1 && d.lines[0].amount == 2);
 }
 
 static void the_same_decoder_is_given_every_time(void **state) {
@@ -322,6 +368,7 @@ int main(void) {
         TEST(without_a_folder_the_ids_are_those_of_the_shipped_schemas),
         TEST(our_own_events_are_known_beside_any_folder),
         TEST(records_of_earlier_versions_of_shipped_schemas_stay_readable),
+        TEST(before_there_were_counterparts_there_is_none),
         TEST(the_same_decoder_is_given_every_time),
         TEST(a_mismatch_says_why_and_leaves_the_decoder_alone),
         TEST(a_folder_gives_an_id_a_file),

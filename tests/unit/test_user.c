@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engagement.h"
 #include "failing_alloc.h"
 #include "mix.h"
 #include "user.h"
@@ -487,17 +488,187 @@ static void a_minutes_count_stops_at_65535_and_is_part_of_the_block(void **state
 
 /* ---- event ids -------------------------------------------------------------- */
 
-static void the_newest_sixteen_event_ids_are_known(void **state) {
+static void the_newest_128_event_ids_are_known(void **state) {
     (void)state;
     struct user *u = new_user(1);
-    for (uint64_t n = 0; n < 100; n++) {
+    for (uint64_t n = 0; n < 400; n++) {
         assert_false(user_knows_event(u, mix64(n)));
         assert_int_equal(user_remember_event(&u, mix64(n)), ST_OK);
         for (uint64_t i = 0; i <= n; i++) {
-            assert_int_equal(user_knows_event(u, mix64(i)), n - i < USER_EVENT_IDS);
+            assert_int_equal(user_knows_event(u, mix64(i)), n - i < 128);
         }
     }
     user_free(u);
+}
+
+static void an_id_that_is_nearly_another_is_not_known(void **state) {
+    (void)state;
+    struct user *u = new_user(1);
+    for (uint64_t n = 0; n < 20; n++) {
+        assert_int_equal(user_remember_event(&u, mix64(n)), ST_OK);
+    }
+    for (uint64_t n = 0; n < 20; n++) {
+        for (uint32_t bit = 0; bit < 64; bit++) {
+            assert_false(user_knows_event(u, mix64(n) ^ UINT64_C(1) << bit));
+        }
+    }
+    user_free(u);
+}
+
+static uint32_t ids_known(const struct user *u, uint64_t newest) {
+    uint32_t n = 0;
+    while (n <= newest && user_knows_event(u, newest - n)) {
+        n++;
+    }
+    return n;
+}
+
+/* Takes line i of a user who is at the cap before long, or of his twin: all the same to both. */
+static void take_much(struct user **u, struct rng *r, uint32_t i) {
+    const uint8_t domain = (uint8_t)rng_below(r, 6);
+    const struct user_line line = {.item = rng_below(r, 3000),
+                                   .category = rng_below(r, 1000),
+                                   .ts_ms = START + (int64_t)i * HOUR_MS,
+                                   .domain = domain,
+                                   .consumes = true,
+                                   .repeats = domain % 3 == 0,
+                                   .history = true};
+    assert_int_equal(user_take(u, &line), ST_OK);
+    assert_true(user_bytes(*u) <= USER_BYTES_MAX);
+}
+
+/* Bit for bit what the sets, tables and interests of both say. */
+static void same_memory_of_items(const struct user *a, const struct user *b, int64_t now) {
+    for (uint8_t d = 0; d < 6; d++) {
+        for (uint32_t item = 0; item < 3000; item++) {
+            assert_int_equal(user_took(a, d, item, NULL), user_took(b, d, item, NULL));
+        }
+    }
+    for (uint32_t c = 0; c < 1000; c++) {
+        float x = 0.0F;
+        float y = 0.0F;
+        assert_int_equal(user_interest(a, c, now, &x, NULL), user_interest(b, c, now, &y, NULL));
+        assert_memory_equal(&x, &y, sizeof x);
+    }
+}
+
+/* The twin has 16 ids and no social interaction: what he remembers of items is no more. */
+static void at_the_cap_ids_beyond_sixteen_give_way_before_anything_else(void **state) {
+    (void)state;
+    print_message("seeds 1..3\n");
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct rng r = {seed};
+        struct user *u = new_user(6);
+        struct user *twin = new_user(6);
+        for (uint32_t i = 0; i < 16; i++) {
+            assert_int_equal(user_remember_event(&twin, i), ST_OK);
+        }
+        uint32_t fewest = USER_EVENT_IDS;
+        uint32_t most_after = 0; /* after there were fewest */
+        for (uint32_t i = 0; i < 6000; i++) {
+            struct rng again = r;
+            take_much(&u, &r, i);
+            take_much(&twin, &again, i);
+            const uint32_t left = i > 0 ? ids_known(u, i - 1) : 0;
+            assert_int_equal(user_remember_event(&u, i), ST_OK);
+            assert_int_equal(user_social_take(&u, i % 40, 0.5F, START + i * HOUR_MS), ST_OK);
+            const uint32_t known = ids_known(u, i);
+            assert_true(known >= (i + 1 < 16 ? i + 1 : 16));
+            assert_true(known == left + 1 || known == left);
+            assert_true(left < known || left >= 16); /* one comes, one goes */
+            most_after = known < fewest && i > 200 ? known : most_after;
+            most_after = known > most_after ? known : most_after;
+            fewest = i > 200 && known < fewest ? known : fewest;
+            if (i % 500 == 499) {
+                same_memory_of_items(u, twin, START + i * HOUR_MS);
+            }
+        }
+        print_message("%u ids, then %u\n", fewest, most_after);
+        assert_int_equal(fewest, 16);
+        assert_true(most_after >= 32); /* when a table lost its eighth there is room again */
+        user_free(u);
+        user_free(twin);
+    }
+}
+
+/* ---- social interaction --------------------------------------------------------- */
+
+static void social_interaction_is_that_of_engagement_h(void **state) {
+    (void)state;
+    print_message("seeds 1..20\n");
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng r = {seed};
+        struct user *u = new_user(2);
+        struct engagement_social truth = {0};
+        int64_t clock = START;
+        assert_true(user_social(u, clock) == 0.0F);
+        for (uint32_t i = 0; i < 300; i++) {
+            const uint32_t who = rng_below(&r, 40);
+            const float w = 0.25F * (float)rng_below(&r, 3);
+            const int64_t ts = clock - (rng_below(&r, 4) ? 0 : rng_below(&r, 900) * HOUR_MS);
+            clock += rng_below(&r, 40) * HOUR_MS;
+            assert_int_equal(user_social_take(&u, who, w, ts), ST_OK);
+            engagement_social_take(&truth, who, w, ts);
+            struct user_line line = random_line(&r, 2, 300, &clock); /* areas grow behind it */
+            take(&u, &line);
+            assert_int_equal(user_remember_event(&u, i), ST_OK);
+            for (int64_t day = -9; day < 99; day += 9) {
+                const float got = user_social(u, clock + day * DAY_MS);
+                const float want = engagement_social(&truth, clock + day * DAY_MS);
+                assert_memory_equal(&got, &want, sizeof got);
+            }
+        }
+        check_all(u, 2, 300, clock); /* and everything else is what it was */
+        size_t len = 0;
+        assert_memory_equal(user_id(u, &len), "user-17", 7);
+        struct user *copy = NULL;
+        assert_int_equal(user_copy(u, &copy), ST_OK);
+        assert_true(user_social(copy, clock) == user_social(u, clock));
+        user_free(copy);
+        user_free(u);
+    }
+}
+
+static void social_interaction_takes_no_bytes_of_whoever_has_none(void **state) {
+    (void)state;
+    struct user *u = new_user(2);
+    struct user_line line = simple(3, START);
+    take(&u, &line);
+    const size_t before = user_bytes(u);
+    assert_int_equal(user_social_take(&u, 1, 0.0F, START), ST_OK);
+    assert_int_equal(user_bytes(u), before);
+    assert_true(user_social(u, START) == 0.0F);
+    assert_int_equal(user_social_take(&u, 1, 0.25F, START), ST_OK);
+    assert_int_equal(user_bytes(u), before + sizeof(struct engagement_social));
+    assert_int_equal(user_social_take(&u, 2, 0.25F, START), ST_OK);
+    assert_int_equal(user_bytes(u), before + sizeof(struct engagement_social));
+    assert_true(user_social(u, START) == 0.5F);
+    assert_true(user_took(u, 0, 3, NULL));
+    user_free(u);
+}
+
+static void refused_social_interaction_changes_nothing(void **state) {
+    (void)state;
+    struct user *u = new_user(2);
+    struct user *before = NULL;
+    assert_int_equal(user_copy(u, &before), ST_OK);
+    assert_int_equal(user_social_take(&u, 1, -0.25F, START), ST_INVALID);
+    assert_int_equal(user_social_take(&u, 1, NAN, START), ST_INVALID);
+    assert_int_equal(user_social_take(&u, 1, INFINITY, START), ST_INVALID);
+    assert_int_equal(user_social_take(&u, 1, EVENT_WEIGHT_MAX + 1.0F, START), ST_INVALID);
+    assert_int_equal(user_social_take(&u, 1, 0.5F, INT64_C(1) << 47), ST_INVALID);
+    assert_int_equal(user_social_take(&u, 1, 0.5F, INT64_MIN), ST_INVALID);
+    if (CAN_FAIL) {
+        fail_after(0);
+        const enum status st = user_social_take(&u, 1, 0.5F, START);
+        fail_after(-1);
+        assert_int_equal(st, ST_NOMEM);
+    }
+    assert_int_equal(user_bytes(u), user_bytes(before));
+    assert_memory_equal(u, before, user_bytes(u));
+    assert_int_equal(user_social_take(&u, 1, EVENT_WEIGHT_MAX, -(INT64_C(1) << 47)), ST_OK);
+    user_free(u);
+    user_free(before);
 }
 
 /* ---- consumed set ------------------------------------------------------------- */
@@ -834,15 +1005,18 @@ static void the_sizes_of_ordinary_users_are_small(void **state) {
     take(&u, &line);
     assert_int_equal(user_remember_event(&u, 1), ST_OK);
     size_t one = user_bytes(u);
+    size_t twenty = 0;
     for (uint32_t i = 0; i < 40; i++) {
         line = simple(i, START + i);
         take(&u, &line);
         assert_int_equal(user_remember_event(&u, i), ST_OK);
+        twenty = i == 18 ? user_bytes(u) : twenty;
     }
-    print_message("one event: %u bytes; 24 in the history, 40 consumed: %u bytes\n", (unsigned)one,
+    print_message("one event: %u bytes; 20: %u; 41: %u bytes\n", (unsigned)one, (unsigned)twenty,
                   (unsigned)user_bytes(u));
     assert_true(one <= 280);
-    assert_true(user_bytes(u) <= 1024);
+    assert_true(twenty <= 800);
+    assert_true(user_bytes(u) <= 1280);
     user_free(u);
 }
 
@@ -917,7 +1091,12 @@ int main(void) {
         cmocka_unit_test(a_minute_is_counted_from_its_first_event_to_the_next_minute),
         cmocka_unit_test(minutes_are_of_utc_and_begin_on_the_millisecond),
         cmocka_unit_test(a_minutes_count_stops_at_65535_and_is_part_of_the_block),
-        cmocka_unit_test(the_newest_sixteen_event_ids_are_known),
+        cmocka_unit_test(the_newest_128_event_ids_are_known),
+        cmocka_unit_test(an_id_that_is_nearly_another_is_not_known),
+        cmocka_unit_test(at_the_cap_ids_beyond_sixteen_give_way_before_anything_else),
+        cmocka_unit_test(social_interaction_is_that_of_engagement_h),
+        cmocka_unit_test(social_interaction_takes_no_bytes_of_whoever_has_none),
+        cmocka_unit_test(refused_social_interaction_changes_nothing),
         cmocka_unit_test(agrees_with_a_naive_user_on_random_lines_in_any_order),
         cmocka_unit_test(decayed_sums_hold_over_years_whatever_the_order_of_arrival),
         cmocka_unit_test(a_day_is_remembered_for_31_days),

@@ -371,13 +371,13 @@ static void the_sizes_of_ordinary_users_with_interests_are_small(void **state) {
     assert_int_equal(user_take(&u, &line), ST_OK);
     assert_int_equal(user_remember_event(&u, 1), ST_OK);
     const size_t one = user_bytes(u);
-    for (uint32_t i = 0; i < 24; i++) {
+    for (uint32_t i = 0; i < 20; i++) {
         line.item = i;
         line.category = i % 13;
         assert_int_equal(user_take(&u, &line), ST_OK);
         assert_int_equal(user_remember_event(&u, i), ST_OK);
     }
-    print_message("one event: %u bytes; 24 in the history, consumed, of 13 categories: %u bytes\n",
+    print_message("one event: %u bytes; 21 in the history, consumed, of 13 categories: %u bytes\n",
                   (unsigned)one, (unsigned)user_bytes(u));
     assert_true(one <= 312);
     assert_true(user_bytes(u) <= 1024);
