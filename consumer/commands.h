@@ -15,5 +15,8 @@ extern const struct command command_replay;       /* replay.c */
 extern const struct command command_demo;         /* demo.c   */
 extern const struct command command_explain;      /* explain.c */
 extern const struct command command_eval;         /* eval.c   */
+extern const struct command command_state;        /* state_command.c */
+extern const struct command command_topic;        /* reset.c  */
+extern const struct command command_model;        /* reset.c  */
 
 #endif

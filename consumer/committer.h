@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * committer.h -- the thread that makes a sealed batch final: first its dead letters are
- * acknowledged, then its offsets are committed.
+ * committer.h -- the thread that makes a sealed batch final.
  *
- * Offset after effect: a batch's offsets are committed only when its letters are safe. The
- * learner hands over sealed batches and goes on; answers come back in the order of the
+ * The learner hands over sealed batches and goes on; answers come back in the order of the
  * batches. A broker that is away is waited for (backoff 100 ms to 2 s); an assignment that is
  * over (ST_LOST) ends the batch: the learner takes it back.
  *
- * The durability issue makes the commit a Kafka transaction with state, deltas, letters,
- * triggers and offsets; who calls what stays.
+ * state = kafka: everything of a batch is one transaction: state, what the shared model learns,
+ * dead letters, outbox, offsets. All batches that wait and were read under one assignment share
+ * one. An aborted transaction is tried again while the assignment stands. When nobody knows
+ * whether it was committed, the producer is made anew, which ends what was open, and the committed
+ * offsets tell: each carries "epoch:batch" of its task. Another producer of our name (ST_FENCED)
+ * ends everything.
+ *
+ * state = memory: offset after effect: a batch's offsets are committed when its letters are safe.
  *
  * Threads: committer_start() makes its thread; the rest is called by the learner.
  */
@@ -21,6 +25,7 @@
 
 #include "config.h"
 #include "letter.h"
+#include "parcels.h"
 #include "ports.h"
 #include "status.h"
 
@@ -30,22 +35,45 @@ struct sealed { /* one sealed batch of one task */
     struct position positions[CONFIG_TOPICS_MAX];
     uint32_t n_positions;
     struct letters letters; /* owned by the batch until answered */
+    struct parcels parcels; /* likewise; state = kafka */
+    uint64_t epoch, batch;  /* its name; state = kafka */
 };
 
 struct sealed_answer {
     uint32_t task;
     int generation;     /* of the batch */
-    enum status status; /* ST_OK: final; ST_LOST: it is not, and cannot become so */
+    uint64_t batch;     /* likewise     */
+    enum status status; /* ST_OK: final; ST_LOST: it is not, and cannot become so; ST_FENCED: nor
+                           can any other: stop */
+};
+
+/* Told of every batch that is final, in order, on the committer's thread; may be NULL. */
+struct commit_watch {
+    void (*committed)(void *ctx, const struct sealed *batch);
+    /* Called between transactions, often; `last`: nothing comes any more. */
+    void (*idle)(void *ctx, bool last);
+    void *ctx;
 };
 
 struct committer; /* opaque */
 
-/** `source` and `letterbox` must outlive it. @return ST_OK, ST_NOMEM, ST_IO (no thread) */
-MUST_CHECK enum status committer_start(const struct config *cfg, const struct source *source,
-                                       const struct letterbox *box, struct committer **out);
+/* What it needs; must outlive it. */
+struct committer_ports {
+    const struct source *source;
+    const struct letterbox *letterbox;       /* state = memory */
+    const struct transactions *transactions; /* state = kafka; else NULL */
+    const struct commit_watch *watch;        /* NULL: nobody */
+};
 
-/** Hands a batch over; `letters` is taken and left empty. @return ST_OK, ST_AGAIN (full) */
+/** @return ST_OK, ST_NOMEM, ST_IO (no thread) */
+MUST_CHECK enum status committer_start(const struct config *cfg,
+                                       const struct committer_ports *ports, struct committer **out);
+
+/** Hands a batch over; letters and parcels are taken and left empty. @return ST_OK, ST_AGAIN
+ *  (full: committer_room() was 0) */
 MUST_CHECK enum status committer_submit(struct committer *c, struct sealed *batch);
+/** Batches that can be handed over now. */
+size_t committer_room(const struct committer *c);
 
 /** The next answer; false if there is none yet. */
 bool committer_answer(struct committer *c, struct sealed_answer *out);

@@ -44,6 +44,7 @@ enum {
 };
 
 enum config_clock { CLOCK_WALL, CLOCK_STREAM };
+enum config_state { STATE_MEMORY, STATE_KAFKA };
 enum config_log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 struct config_domain {
@@ -63,6 +64,7 @@ enum map_field {
     FIELD_AMOUNT,
     FIELD_DISCOUNT,
     FIELD_REC,
+    FIELD_COUNTERPART,
     FIELD_AVAILABLE,
     FIELD_CATEGORY,
     FIELD_PRICE,
@@ -124,13 +126,21 @@ struct config {
     char group[CONFIG_NAME_MAX];        /* consumer group, default crossrec             */
     char instance_id[CONFIG_NAME_MAX];  /* default: host name and pid                   */
     int clock;                          /* enum config_clock: wall | stream             */
-    int state;                          /* memory (0) is what there is so far           */
+    int state;                          /* enum config_state: memory | kafka            */
     int log_level;                      /* enum config_log_level                        */
     char schemas_dir[CONFIG_VALUE_MAX]; /* "" : the shipped schemas, ids 1, 2          */
     char dead_letters[CONFIG_NAME_MAX]; /* topic, default crossrec-dead-letters        */
     char events[CONFIG_NAME_MAX];       /* topic of repartitioned events, crossrec-events */
     char partitioner[CONFIG_NAME_MAX];  /* murmur2 (Java) | consistent (librdkafka) | any: what
                                            producers  use */
+
+    /* [state], [model], [outbox]: with state = kafka */
+    char state_topic[CONFIG_NAME_MAX];  /* state.topic, crossrec-state                  */
+    char state_dir[CONFIG_VALUE_MAX];   /* state.dir, "": no checkpoints                */
+    int64_t checkpoint_ms;              /* state.checkpoint.interval, 15 s              */
+    char model_topic[CONFIG_NAME_MAX];  /* model.topic, crossrec-model                  */
+    char items_topic[CONFIG_NAME_MAX];  /* model.items.topic, crossrec-model-items      */
+    char outbox_topic[CONFIG_NAME_MAX]; /* outbox.topic, crossrec-triggers              */
 
     /* [merge], [learn] */
     int64_t merge_max_wait_ms;   /* merge.max.wait, 500 ms                               */

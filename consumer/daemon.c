@@ -14,6 +14,7 @@
 #include "redis.h"
 #include "registry.h"
 #include "relay.h"
+#include "storage.h"
 #include "task.h"
 #include "version.h"
 
@@ -25,7 +26,8 @@ struct daemon {
     struct redis *redis;
     struct kafka_producer *producer;
     struct kafka_consumer *consumer;
-    struct relay *relay; /* NULL: no topic is repartitioned */
+    struct storage *storage; /* NULL: state = memory */
+    struct relay *relay;     /* NULL: no topic is repartitioned */
     struct instance *instance;
     struct http *http;
 };
@@ -145,6 +147,9 @@ static bool is_ready(void *ctx, char *why, size_t len) {
     if (kafka_consumer_problem(d->consumer, why, len)) {
         return false;
     }
+    if (d->storage && storage_problem(d->storage, why, len)) {
+        return false;
+    }
     if (d->relay && !relay_ready(d->relay, why, len)) {
         return false;
     }
@@ -233,6 +238,9 @@ static enum status open_all(struct daemon *d, char *err) {
     if (!st) {
         st = open_globals(d, err);
     }
+    if (!st && cfg->state == STATE_KAFKA) {
+        st = storage_open(cfg, &d->storage, err);
+    }
     if (!st) {
         const struct rebalance_ops rebalance = instance_rebalance(d->instance);
         st = kafka_consumer_new(cfg, KAFKA_TASKS, &rebalance, &d->consumer, err);
@@ -272,15 +280,19 @@ enum status daemon_new(const struct config *cfg, struct daemon **out, char *err)
 }
 
 enum status daemon_run(struct daemon *d, char *err) {
-    const struct instance_ports ports = {.source = kafka_source(d->consumer),
-                                         .letterbox = kafka_letterbox(d->producer),
-                                         .store = redis_store(d->redis),
-                                         .globals = d->reader ? kafka_globals(d->reader)
-                                                              : (struct globals){0}};
+    struct instance_ports ports = {.source = kafka_source(d->consumer),
+                                   .letterbox = kafka_letterbox(d->producer),
+                                   .store = redis_store(d->redis),
+                                   .globals =
+                                       d->reader ? kafka_globals(d->reader) : (struct globals){0}};
+    if (d->storage) {
+        storage_ports(d->storage, d->consumer, &ports);
+    }
     LOG_INFO("started", LOG_STR("version", CROSSREC_VERSION), LOG_STR("group", d->cfg->group),
              LOG_STR("instance", d->cfg->instance_id), LOG_STR("redis", d->cfg->redis_address),
              LOG_INT("http_port", daemon_http_port(d)),
-             LOG_STR("state", "memory: read again from the earliest retained offset"));
+             LOG_STR("state", d->storage ? "kafka: in transactions"
+                                         : "memory: read again from the earliest retained offset"));
     enum status st = instance_run(d->instance, &ports, err);
     http_stop(d->http);
     d->http = NULL;
@@ -317,6 +329,7 @@ void daemon_free(struct daemon *d) {
     instance_free(d->instance); /* its threads use what is freed below */
     kafka_producer_free(d->producer);
     kafka_reader_free(d->reader);
+    storage_close(d->storage);
     redis_free(d->redis);
     registry_stop(d->registry);
     free(d);

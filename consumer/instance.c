@@ -53,6 +53,7 @@ struct learner_params instance_learner_params(const struct config *cfg) {
         .diversity = (float)cfg->rank_diversity,
         .explore = (float)cfg->rank_explore,
         .seed = (uint64_t)cfg->seed,
+        .log = cfg->state == STATE_KAFKA,
         .segments = {.k = (uint32_t)cfg->segments_k,
                      .seed_points = (uint32_t)cfg->segments_seed_users,
                      .half_life = cfg->segments_half_life,
@@ -130,6 +131,7 @@ void instance_free(struct instance *in) {
     }
     committer_stop(in->committer);
     (void)publisher_stop(in->publisher, 0);
+    instance_durable_free(in);
     free_retired(in);
     free(in->retired);
     learner_free(in->learner);
@@ -295,6 +297,7 @@ static void update_gauges(struct instance *in) {
     raise_to(M_MINI_BATCHES, 0, learner_n_mini_batches(in->learner));
     gauge_lag(in);
     gauge_recall(in);
+    instance_durable_gauges(in);
     instance_guard(in);
     judge_ready(in, &l);
     atomic_store(&in->settled, l.states[TASK_RUNNING] > 0 && l.states[TASK_RESTORING] == 0 &&
@@ -344,6 +347,7 @@ static void loop_once(struct instance *in, bool busy) {
     instance_answer(in);
     instance_take_acks(in);
     (void)instance_globals(in);
+    instance_durable_take(in);
     instance_restore(in);
     instance_admit(in);
     if (in->now_ms >= in->next_round_ms) {
@@ -395,7 +399,19 @@ enum status instance_run(struct instance *in, const struct instance_ports *ports
     in->next_refresh_ms = in->now_ms + in->cfg->publish_refresh_ms;
     enum status st = publisher_start(in->cfg, &in->ports.store, &in->publisher);
     if (!st) {
-        st = committer_start(in->cfg, &in->ports.source, &in->ports.letterbox, &in->committer);
+        st = instance_durable_new(in);
+    }
+    struct commit_watch watch;
+    if (!st) {
+        if (in->durable) {
+            watch = instance_durable_watch(in);
+        }
+        const struct committer_ports committer = {.watch = in->durable ? &watch : NULL,
+                                                  .source = &in->ports.source,
+                                                  .letterbox = &in->ports.letterbox,
+                                                  .transactions =
+                                                      in->durable ? &in->ports.transactions : NULL};
+        st = committer_start(in->cfg, &committer, &in->committer);
     }
     if (st) {
         snprintf(err, CONFIG_ERROR_MAX, "cannot start: %s", status_str(st));

@@ -20,9 +20,14 @@
  * read metrics and instance_ready() only, and put questions into a mailbox that the loop looks into
  * once a round (instance_explain(), instance_segments()).
  *
- * State lives in memory here (`state = memory`): at the first assignment every task is read from
- * the earliest retained offset, whatever the group committed. Committed offsets say up to
- * where dead letters were sent, so that none is sent twice.
+ * state = kafka: a batch is one Kafka transaction of state, deltas of the shared model, dead
+ * letters and offsets (committer.h). A task that is assigned is restored from the changelog
+ * (restore.h), takes its place in it by a record with a new epoch, and only then is read from where
+ * its own record says. The shared model is followed in its log (model_log.h).
+ *
+ * state = memory: at the first assignment every task is read from the earliest retained offset,
+ * whatever the group committed. Committed offsets say up to where dead letters were sent, so that
+ * none is sent twice.
  *
  * Ownership: owns learner, merge, tasks, publisher, committer; the ports are borrowed.
  */
@@ -46,6 +51,16 @@ struct instance_ports {
     struct letterbox letterbox;
     struct store store;
     struct globals globals; /* poll NULL: cfg has no global topics */
+    /* state = kafka */
+    struct transactions transactions;
+    struct log_port changelog;        /* crossrec-state */
+    struct log_port changelog_bounds; /* the same, for the committer's thread */
+    struct log_port model;            /* crossrec-model */
+    struct log_port model_items;      /* crossrec-model-items */
+    /** Removes the records of the model's log below an offset; the committer's thread. May block.
+     */
+    void (*trim_model)(void *ctx, int64_t below);
+    void *trim_ctx;
 };
 
 /** @param lookup  writer schemas by id, borrowed; NULL: cfg->schemas_dir, or the shipped ones

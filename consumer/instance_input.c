@@ -243,36 +243,42 @@ static bool take_feedback(struct instance *in, struct event *e) {
     return action == ACTION_CLICK;
 }
 
-static void learn_one(struct instance *in, struct place *pl, const struct merged *m) {
+/* False: not now: it waits for a landmark of the shared model. */
+static bool learn_one(struct instance *in, struct place *pl, const struct merged *m) {
     struct event e = m->event;
     struct learner_effect effect;
     if (!people_may_learn(in->people, e.user, e.ts_ms)) {
         metric_add(M_NOT_ALLOWED, m->topic, 1);
-        return;
+        return true;
     }
     if (!take_feedback(in, &e)) {
-        return;
+        return true;
     }
     enum status st = learner_learn(in->learner, pl->task.p, &e, &effect);
+    if (st == ST_AGAIN) {
+        in->stalled = true;
+        return false;
+    }
     if (st) {
         LOG_ERROR("event cannot be learned: stopping, nothing of it is committed",
                   LOG_STR("topic", in->cfg->topics[m->topic].name), LOG_INT("partition", m->task),
                   LOG_INT("offset", m->offset), LOG_STR("reason", status_str(st)));
         instance_fail(in, st, "an event could not be learned; the log line before this names it");
-        return;
+        return false;
     }
     if (effect.duplicate) {
         metric_add(M_DUPLICATES, m->topic, 1);
-        return;
+        return true;
     }
     if (effect.flooded) {
         metric_add(M_FLOODED, m->topic, 1);
-        return;
+        return true;
     }
     count_event(m, &effect);
     if (publish_touch(pl->publish, effect.user, m->record_ms)) {
         instance_fail(in, ST_NOMEM, "out of memory for the dirty users");
     }
+    return true;
 }
 
 static void take_letter(struct instance *in, struct place *pl, const struct merged *m) {
@@ -293,21 +299,25 @@ static void take_letter(struct instance *in, struct place *pl, const struct merg
              LOG_STR("detail", detail));
 }
 
-static void take_merged(struct instance *in, const struct merged *m) {
+/* False: not now. The position must not pass what has no effect. */
+static bool take_merged(struct instance *in, const struct merged *m) {
     struct place *pl = instance_place(in, m->task);
     const uint16_t topic = m->topic;
     if (m->event.n_lines > 0) {
-        learn_one(in, pl, m);
+        if (!learn_one(in, pl, m)) {
+            return false;
+        }
         pl->task.record_ms = m->record_ms;
     } else {
         take_letter(in, pl, m);
     }
     if (in->fatal) {
-        return; /* the position must not pass what has no effect */
+        return false;
     }
     task_pass(&pl->task, topic, m->offset);
     merge_pop(in->merge);
     update_pause(in, pl, topic);
+    return true;
 }
 
 size_t instance_learn(struct instance *in) {
@@ -324,7 +334,9 @@ size_t instance_learn(struct instance *in) {
             instance_open_bytes(in, pl) > BATCH_BYTES_STOP) {
             break; /* commits are stuck: what undo needs and letters must stay bounded */
         }
-        take_merged(in, m);
+        if (!take_merged(in, m)) {
+            break;
+        }
         if (++n % EVENTS_PER_LOOK == 0) {
             in->now_ms = instance_mono_ms();
             if (in->now_ms >= until_ms) {

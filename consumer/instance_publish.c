@@ -265,6 +265,7 @@ static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
     if (!claim(in, pl)) {
         return false;
     }
+    instance_durable_hide(in, pl);
     const bool done = round_of(in, pl, until_ms);
     announce(in, pl);
     if (pl->task.p == 0 && in->now_ms >= in->next_cards_ms) {
@@ -350,6 +351,9 @@ void instance_hide(struct instance *in, uint64_t user) {
         if (slot != USER_NONE && pl->task.state == TASK_RUNNING && claim(in, pl)) {
             write_empty(in, pl, slot);
         }
+        if (slot != USER_NONE) {
+            instance_durable_forgot(in, pl, user);
+        }
     }
     (void)learner_forget(in->learner, user); /* known or not */
 }
@@ -378,7 +382,7 @@ static void start_sweep(struct instance *in, bool all) {
 
 /* What was written of a task does not count any more: the sweep writes it again, and then
  * `published` is due. */
-static void owe(struct instance *in, struct place *pl) {
+void instance_owe(struct instance *in, struct place *pl) {
     publish_forget(pl->publish);
     memset(pl->announced, 0xff, sizeof pl->announced);
     pl->announced[0] = -2;
@@ -411,7 +415,7 @@ static void begin_when_due(struct instance *in) {
                  LOG_INT("lists_per_s", in->cfg->publish_rate));
         for (uint32_t p = 0; p < in->n_places; p++) {
             if (in->places[p].exists) {
-                owe(in, &in->places[p]);
+                instance_owe(in, &in->places[p]);
             }
         }
     } else if (atomic_exchange(&in->refresh, false) ||
@@ -507,7 +511,7 @@ static void take_epoch(struct instance *in, struct place *pl, uint64_t epoch) {
         written_over = true; /* what was published under the guessed epoch is refused */
     }
     if (written_over) {
-        owe(in, pl);
+        instance_owe(in, pl);
     }
 }
 
@@ -525,7 +529,7 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
         LOG_WARN("a newer epoch stands in Redis, but the task is ours: taking a newer one",
                  LOG_INT("task", t->p), LOG_INT("stands", a->epoch));
         task_take_over(t, a->epoch, instance_wall_ms() / 1000);
-        owe(in, pl);
+        instance_owe(in, pl);
     }
 }
 

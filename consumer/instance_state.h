@@ -4,6 +4,7 @@
  *
  *     instance.c           life cycle, the loop, readiness, gauges
  *     instance_tasks.c     assignment, takeover, sealing, undo
+ *     instance_durable.c   state = kafka: restoring, batches as bytes, the shared model's log
  *     instance_input.c     records to merged events to the learner
  *     instance_globals.c   what global topics say
  *     instance_publish.c   publish rounds, sweeps, fallback, info
@@ -17,16 +18,19 @@
 #include <stdatomic.h>
 
 #include "breaker.h"
+#include "checkpointer.h"
 #include "committer.h"
 #include "identity.h"
 #include "instance.h"
 #include "intake.h"
 #include "mailbox.h"
 #include "merge.h"
+#include "model_log.h"
 #include "people.h"
 #include "publish.h"
 #include "publisher.h"
 #include "recent.h"
+#include "restore.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -50,7 +54,36 @@ struct place {
     bool owed;              /* lists that were written may be gone: the sweep has to come by before
                                `published` may say anything */
     bool exists;
+    /* state = kafka */
+    uint64_t batch;         /* number of the batch that is sealed next, inside the epoch */
+    int64_t changelog_next; /* what comes from here on is not in memory; -1: nothing is */
+    uint32_t incarnation[CONFIG_TOPICS_MAX];
+    uint8_t uuid[16]; /* of the task's changelog */
+    uint64_t *gone;   /* (n_gone,) users who were forgotten since the last seal */
+    size_t n_gone, cap_gone;
+    uint32_t looked_at;        /* restored users below this slot may be shown, or are gone */
+    int64_t sealed_ms;         /* when the oldest batch that waits was sealed */
     uint8_t twin[DOMAINS_MAX]; /* bit 0 cold, bit 1 known: the twin is served, as was told last */
+};
+
+/* What state = kafka needs besides. */
+struct durable {
+    struct model_log *model;
+    struct restore *restore;
+    struct checkpointer *checkpointer; /* NULL: no state.dir */
+    struct pack body, value;           /* scratch */
+    int64_t landmark_at_ms;            /* event time of the landmark record that was sent last */
+    int64_t landmark_sent_ms;          /* when */
+    int64_t options_sent_ms;           /* 0: not */
+    bool model_told;                   /* the log line about it */
+    /* the sweep that writes the model's snapshot, by whoever has task 0 */
+    uint32_t sweep, sweep_at; /* what is being written, and from which index on */
+    uint64_t sweep_low;       /* smallest position in the pieces of this sweep */
+    uint64_t swept_at;        /* log position when the last one began */
+    uint64_t sweep_batch;     /* of task 0: holds the end of the last one; 0: none that waits */
+    _Atomic int64_t needed;   /* the log below it is in a complete sweep, 0: said already */
+    void (*trim_model)(void *ctx, int64_t below);
+    void *trim_ctx;
 };
 
 struct instance {
@@ -76,6 +109,8 @@ struct instance {
     struct publisher *publisher;
     struct committer *committer;
     struct instance_ports ports;
+    struct durable *durable;      /* NULL: state = memory */
+    bool stalled;                 /* an event waits for a landmark of the shared model */
     struct place *places;         /* (LEARNER_TASKS_MAX,) */
     uint32_t n_places;            /* tasks are below this */
     uint8_t targets[DOMAINS_MAX]; /* domain index of target k */
@@ -134,6 +169,34 @@ bool instance_at_end(struct instance *in, struct place *pl);
 /** What the open batch keeps in memory until it is committed. */
 size_t instance_open_bytes(const struct instance *in, const struct place *pl);
 
+/* ---- instance_durable.c ---- */
+/** After the ports are known. @return ST_OK, ST_NOMEM */
+enum status instance_durable_new(struct instance *in);
+void instance_durable_free(struct instance *in);
+/** Reads on in the model's log, and in the changelog for tasks that restore. */
+void instance_durable_take(struct instance *in);
+/** A task was assigned, or goes; `orderly`: it was ours to the end. */
+void instance_durable_begin(struct instance *in, struct place *pl);
+void instance_durable_park(struct instance *in, struct place *pl, bool orderly);
+/** Is the task's state in memory? Then its positions and epoch are set; false: not yet, or the
+ *  instance has failed. */
+bool instance_durable_restored(struct instance *in, struct place *pl);
+/** Seals the open batch of the learner and packs everything of it. @return ST_OK, ST_AGAIN (two
+ *  wait), ST_NOMEM (nothing of it may be used: the instance has failed) */
+enum status instance_durable_seal(struct instance *in, struct place *pl, struct sealed *batch);
+/** A batch is final; or batches of the task were taken back. */
+void instance_durable_committed(struct instance *in, const struct sealed_answer *a);
+void instance_durable_undone(struct instance *in, uint32_t task);
+/** Of the committer's thread. */
+struct commit_watch instance_durable_watch(struct instance *in);
+/** Has the shared model something to say that needs a batch, though nothing was learned? */
+bool instance_durable_wants_seal(struct instance *in, const struct place *pl);
+/** Forgets restored users who must not be shown, some each call. Of a running task. */
+void instance_durable_hide(struct instance *in, struct place *pl);
+/** A user of the task was forgotten. */
+void instance_durable_forgot(struct instance *in, struct place *pl, uint64_t user);
+void instance_durable_gauges(struct instance *in);
+
 /* ---- instance_input.c ---- */
 /** Polls once, waiting at most timeout_ms. Returns records read. */
 size_t instance_poll(struct instance *in, int timeout_ms);
@@ -176,5 +239,7 @@ void instance_round(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
 size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);
+/** Lists of the task that were written may be gone: they are written again by a sweep. */
+void instance_owe(struct instance *in, struct place *pl);
 
 #endif

@@ -77,6 +77,7 @@ static enum status make_place(struct instance *in, uint32_t p) {
     const uint64_t epoch = pl->task.epoch;
     task_init(&pl->task, p);
     pl->task.epoch = epoch;
+    pl->changelog_next = -1;
     pl->exists = true;
     if (p >= in->n_places) {
         in->n_places = p + 1;
@@ -102,6 +103,7 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     pl->former_epoch = t->epoch;
     pl->epoch_asked = false;
     t->floor_known = t->epoch_known = false;
+    t->tagged = t->claiming = t->claimed = false;
     t->restoring_since_ms = instance_mono_ms();
     t->catching_up = true; /* until it is seen to be near the end */
     t->record_ms = -1;
@@ -168,7 +170,7 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
     if (in->fatal || !whole_tasks(in, parts, n)) {
         return;
     }
-    if (grows(in, parts, n) && begin_anew(in) != ST_OK) {
+    if (!in->durable && grows(in, parts, n) && begin_anew(in) != ST_OK) {
         instance_fail(in, ST_NOMEM, "out of memory for a learner");
         return;
     }
@@ -184,7 +186,7 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
             instance_fail(in, st, "out of memory for a task");
             return;
         }
-        parts[k].offset = pl->task.next[parts[k].topic];
+        parts[k].offset = in->durable ? POSITION_LATER : pl->task.next[parts[k].topic];
         if (parts[k].offset >= 0) {
             merge_reached(in->merge, p, parts[k].topic, parts[k].offset);
         }
@@ -195,7 +197,8 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
 
 /* ---- takeover ---------------------------------------------------------------------------- */
 
-/* Committed offsets of all restoring tasks in one request. */
+/* Committed offsets of all restoring tasks in one request. They are stable: the predecessor's last
+ * transaction has ended, and only now the changelog's end says where all of it lies. */
 static void find_floors(struct instance *in) {
     struct position *parts = calloc((size_t)in->n_places * in->cfg->n_topics, sizeof *parts);
     size_t n = 0;
@@ -212,10 +215,30 @@ static void find_floors(struct instance *in) {
         for (size_t k = 0; k < n; k++) {
             struct task *t = &in->places[parts[k].partition].task;
             t->floor[parts[k].topic] = parts[k].offset;
+            t->tagged |= parts[k].tag[0] != '\0';
+            if (in->durable && !t->floor_known) {
+                instance_durable_begin(in, &in->places[parts[k].partition]);
+            }
             t->floor_known = true;
         }
     }
     free(parts);
+}
+
+static bool seal(struct instance *in, struct place *pl);
+
+/* state = kafka: the task's state is in memory, and its record with the new epoch is final. */
+static bool claim_task(struct instance *in, struct place *pl) {
+    struct task *t = &pl->task;
+    if (t->claimed || t->claiming) {
+        return t->claimed;
+    }
+    if (instance_durable_restored(in, pl)) {
+        t->claiming = true;
+        t->dirty = true;
+        (void)seal(in, pl);
+    }
+    return false;
 }
 
 static bool all_restored(struct instance *in, bool *any) {
@@ -236,7 +259,7 @@ static bool all_restored(struct instance *in, bool *any) {
             task_take_over(t, 0, instance_wall_ms() / 1000);
             t->epoch_known = true;
         }
-        ready = ready && t->floor_known && t->epoch_known;
+        ready = ready && t->floor_known && t->epoch_known && (!in->durable || claim_task(in, pl));
     }
     return ready;
 }
@@ -245,6 +268,29 @@ static bool all_restored(struct instance *in, bool *any) {
 uint32_t instance_n_tasks(struct instance *in) {
     const int32_t known = in->ports.source.partitions(in->ports.source.ctx, 0);
     return known > (int32_t)in->n_places ? (uint32_t)known : in->n_places;
+}
+
+/* All restoring tasks begin at once: whatever they hold takes part in one merge. */
+static void start_reading(struct instance *in) {
+    struct position *parts = calloc((size_t)in->n_places * in->cfg->n_topics, sizeof *parts);
+    size_t n = 0;
+    if (!parts) {
+        instance_fail(in, ST_NOMEM, "out of memory for positions");
+        return;
+    }
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        const struct place *pl = instance_place(in, p);
+        for (uint32_t t = 0; pl && pl->task.state == TASK_RESTORING && t < in->cfg->n_topics; t++) {
+            const int64_t next = pl->task.next[t];
+            parts[n++] =
+                (struct position){.offset = next, .partition = (int32_t)p, .topic = (uint16_t)t};
+            if (next >= 0) {
+                merge_reached(in->merge, p, (uint16_t)t, next);
+            }
+        }
+    }
+    in->ports.source.start(in->ports.source.ctx, parts, n);
+    free(parts);
 }
 
 void instance_restore(struct instance *in) {
@@ -260,12 +306,20 @@ void instance_restore(struct instance *in) {
     /* Brokers that have just said what is committed say this, too; and there is an assignment
      * whenever partitions are added. */
     learner_set_n_tasks(in->learner, instance_n_tasks(in));
+    if (in->durable) {
+        start_reading(in);
+    }
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
         if (pl && pl->task.state == TASK_RESTORING) {
             task_move(&pl->task, TASK_RUNNING);
             merge_run_task(in->merge, p);
+            metric_observe(M_TAKEOVER_SECONDS, 0,
+                           1e-3 * (double)(in->now_ms - pl->task.restoring_since_ms));
             LOG_INFO("task runs", LOG_INT("task", p), LOG_INT("epoch", pl->task.epoch));
+            if (in->durable) {
+                instance_owe(in, pl); /* what stands in Redis may be older than the state */
+            }
         }
     }
     in->info_segments = -1; /* info is due under the new epoch */
@@ -277,6 +331,7 @@ void instance_restore(struct instance *in) {
 static void undo(struct instance *in, struct place *pl) {
     learner_undo(in->learner, pl->task.p);
     task_undo(&pl->task);
+    instance_durable_undone(in, pl->task.p);
     metric_add(M_UNDONE, 0, 1);
     LOG_WARN("uncommitted events taken back: they will be read again by whoever owns the task",
              LOG_INT("task", pl->task.p));
@@ -286,6 +341,9 @@ static void undo(struct instance *in, struct place *pl) {
 static void lose(struct instance *in, struct place *pl) {
     undo(in, pl);
     if (pl->task.state == TASK_RUNNING) {
+        if (in->durable) {
+            instance_durable_park(in, pl, false);
+        }
         merge_remove_task(in->merge, pl->task.p);
         instance_drop_waiting(in, pl);
         task_move(&pl->task, TASK_PARKED);
@@ -294,12 +352,24 @@ static void lose(struct instance *in, struct place *pl) {
 
 static void take_answer(struct instance *in, const struct sealed_answer *a) {
     struct place *pl = instance_place(in, a->task);
+    if (a->status == ST_FENCED) {
+        metric_add(M_FENCED, 0, 1);
+        instance_fail(in, ST_FENCED,
+                      "another process has this one's name in Kafka's transactions: give each "
+                      "instance its own instance.id (this one is no longer allowed to commit, and "
+                      "nothing of what it had not committed counts), or a right is missing: the "
+                      "log says which");
+    }
     if (!pl || pl->task.n_sealed == 0 || pl->task.generation != a->generation) {
         return; /* undone already */
     }
     if (a->status == ST_OK) {
         learner_committed(in->learner, a->task);
         task_committed(&pl->task);
+        instance_durable_committed(in, a);
+        pl->sealed_ms = in->now_ms;
+        pl->task.claimed |= pl->task.claiming;
+        pl->task.claiming = false;
     } else {
         lose(in, pl);
     }
@@ -312,6 +382,26 @@ void instance_take_answers(struct instance *in) {
     }
 }
 
+/* state = memory. False: not now. */
+static bool hand_over(struct instance *in, struct place *pl, struct sealed *batch) {
+    if (committer_submit(in->committer, batch) != ST_OK) {
+        return false; /* hundreds of tasks and brokers away: the open batch goes on */
+    }
+    if (learner_seal(in->learner, pl->task.p) != ST_OK) {
+        instance_fail(in, ST_RANGE, "a batch was handed over that cannot be sealed");
+        return false;
+    }
+    return true;
+}
+
+/* state = kafka. False: not now, or out of memory. */
+static bool pack_and_hand_over(struct instance *in, struct place *pl, struct sealed *batch) {
+    if (committer_room(in->committer) == 0 || instance_durable_seal(in, pl, batch) != ST_OK) {
+        return false;
+    }
+    return committer_submit(in->committer, batch) == ST_OK; /* there was room */
+}
+
 static bool seal(struct instance *in, struct place *pl) {
     struct task *t = &pl->task;
     if (!t->dirty || t->n_sealed == LEARNER_BATCHES - 1) {
@@ -321,19 +411,18 @@ static bool seal(struct instance *in, struct place *pl) {
     for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
         /* Never below the floor: it says how far letters were sent, whatever is read again. */
         const int64_t offset = t->next[k] > t->floor[k] ? t->next[k] : t->floor[k];
-        if (t->next[k] >= 0) {
-            batch.positions[batch.n_positions++] = (struct position){
-                .offset = offset, .partition = (int32_t)t->p, .topic = (uint16_t)k};
+        if (offset >= 0 || in->durable) {
+            batch.positions[batch.n_positions++] =
+                (struct position){.offset = offset > 0 ? offset : 0,
+                                  .partition = (int32_t)t->p,
+                                  .topic = (uint16_t)k};
         }
     }
-    if (committer_submit(in->committer, &batch) != ST_OK) {
-        return false; /* hundreds of tasks and brokers away: the open batch goes on */
-    }
-    if (learner_seal(in->learner, t->p) != ST_OK) {
-        instance_fail(in, ST_RANGE, "a batch was handed over that cannot be sealed");
+    if (!(in->durable ? pack_and_hand_over : hand_over)(in, pl, &batch)) {
         return false;
     }
     t->letters = (struct letters){0};
+    pl->sealed_ms = t->n_sealed == 0 ? in->now_ms : pl->sealed_ms;
     task_seal(t);
     return true;
 }
@@ -352,10 +441,13 @@ void instance_commit(struct instance *in, bool all) {
     const bool due = all || in->now_ms >= in->next_commit_ms;
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
-        if (pl && pl->task.state == TASK_RUNNING && (due || seal_due(in, pl))) {
-            (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
+        if (!pl || pl->task.state != TASK_RUNNING || !(due || in->stalled || seal_due(in, pl))) {
+            continue;
         }
+        pl->task.dirty |= instance_durable_wants_seal(in, pl);
+        (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
     }
+    in->stalled = false;
     if (due) {
         in->next_commit_ms = in->now_ms + in->cfg->commit_interval_ms;
     }
@@ -390,13 +482,17 @@ static void settle(struct instance *in, const struct position *parts, size_t n) 
     }
 }
 
-static void park(struct instance *in, struct place *pl) {
+static void park(struct instance *in, struct place *pl, bool orderly) {
     struct task *t = &pl->task;
     if (t->state != TASK_RUNNING && t->state != TASK_RESTORING) {
         return;
     }
-    if (t->state == TASK_RUNNING && (t->n_sealed > 0 || t->dirty)) {
+    const bool settled = t->n_sealed == 0 && !t->dirty;
+    if (!settled) {
         undo(in, pl);
+    }
+    if (in->durable) {
+        instance_durable_park(in, pl, settled && orderly);
     }
     merge_remove_task(in->merge, t->p);
     instance_drop_waiting(in, pl);
@@ -421,7 +517,7 @@ void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lo
     for (size_t k = 0; k < n; k++) {
         struct place *pl = instance_place(in, (uint32_t)parts[k].partition);
         if (pl) {
-            park(in, pl);
+            park(in, pl, !lost);
         }
     }
     LOG_INFO("revoked", LOG_INT("partitions", n), LOG_STR("how", lost ? "lost" : "orderly"));

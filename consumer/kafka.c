@@ -2,8 +2,8 @@
  *
  * kafka.c -- see kafka.h. The only file that knows librdkafka (2.0.2 and newer).
  *
- * In order: what went wrong and what to type; handles; what a consumer and a reader share;
- * consumer; whole topics; producer; transactions; topics; embedded broker.
+ * In order: what went wrong and what to type; handles; what consumer, reader and log share;
+ * consumer; whole topics; a log; producer; transactions; topics; embedded broker.
  */
 #include "kafka.h"
 
@@ -35,6 +35,9 @@ enum {
     RECOUNT_MS = 1000,          /* partitions are counted again at most so often           */
     READER_WAIT_MS = 10000,     /* kafka.h says so                                         */
     READER_NAP_MS = 20,         /* between two questions for what is not there yet         */
+    BOUNDS_WAIT_MS = 2000,      /* ports.h says so                                         */
+    ASK_NAP_MS = 10,            /* before a leader that moved is asked again               */
+    REPLICATION_MAX = 3,        /* of a topic, where the brokers have no default           */
     TX_INIT_WAIT_MS = 10000,    /* as above; whoever waits longer asks again              */
     TX_ABORT_MIN_MS = 2000,     /* an abort has so long, when all other time is used up     */
     TX_STUCK_MS = 200,          /* a call this late is not waited for any longer           */
@@ -236,6 +239,15 @@ static const struct setting CONSUMER_DEFAULTS[] = {
     {NULL, NULL},
 };
 
+/* Behind the consumer's: a log is read as it is written, and whole partitions of it at once. */
+static const struct setting LOG_DEFAULTS[] = {
+    {"fetch.wait.max.ms", "10"},
+    {"fetch.message.max.bytes", "8388608"}, /* a larger record comes alone */
+    {NULL, NULL},
+};
+
+static const struct setting NO_DEFAULTS[] = {{NULL, NULL}};
+
 static const struct setting CONSUMER_FIXED[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
@@ -259,11 +271,15 @@ static const struct setting PRODUCER_DEFAULTS[] = {
     {NULL, NULL},
 };
 
+/* One record of the model's log with all overhead; the topic's max.message.bytes is the limit.
+ * Batches of small records stay at batch.size, below the brokers' default. */
+#define TX_MESSAGE_MAX "17825792"
+
 /* The coordinator gives up a transaction that is open for longer, and its id is fenced: above what
  * one request may take. */
 static const struct setting TX_DEFAULTS[] = {
     {"linger.ms", "5"},
-    {"message.max.bytes", MESSAGE_MAX},
+    {"message.max.bytes", TX_MESSAGE_MAX},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "262144"},
     {"transaction.timeout.ms", "12000"},
@@ -343,8 +359,10 @@ static enum status conf_set_all(rd_kafka_conf_t *conf, const struct setting *s, 
     return st;
 }
 
+/* `more` comes behind the defaults. */
 static enum status conf_new(const struct config *cfg, const struct setting *defaults,
-                            const struct setting *fixed, rd_kafka_conf_t **out, char *err) {
+                            const struct setting *more, const struct setting *fixed,
+                            rd_kafka_conf_t **out, char *err) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, log_line);
     bool has_brokers = false;
@@ -354,6 +372,9 @@ static enum status conf_new(const struct config *cfg, const struct setting *defa
     }
     if (!st) {
         st = conf_set_all(conf, defaults, err);
+    }
+    if (!st) {
+        st = conf_set_all(conf, more, err);
     }
     for (uint32_t i = 0; !st && i < cfg->n_kafka; i++) {
         has_brokers = has_brokers || strcmp(cfg->kafka[i].key, "bootstrap.servers") == 0;
@@ -388,13 +409,15 @@ static enum status handle_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_ka
     return ST_OK;
 }
 
-/* ---- what a consumer and a reader share ------------------------------------------------ */
+/* ---- what consumer, reader and log share ------------------------------------------------ */
 
 struct part {
     int64_t end;   /* known end since the assignment, -1 unknown */
-    int64_t next;  /* of a reader: the position */
+    int64_t next;  /* of a reader or log: the position */
     uint64_t seen; /* poll at which the cached watermark was last looked at */
     bool assigned, paused;
+    bool later; /* of a consumer: assigned, not read yet         */
+    bool gone;  /* of a log: retention has passed the position   */
 };
 
 struct input {
@@ -594,6 +617,50 @@ static void ask_ends(struct fetcher *f, rd_kafka_t *rk) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* Will it be the same however often it is asked? */
+static bool is_final(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+static rd_kafka_resp_err_t ask_offset_once(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t partition,
+                                           int64_t which, int timeout_ms, int64_t *offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(rkt), partition)->offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
+    code = code ? code : list_err(list);
+    if (!code && list->elems[0].offset < 0) {
+        code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    *offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+/* The first or the last offset (RD_KAFKA_OFFSET_BEGINNING, _END: timestamps of the protocol); the
+ * last as far as isolation.level of the handle lets it see. A leader that moved is looked for and
+ * asked until the deadline: a handle that reads nothing does not notice. Not by the call for
+ * watermarks, which waits without end for a broker that went away (2.0.2). */
+static rd_kafka_resp_err_t ask_offset(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t partition,
+                                      int64_t which, int64_t deadline, int64_t *offset) {
+    const struct timespec nap = {.tv_nsec = ASK_NAP_MS * 1000000L};
+    for (;;) {
+        int64_t left = deadline - now_ms();
+        rd_kafka_resp_err_t code =
+            ask_offset_once(rk, rkt, partition, which, left > 1 ? (int)left : 1, offset);
+        left = deadline - now_ms();
+        if (!code || is_final(code) || left <= 0) {
+            return code;
+        }
+        const struct rd_kafka_metadata *md = NULL;
+        if (!rd_kafka_metadata(rk, 0, rkt, &md, (int)left)) {
+            rd_kafka_metadata_destroy(md);
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
 static const rd_kafka_metadata_topic_t *topic_in(const struct rd_kafka_metadata *md,
                                                  const char *name) {
     for (int i = 0; i < md->topic_cnt; i++) {
@@ -663,13 +730,13 @@ static bool fetcher_problem(struct fetcher *f, char *buf, size_t len) {
 }
 
 /* What to do where a position is not in the topic: `reset`, as auto.offset.reset has it. */
-static enum status fetcher_open(struct fetcher *f, const struct config *cfg, const char *group,
-                                const char *reset,
+static enum status fetcher_open(struct fetcher *f, const struct config *cfg,
+                                const struct setting *more, const char *group, const char *reset,
                                 void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t,
                                                   rd_kafka_topic_partition_list_t *, void *),
                                 char *err) {
     rd_kafka_conf_t *conf = NULL;
-    enum status st = conf_new(cfg, CONSUMER_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    enum status st = conf_new(cfg, CONSUMER_DEFAULTS, more, CONSUMER_FIXED, &conf, err);
     if (st) {
         return st;
     }
@@ -742,6 +809,34 @@ static rd_kafka_topic_partition_list_t *list_of(const struct kafka_consumer *c,
     return list;
 }
 
+/* The same with tags, as the metadata of offsets; librdkafka frees them. False: out of memory. */
+static bool list_tag(const struct kafka_consumer *c, rd_kafka_topic_partition_list_t *list,
+                     const struct position *parts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_t *e =
+            parts[i].topic >= c->f.n_inputs || !parts[i].tag[0]
+                ? NULL
+                : rd_kafka_topic_partition_list_find(list, c->f.inputs[parts[i].topic].name,
+                                                     parts[i].partition);
+        if (e && !e->metadata) {
+            e->metadata = strdup(parts[i].tag);
+            e->metadata_size = strlen(parts[i].tag);
+            if (!e->metadata) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Somebody else's, too long to be a tag, is none. */
+static void tag_of(const rd_kafka_topic_partition_t *e, char tag[POSITION_TAG_MAX]) {
+    memset(tag, 0, POSITION_TAG_MAX);
+    if (e && e->offset >= 0 && e->metadata && e->metadata_size < POSITION_TAG_MAX) {
+        memcpy(tag, e->metadata, e->metadata_size);
+    }
+}
+
 /* The partitions of `list` that are ours, as (n,) positions from the earliest on. */
 static struct position *positions_of(struct kafka_consumer *c,
                                      const rd_kafka_topic_partition_list_t *list, size_t *n) {
@@ -789,6 +884,21 @@ static void capture_member(struct kafka_consumer *c) {
     pthread_mutex_unlock(&c->commit_lock);
 }
 
+/* Of none of them nothing is read, which librdkafka must be told all the same. */
+static void read_from(struct kafka_consumer *c, const struct position *parts, size_t n) {
+    rd_kafka_topic_partition_list_t *from = list_of(c, parts, n);
+    for (int i = 0; i < from->cnt; i++) {
+        if (from->elems[i].offset < 0) {
+            from->elems[i].offset = c->goes_on ? RD_KAFKA_OFFSET_STORED : RD_KAFKA_OFFSET_BEGINNING;
+        }
+    }
+    rd_kafka_resp_err_t err = rd_kafka_assign(c->f.rk, from);
+    if (err) {
+        LOG_ERROR("assignment refused", LOG_STR("error", rd_kafka_err2str(err)));
+    }
+    rd_kafka_topic_partition_list_destroy(from);
+}
+
 static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition_list_t *list) {
     size_t n = 0;
     struct position *parts = positions_of(c, list, &n);
@@ -807,17 +917,14 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
     atomic_store(&c->generation, ++c->assignments);
     c->ops.assigned(c->ops.ctx, parts, n, c->assignments);
 
-    rd_kafka_topic_partition_list_t *from = list_of(c, parts, n);
-    for (int i = 0; i < from->cnt; i++) {
-        if (from->elems[i].offset < 0) {
-            from->elems[i].offset = c->goes_on ? RD_KAFKA_OFFSET_STORED : RD_KAFKA_OFFSET_BEGINNING;
-        }
+    bool later = false;
+    for (size_t i = 0; i < n; i++) {
+        later = later || parts[i].offset == POSITION_LATER;
     }
-    rd_kafka_resp_err_t err = rd_kafka_assign(c->f.rk, from);
-    if (err) {
-        LOG_ERROR("assignment refused", LOG_STR("error", rd_kafka_err2str(err)));
+    for (size_t i = 0; i < n; i++) {
+        part_of(&c->f, parts[i].topic, parts[i].partition)->later = later;
     }
-    rd_kafka_topic_partition_list_destroy(from);
+    read_from(c, parts, later ? 0 : n);
     free(parts);
 }
 
@@ -967,6 +1074,9 @@ static void set_paused(struct kafka_consumer *c, uint16_t topic, int32_t partiti
         return;
     }
     p->paused = paused;
+    if (p->later) {
+        return; /* then it begins so */
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, c->f.inputs[topic].name, partition);
     rd_kafka_resp_err_t err = paused ? rd_kafka_pause_partitions(c->f.rk, list)
@@ -984,6 +1094,57 @@ static void source_pause(void *ctx, uint16_t topic, int32_t partition) {
 
 static void source_resume(void *ctx, uint16_t topic, int32_t partition) {
     set_paused(ctx, topic, partition, false);
+}
+
+static void source_start(void *ctx, const struct position *parts, size_t n) {
+    struct kafka_consumer *c = ctx;
+    struct position *mine = calloc(n + 1, sizeof *mine); /* the others were revoked, or are read */
+    size_t k = 0;
+    for (size_t i = 0; mine && i < n; i++) {
+        const struct part *p = part_of(&c->f, parts[i].topic, parts[i].partition);
+        if (p && p->assigned && p->later) {
+            mine[k++] = parts[i];
+        }
+    }
+    if (!mine) {
+        LOG_ERROR("out of memory: partitions are not read", LOG_INT("partitions", n));
+    }
+    if (k > 0) {
+        read_from(c, mine, k);
+    }
+    for (size_t i = 0; i < k; i++) {
+        struct part *p = part_of(&c->f, mine[i].topic, mine[i].partition);
+        const bool paused = p->paused;
+        p->later = p->paused = false;
+        set_paused(c, mine[i].topic, mine[i].partition, paused);
+    }
+    free(mine);
+}
+
+static enum status source_bounds(void *ctx, uint16_t topic, int32_t partition, int64_t *low,
+                                 int64_t *high) {
+    const struct kafka_consumer *c = ctx;
+    const int64_t deadline = now_ms() + BOUNDS_WAIT_MS;
+    int64_t first = 0;
+    int64_t end = 0;
+    if (topic >= c->f.n_inputs) {
+        return ST_AGAIN;
+    }
+    rd_kafka_topic_t *rkt = c->f.inputs[topic].rkt;
+    rd_kafka_resp_err_t code =
+        ask_offset(c->f.rk, rkt, partition, RD_KAFKA_OFFSET_BEGINNING, deadline, &first);
+    if (!code) {
+        code = ask_offset(c->f.rk, rkt, partition, RD_KAFKA_OFFSET_END, deadline, &end);
+    }
+    if (code) {
+        LOG_WARN("ends of a topic not known; asking again",
+                 LOG_STR("topic", c->f.inputs[topic].name), LOG_INT("partition", partition),
+                 LOG_STR("error", rd_kafka_err2str(code)), LOG_STR("fix", fix_of(code)));
+        return ST_AGAIN;
+    }
+    *low = first;
+    *high = end;
+    return ST_OK;
 }
 
 /* What an error of the group means for the caller. REBALANCE_IN_PROGRESS while the
@@ -1028,6 +1189,7 @@ static enum status source_committed(void *ctx, struct position *parts, size_t n)
                 : rd_kafka_topic_partition_list_find(list, c->f.inputs[parts[i].topic].name,
                                                      parts[i].partition);
         parts[i].offset = e && e->offset >= 0 ? e->offset : -1;
+        tag_of(e, parts[i].tag);
     }
     rd_kafka_topic_partition_list_destroy(list);
     return st;
@@ -1090,6 +1252,13 @@ static bool is_current(struct kafka_consumer *c, int generation) {
     return same;
 }
 
+bool kafka_consumer_stands(struct kafka_consumer *c, int generation) {
+    pthread_mutex_lock(&c->commit_lock);
+    const bool yes = is_current(c, generation);
+    pthread_mutex_unlock(&c->commit_lock);
+    return yes;
+}
+
 static enum status source_commit(void *ctx, const struct position *parts, size_t n,
                                  int generation) {
     struct kafka_consumer *c = ctx;
@@ -1123,6 +1292,8 @@ static int32_t source_partitions(void *ctx, uint16_t topic) {
 
 struct source kafka_source(struct kafka_consumer *c) {
     return (struct source){.poll = source_poll,
+                           .start = source_start,
+                           .bounds = source_bounds,
                            .end = source_end,
                            .partitions = source_partitions,
                            .pause = source_pause,
@@ -1170,8 +1341,8 @@ enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
     if (!intake && strcmp(cfg->partitioner, "any") != 0) {
         snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
     }
-    enum status st =
-        fetcher_open(&c->f, cfg, group, intake ? "earliest" : "error", on_rebalance, err);
+    enum status st = fetcher_open(&c->f, cfg, NO_DEFAULTS, group, intake ? "earliest" : "error",
+                                  on_rebalance, err);
     if (st) {
         goto fail;
     }
@@ -1225,6 +1396,10 @@ bool kafka_consumer_problem(struct kafka_consumer *c, char *buf, size_t len) {
     return fetcher_problem(&c->f, buf, len);
 }
 
+bool kafka_consumer_fenced(struct kafka_consumer *c) {
+    return rd_kafka_fatal_error(c->f.rk, NULL, 0) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
 /* ---- whole topics, outside of any group --------------------------------------------------- */
 
 struct kafka_reader {
@@ -1273,7 +1448,7 @@ static rd_kafka_resp_err_t reader_assign(struct kafka_reader *r) {
 
 /* Room for the partitions of one topic as the metadata has it.
  * @return ST_OK, ST_AGAIN (its leaders are being chosen), ST_IO, ST_NOMEM */
-static enum status reader_size(struct input *in, const rd_kafka_metadata_topic_t *t, char *err) {
+static enum status input_size(struct input *in, const rd_kafka_metadata_topic_t *t, char *err) {
     rd_kafka_resp_err_t code = t ? t->err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         code = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
@@ -1291,35 +1466,42 @@ static enum status reader_size(struct input *in, const rd_kafka_metadata_topic_t
 }
 
 /* What there is to read. The first question also keeps the fetch from waiting for a tick. */
-static enum status reader_look(struct kafka_reader *r, int timeout_ms, char *err) {
+static enum status fetcher_look(struct fetcher *f, int timeout_ms, char *err) {
     const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(r->f.rk, 0, NULL, &md, timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(f->rk, 0, NULL, &md, timeout_ms);
     if (code) {
         char why[CONFIG_ERROR_MAX - 64];
-        rd_kafka_poll(r->f.rk, 0); /* error_cb knows more than the code does */
-        bool more = problem_first(&r->f.problems, why, sizeof why);
+        rd_kafka_poll(f->rk, 0); /* error_cb knows more than the code does */
+        bool more = problem_first(&f->problems, why, sizeof why);
         snprintf(err, CONFIG_ERROR_MAX, "kafka does not answer: %s",
                  more ? why : rd_kafka_err2str(code));
         return ST_IO;
     }
     enum status st = ST_OK;
-    for (uint32_t i = 0; !st && i < r->f.n_inputs; i++) {
-        st = reader_size(&r->f.inputs[i], topic_in(md, r->f.inputs[i].name), err);
+    for (uint32_t i = 0; !st && i < f->n_inputs; i++) {
+        st = input_size(&f->inputs[i], topic_in(md, f->inputs[i].name), err);
     }
     rd_kafka_metadata_destroy(md);
     return st;
 }
 
+/* The same, until the topics have leaders. */
+static enum status fetcher_find(struct fetcher *f, int64_t deadline, char *err) {
+    const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
+    enum status st = fetcher_look(f, READER_WAIT_MS, err);
+    for (int64_t left = 1; st == ST_AGAIN && left > 0; left = deadline - now_ms()) {
+        nanosleep(&nap, NULL);
+        st = fetcher_look(f, (int)left, err);
+    }
+    return st == ST_AGAIN ? ST_IO : st;
+}
+
 static enum status reader_begin(struct kafka_reader *r, char *err) {
     const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
     const int64_t deadline = now_ms() + READER_WAIT_MS;
-    enum status st = reader_look(r, READER_WAIT_MS, err);
-    for (int64_t left = 1; st == ST_AGAIN && left > 0; left = deadline - now_ms()) {
-        nanosleep(&nap, NULL);
-        st = reader_look(r, (int)left, err);
-    }
+    enum status st = fetcher_find(&r->f, deadline, err);
     if (st) {
-        return st == ST_AGAIN ? ST_IO : st;
+        return st;
     }
     rd_kafka_resp_err_t code = reader_assign(r);
     reader_ask_ends(r);
@@ -1347,7 +1529,7 @@ enum status kafka_reader_new(const struct config *cfg, const char *const *names,
     }
     pthread_mutex_init(&r->f.problems.lock, NULL);
     /* What retention took away while it was read is not there to be read. */
-    enum status st = fetcher_open(&r->f, cfg, cfg->group, "earliest", NULL, err);
+    enum status st = fetcher_open(&r->f, cfg, NO_DEFAULTS, cfg->group, "earliest", NULL, err);
     if (st) {
         goto fail;
     }
@@ -1471,6 +1653,250 @@ struct globals kafka_globals(struct kafka_reader *r) {
         .poll = globals_poll, .complete = globals_complete, .restart = globals_restart, .ctx = r};
 }
 
+/* ---- a log: named partitions from named positions ------------------------------------------ */
+
+struct kafka_log {
+    struct fetcher f; /* first: librdkafka's opaque */
+    rd_kafka_t *ends; /* reads nothing: it is told ends with open transactions, f.rk is not */
+    rd_kafka_topic_t *ends_rkt;
+};
+
+enum status kafka_log_bounds(struct kafka_log *l, int32_t partition, struct log_bounds *out,
+                             int timeout_ms) {
+    const int64_t deadline = now_ms() + timeout_ms;
+    struct log_bounds b;
+    if (partition < 0 || partition >= l->f.inputs[0].n_of_topic) {
+        return ST_INVALID;
+    }
+    rd_kafka_poll(l->ends, 0); /* its errors */
+    /* In this order: whatever is written meanwhile, none of them stands above the next. */
+    rd_kafka_resp_err_t code =
+        ask_offset(l->ends, l->ends_rkt, partition, RD_KAFKA_OFFSET_BEGINNING, deadline, &b.low);
+    if (!code) {
+        code = ask_offset(l->f.rk, l->f.inputs[0].rkt, partition, RD_KAFKA_OFFSET_END, deadline,
+                          &b.stable);
+    }
+    if (!code) {
+        code = ask_offset(l->ends, l->ends_rkt, partition, RD_KAFKA_OFFSET_END, deadline, &b.high);
+    }
+    if (code) {
+        LOG_WARN("ends of a log not known", LOG_STR("topic", l->f.inputs[0].name),
+                 LOG_INT("partition", partition), LOG_STR("error", rd_kafka_err2str(code)),
+                 LOG_STR("fix", fix_of(code)));
+        return is_final(code) ? ST_INVALID : ST_AGAIN;
+    }
+    problem_end(&l->f.problems, TOPIC_NONE, BY_ANSWER);
+    *out = b;
+    return ST_OK;
+}
+
+/* One partition more or less in the assignment. */
+static rd_kafka_resp_err_t
+log_change(struct kafka_log *l, int32_t partition, int64_t from,
+           rd_kafka_error_t *(*change)(rd_kafka_t *, const rd_kafka_topic_partition_list_t *)) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, l->f.inputs[0].name, partition)->offset = from;
+    rd_kafka_error_t *err = change(l->f.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(err); /* none of NULL */
+    if (code) {
+        LOG_ERROR("assignment refused", LOG_STR("topic", l->f.inputs[0].name),
+                  LOG_INT("partition", partition), LOG_STR("error", rd_kafka_error_string(err)));
+    }
+    rd_kafka_error_destroy(err);
+    return code;
+}
+
+void kafka_log_remove(struct kafka_log *l, int32_t partition) {
+    struct part *p = part_of(&l->f, 0, partition);
+    if (p && p->assigned) {
+        *p = (struct part){.end = -1};
+        (void)log_change(l, partition, RD_KAFKA_OFFSET_INVALID, rd_kafka_incremental_unassign);
+    }
+}
+
+enum status kafka_log_add(struct kafka_log *l, int32_t partition, int64_t from) {
+    struct log_bounds b;
+    kafka_log_remove(l, partition);
+    enum status st = kafka_log_bounds(l, partition, &b, BOUNDS_WAIT_MS);
+    if (st) {
+        return st;
+    }
+    if (from >= 0 && (from < b.low || from > b.high)) {
+        return ST_RANGE;
+    }
+    if (!part_grow(&l->f.inputs[0], partition)) {
+        return ST_NOMEM;
+    }
+    rd_kafka_resp_err_t code = log_change(l, partition, from < 0 ? RD_KAFKA_OFFSET_BEGINNING : from,
+                                          rd_kafka_incremental_assign);
+    if (code) {
+        return ST_AGAIN;
+    }
+    *part_of(&l->f, 0, partition) =
+        (struct part){.end = -1, .next = from < 0 ? b.low : from, .assigned = true};
+    return ST_OK;
+}
+
+/* An error in place of a record; a position that is gone is the owner's to deal with. */
+static void log_error(struct kafka_log *l, const rd_kafka_message_t *m) {
+    struct part *p = part_of(&l->f, 0, m->partition);
+    if (m->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || !p) {
+        fetch_error(&l->f, m);
+        return;
+    }
+    if (p->assigned && !p->gone) {
+        LOG_WARN("a position is not in the log any more", LOG_STR("topic", l->f.inputs[0].name),
+                 LOG_INT("partition", m->partition), LOG_INT("offset", p->next));
+        p->gone = true;
+    }
+}
+
+/* Takes m; true if it became a record. */
+static bool log_take(struct kafka_log *l, rd_kafka_message_t *m, struct record *out) {
+    int topic = TOPIC_NONE;
+    if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        log_error(l, m);
+        rd_kafka_message_destroy(m);
+        return false;
+    }
+    struct part *p = sort_out(&l->f, m, &topic);
+    if (!p) {
+        return false;
+    }
+    if (!m->err) {
+        p->next = m->offset + 1;
+        lend(&l->f, m, topic, out);
+        return true;
+    }
+    p->next = m->offset > p->next ? m->offset : p->next; /* commit markers are passed */
+    *out = (struct record){
+        .offset = p->next, .timestamp_ms = -1, .partition = m->partition, .end = true};
+    rd_kafka_message_destroy(m);
+    return true;
+}
+
+size_t kafka_log_poll(struct kafka_log *l, struct record *out, size_t max, int timeout_ms) {
+    release_held(&l->f);
+    size_t n = 0;
+    while (n < max && n < POLL_MAX) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(l->f.rk, timeout_ms);
+        if (!m) {
+            break;
+        }
+        n += log_take(l, m, &out[n]);
+        timeout_ms = 0;
+    }
+    return n;
+}
+
+static const struct part *log_part(const struct kafka_log *l, int32_t partition) {
+    const struct input *in = &l->f.inputs[0];
+    const bool known = partition >= 0 && partition < in->n_parts;
+    return known && in->parts[partition].assigned ? &in->parts[partition] : NULL;
+}
+
+int64_t kafka_log_position(const struct kafka_log *l, int32_t partition) {
+    const struct part *p = log_part(l, partition);
+    return p ? p->next : -1;
+}
+
+enum status kafka_log_look(const struct kafka_log *l, int32_t partition) {
+    const struct part *p = log_part(l, partition);
+    return !p ? ST_NOT_FOUND : p->gone ? ST_RANGE : ST_OK;
+}
+
+int32_t kafka_log_partitions(const struct kafka_log *l) {
+    return l->f.inputs[0].n_of_topic;
+}
+
+bool kafka_log_problem(struct kafka_log *l, char *buf, size_t len) {
+    return fetcher_problem(&l->f, buf, len);
+}
+
+/* As the handle that reads, but told of what is not committed. */
+static enum status log_open_ends(struct kafka_log *l, char *err) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(l->f.rk));
+    enum status st = conf_set(conf, "isolation.level", "read_uncommitted", err);
+    if (st) {
+        rd_kafka_conf_destroy(conf);
+        return st;
+    }
+    st = handle_new(RD_KAFKA_CONSUMER, conf, &l->ends, err);
+    if (!st) {
+        l->ends_rkt = rd_kafka_topic_new(l->ends, l->f.inputs[0].name, NULL);
+    }
+    return st || l->ends_rkt ? st : ST_NOMEM;
+}
+
+enum status kafka_log_new(const struct config *cfg, const char *topic, struct kafka_log **out,
+                          char *err) {
+    struct kafka_log *l = calloc(1, sizeof *l);
+    if (!l) {
+        return ST_NOMEM;
+    }
+    pthread_mutex_init(&l->f.problems.lock, NULL);
+    enum status st = fetcher_open(&l->f, cfg, LOG_DEFAULTS, cfg->group, "error", NULL, err);
+    st = st ? st : input_add(&l->f, topic, err);
+    st = st ? st : fetcher_find(&l->f, now_ms() + READER_WAIT_MS, err);
+    st = st ? st : log_open_ends(l, err);
+    if (st) {
+        kafka_log_free(l);
+        return st;
+    }
+    rd_kafka_poll_set_consumer(l->f.rk);
+    *out = l;
+    return ST_OK;
+}
+
+void kafka_log_free(struct kafka_log *l) {
+    if (!l) {
+        return;
+    }
+    if (l->ends_rkt) {
+        rd_kafka_topic_destroy(l->ends_rkt);
+    }
+    if (l->ends) {
+        rd_kafka_destroy_flags(l->ends, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    }
+    fetcher_close(&l->f);
+    free(l);
+}
+
+static enum status port_add(void *ctx, int32_t partition, int64_t from) {
+    return kafka_log_add(ctx, partition, from);
+}
+
+static void port_remove(void *ctx, int32_t partition) {
+    kafka_log_remove(ctx, partition);
+}
+
+static size_t port_poll(void *ctx, struct record *out, size_t max, int timeout_ms) {
+    return kafka_log_poll(ctx, out, max, timeout_ms);
+}
+
+static int64_t port_position(void *ctx, int32_t partition) {
+    return kafka_log_position(ctx, partition);
+}
+
+static enum status port_look(void *ctx, int32_t partition) {
+    return kafka_log_look(ctx, partition);
+}
+
+static enum status port_bounds(void *ctx, int32_t partition, struct log_bounds *out) {
+    return kafka_log_bounds(ctx, partition, out, BOUNDS_WAIT_MS);
+}
+
+struct log_port kafka_log_port(struct kafka_log *l) {
+    return (struct log_port){.add = port_add,
+                             .remove = port_remove,
+                             .poll = port_poll,
+                             .position = port_position,
+                             .look = port_look,
+                             .bounds = port_bounds,
+                             .ctx = l};
+}
+
 /* ---- producer -------------------------------------------------------------------------- */
 
 struct output {
@@ -1526,7 +1952,7 @@ static enum status producer_open(struct kafka_producer *p, const struct config *
     const char *partitioner =
         strcmp(cfg->partitioner, "consistent") == 0 ? "consistent_random" : "murmur2_random";
     rd_kafka_conf_t *conf = NULL;
-    enum status st = conf_new(cfg, defaults, PRODUCER_FIXED, &conf, err);
+    enum status st = conf_new(cfg, defaults, NO_DEFAULTS, PRODUCER_FIXED, &conf, err);
     if (st) {
         return st;
     }
@@ -1978,7 +2404,20 @@ enum status kafka_tx_new(const struct config *cfg, const char *transactional_id,
     snprintf(err, CONFIG_ERROR_MAX, "transactional id %.120s: %.500s%s%.300s", transactional_id,
              more ? why : text, fix[0] ? "; " : "", fix);
     kafka_tx_free(tx);
-    return v == TX_AGAIN ? ST_AGAIN : ST_INVALID;
+    return v == TX_AGAIN ? ST_AGAIN : v == TX_FENCED ? ST_FENCED : ST_INVALID;
+}
+
+enum status kafka_tx_renew(const struct config *cfg, const char *transactional_id,
+                           struct kafka_tx **tx) {
+    char err[CONFIG_ERROR_MAX] = "";
+    kafka_tx_free(*tx);
+    *tx = NULL;
+    const enum status st = kafka_tx_new(cfg, transactional_id, tx, err);
+    if (st) {
+        LOG_WARN("transactions cannot begin anew", LOG_STR("id", transactional_id),
+                 LOG_STR("error", err));
+    }
+    return st;
 }
 
 void kafka_tx_free(struct kafka_tx *tx) {
@@ -2014,14 +2453,14 @@ enum status kafka_tx_begin(struct kafka_tx *tx) {
         return ST_OK;
     }
     tx_log("no transaction can begin", text, code);
-    return v == TX_FENCED ? ST_INVALID : ST_AGAIN;
+    return v == TX_FENCED ? ST_FENCED : ST_AGAIN;
 }
 
-enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, const void *key, size_t key_len,
-                          const void *value, size_t value_len, int64_t timestamp_ms,
-                          const struct header *headers, size_t n_headers) {
+enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, int32_t partition,
+                          const void *key, size_t key_len, const void *value, size_t value_len,
+                          int64_t timestamp_ms, const struct header *headers, size_t n_headers) {
     const struct outgoing o = {.topic = topic,
-                               .partition = -1,
+                               .partition = partition,
                                .key = key,
                                .key_len = key_len,
                                .value = value,
@@ -2057,7 +2496,7 @@ enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms) {
     if (v != TX_DONE) {
         tx_log("a transaction cannot be given up", text, code);
     }
-    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_INVALID : ST_AGAIN;
+    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_FENCED : ST_AGAIN;
 }
 
 /* The metadata that an assignment was captured with, NULL if it is over. The broker compares
@@ -2103,7 +2542,7 @@ enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
     }
     tx->member = member_of(c, generation);
     tx->list = list_of(c, parts, n);
-    enum verdict v = tx_finish(tx, deadline);
+    enum verdict v = list_tag(c, tx->list, parts, n) ? tx_finish(tx, deadline) : TX_ABORT;
     if (!tx->stuck) {
         offsets_free(tx);
     }
@@ -2113,7 +2552,7 @@ enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
         return st ? st : ST_LOST;
     }
     tx->open = false;
-    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_INVALID : ST_AGAIN;
+    return v == TX_DONE ? ST_OK : v == TX_FENCED ? ST_FENCED : ST_AGAIN;
 }
 
 /* ---- topics ---------------------------------------------------------------------------- */
@@ -2138,7 +2577,7 @@ static void on_client_error(rd_kafka_t *rk, int code, const char *reason, void *
 static enum status client_open(struct client *cl, const struct config *cfg, char *err) {
     *cl = (struct client){0};
     rd_kafka_conf_t *conf = NULL;
-    enum status st = conf_new(cfg, CLIENT_DEFAULTS, CONSUMER_FIXED, &conf, err);
+    enum status st = conf_new(cfg, CLIENT_DEFAULTS, NO_DEFAULTS, CONSUMER_FIXED, &conf, err);
     if (st) {
         return st;
     }
@@ -2169,6 +2608,8 @@ static enum status client_fail(struct client *cl, const char *what, rd_kafka_res
     return ST_IO;
 }
 
+static const char MISSING[] = "does not exist";
+
 static void describe_one(const char *name, const struct rd_kafka_metadata *md,
                          struct kafka_topic_info *out) {
     *out = (struct kafka_topic_info){.partitions = 0};
@@ -2179,8 +2620,7 @@ static void describe_one(const char *name, const struct rd_kafka_metadata *md,
         return;
     }
     const bool missing = !t || t->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    snprintf(out->error, sizeof out->error, "%s",
-             missing ? "does not exist" : rd_kafka_err2str(t->err));
+    snprintf(out->error, sizeof out->error, "%s", missing ? MISSING : rd_kafka_err2str(t->err));
 }
 
 enum status kafka_topics_describe(const struct config *cfg, const char *const *names, size_t n,
@@ -2214,43 +2654,98 @@ enum status kafka_topics_describe(const struct config *cfg, const char *const *n
     return st;
 }
 
-/* What CreateTopics answered; a topic that exists already is fine. */
-static enum status create_result(struct client *cl, rd_kafka_event_t *ev, const char *name,
-                                 char *err) {
-    rd_kafka_resp_err_t code = ev ? rd_kafka_event_error(ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (code) {
-        return client_fail(cl, name, code, err);
-    }
-    size_t n = 0;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
-    code = n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
-        return ST_OK;
-    }
-    const char *text = rd_kafka_topic_result_error_string(results[0]);
-    snprintf(err, CONFIG_ERROR_MAX, "topic %s not created: %s", name,
-             text ? text : rd_kafka_err2str(code));
-    return ST_IO;
+/* Waits for the one answer of an admin request. @return ST_OK, ST_IO; *ev may be NULL */
+static enum status admin_answer(struct client *cl, rd_kafka_queue_t *answers, const char *what,
+                                rd_kafka_event_t **ev, char *err) {
+    *ev = rd_kafka_queue_poll(answers, ADMIN_WAIT_MS);
+    rd_kafka_resp_err_t code = *ev ? rd_kafka_event_error(*ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    return code ? client_fail(cl, what, code, err) : ST_OK;
 }
 
-static enum status create_one(struct client *cl, const char *name, int32_t partitions,
-                              int16_t replication, char *err) {
-    char text[256] = "";
-    rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(name, partitions, replication, text, sizeof text);
-    if (!topic) {
-        snprintf(err, CONFIG_ERROR_MAX, "topic %s: %s", name, text);
-        return ST_IO;
-    }
+/* What one CreateTopics request said of its topic; *code none: it is created. */
+static enum status create_ask(struct client *cl, rd_kafka_NewTopic_t *topic, const char *name,
+                              rd_kafka_resp_err_t *code, char *err) {
     rd_kafka_queue_t *answers = rd_kafka_queue_new(cl->rk);
+    rd_kafka_event_t *ev = NULL;
+    size_t n = 0;
     rd_kafka_CreateTopics(cl->rk, &topic, 1, NULL, answers);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(answers, ADMIN_WAIT_MS);
-    enum status st = create_result(cl, ev, name, err);
+    enum status st = admin_answer(cl, answers, name, &ev, err);
+    if (!st) {
+        const rd_kafka_topic_result_t **results =
+            rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
+        *code = n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        const char *text = n > 0 ? rd_kafka_topic_result_error_string(results[0]) : NULL;
+        const char *fix = fix_of(*code);
+        snprintf(err, CONFIG_ERROR_MAX, "topic %s not created: %.500s%s%.300s", name,
+                 text ? text : rd_kafka_err2str(*code), fix[0] ? "; " : "", fix);
+    }
     rd_kafka_event_destroy(ev); /* NULL is allowed */
     rd_kafka_queue_destroy(answers);
+    return st;
+}
+
+/* @return ST_OK, with *code what the brokers said (and err, if that is something), ST_IO */
+static enum status create_with(struct client *cl, const struct kafka_topic_spec *spec,
+                               int16_t replication, rd_kafka_resp_err_t *code, char *err) {
+    char text[256] = "";
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(spec->name, spec->partitions, replication, text, sizeof text);
+    if (!topic) {
+        snprintf(err, CONFIG_ERROR_MAX, "topic %s: %s", spec->name, text);
+        return ST_IO;
+    }
+    enum status st = ST_OK;
+    for (size_t i = 0; !st && i < spec->n_settings; i++) {
+        const struct kafka_topic_setting *s = &spec->settings[i];
+        if (rd_kafka_NewTopic_set_config(topic, s->name, s->value)) {
+            snprintf(err, CONFIG_ERROR_MAX, "topic %s: bad setting %s", spec->name, s->name);
+            st = ST_IO;
+        }
+    }
+    st = st ? st : create_ask(cl, topic, spec->name, code, err);
     rd_kafka_NewTopic_destroy(topic);
     return st;
+}
+
+static int16_t replication_of(struct client *cl) {
+    const struct rd_kafka_metadata *md = NULL;
+    int n = 1;
+    if (!rd_kafka_metadata(cl->rk, 0, NULL, &md, ADMIN_WAIT_MS)) {
+        n = md->broker_cnt;
+        rd_kafka_metadata_destroy(md);
+    }
+    return (int16_t)(n > REPLICATION_MAX ? REPLICATION_MAX : n);
+}
+
+/* Is the brokers' default unknown to them (before 2.4), or more than there are brokers? */
+static bool refuses_default(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR ||
+           code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE ||
+           code == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION;
+}
+
+/* A topic that exists already is fine. While a broker goes, another becomes the controller, and the
+ * number of brokers is told as it was. */
+static enum status create_one(struct client *cl, const struct kafka_topic_spec *spec, bool *created,
+                              char *err) {
+    const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
+    const int64_t deadline = now_ms() + VISIBLE_WAIT_MS;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    enum status st = create_with(cl, spec, spec->replication, &code, err);
+    while (!st && now_ms() < deadline) {
+        const bool fewer = spec->replication < 0 && refuses_default(code);
+        if (!fewer && code != RD_KAFKA_RESP_ERR_NOT_CONTROLLER &&
+            code != RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT) {
+            break;
+        }
+        nanosleep(&nap, NULL);
+        st = create_with(cl, spec, fewer ? replication_of(cl) : spec->replication, &code, err);
+    }
+    if (st) {
+        return st;
+    }
+    *created = !code;
+    return !code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS ? ST_OK : ST_IO;
 }
 
 /* The controller answers before the brokers know: wait until the metadata has them. */
@@ -2277,12 +2772,205 @@ enum status kafka_topics_create(const struct config *cfg, const char *const *nam
         return st;
     }
     for (size_t i = 0; !st && i < n; i++) {
-        st = create_one(&cl, names[i], partitions, replication, err);
+        const struct kafka_topic_spec spec = {
+            .name = names[i], .partitions = partitions, .replication = replication};
+        bool created;
+        st = create_one(&cl, &spec, &created, err);
     }
     client_close(&cl);
     for (size_t i = 0; !st && i < n; i++) {
         st = wait_visible(cfg, names[i], err);
     }
+    return st;
+}
+
+enum status kafka_topic_create(const struct config *cfg, const struct kafka_topic_spec *spec,
+                               bool *created, char *err) {
+    struct client cl;
+    bool is_new = false;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    st = create_one(&cl, spec, &is_new, err);
+    client_close(&cl);
+    st = st ? st : wait_visible(cfg, spec->name, err);
+    if (!st && created) {
+        *created = is_new;
+    }
+    return st;
+}
+
+enum status kafka_topic_partitions(const struct config *cfg, const char *topic, int timeout_ms,
+                                   int32_t *partitions, char *err) {
+    struct kafka_topic_info info;
+    enum status st = kafka_topics_describe(cfg, &topic, 1, timeout_ms, &info, NULL, err);
+    if (st) {
+        return st;
+    }
+    if (info.partitions > 0) {
+        *partitions = info.partitions;
+        return ST_OK;
+    }
+    snprintf(err, CONFIG_ERROR_MAX, "%s: %s", topic, info.error);
+    return strcmp(info.error, MISSING) == 0 ? ST_NOT_FOUND : ST_IO;
+}
+
+/* The setting among all that were described, copied. */
+static enum status config_copy(const rd_kafka_ConfigResource_t *res, const char *setting, char *buf,
+                               size_t len, char *err) {
+    size_t n = 0;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(res, &n);
+    for (size_t i = 0; i < n; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), setting) != 0 || !value) {
+            continue;
+        }
+        if (strlen(value) >= len) {
+            snprintf(err, CONFIG_ERROR_MAX, "%s of %s is longer than %zu bytes", setting,
+                     rd_kafka_ConfigResource_name(res), len - 1);
+            return ST_RANGE;
+        }
+        snprintf(buf, len, "%s", value);
+        return ST_OK;
+    }
+    snprintf(err, CONFIG_ERROR_MAX, "%s: the brokers know no %s", rd_kafka_ConfigResource_name(res),
+             setting);
+    return ST_NOT_FOUND;
+}
+
+static enum status config_result(struct client *cl, rd_kafka_event_t *ev, const char *topic,
+                                 const char *setting, char *buf, size_t len, char *err) {
+    size_t n = 0;
+    const rd_kafka_ConfigResource_t **res =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(ev), &n);
+    rd_kafka_resp_err_t code =
+        n > 0 ? rd_kafka_ConfigResource_error(res[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+    if (!code) {
+        return config_copy(res[0], setting, buf, len, err);
+    }
+    (void)client_fail(cl, topic, code, err);
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ST_NOT_FOUND : ST_IO;
+}
+
+enum status kafka_topic_config(const struct config *cfg, const char *topic, const char *setting,
+                               char *buf, size_t len, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(cl.rk);
+    rd_kafka_ConfigResource_t *asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_event_t *ev = NULL;
+    rd_kafka_DescribeConfigs(cl.rk, &asked, 1, NULL, answers);
+    st = admin_answer(&cl, answers, topic, &ev, err);
+    st = st ? st : config_result(&cl, ev, topic, setting, buf, len, err);
+    rd_kafka_event_destroy(ev);
+    rd_kafka_ConfigResource_destroy(asked);
+    rd_kafka_queue_destroy(answers);
+    client_close(&cl);
+    return st;
+}
+
+enum status kafka_topic_delete_records(const struct config *cfg, const char *topic,
+                                       int32_t partition, int64_t below, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset =
+        below < 0 ? RD_KAFKA_OFFSET_END : below;
+    rd_kafka_DeleteRecords_t *asked = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(cl.rk);
+    rd_kafka_event_t *ev = NULL;
+    rd_kafka_DeleteRecords(cl.rk, &asked, 1, NULL, answers);
+    st = admin_answer(&cl, answers, topic, &ev, err);
+    if (!st) {
+        rd_kafka_resp_err_t code = list_err(
+            rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(ev)));
+        st = code ? client_fail(&cl, topic, code, err) : ST_OK;
+        st = code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ? ST_RANGE : st;
+    }
+    rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_DeleteRecords_destroy(asked);
+    rd_kafka_topic_partition_list_destroy(list);
+    client_close(&cl);
+    return st;
+}
+
+enum status kafka_topic_delete(const struct config *cfg, const char *topic, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_DeleteTopic_t *asked = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(cl.rk);
+    rd_kafka_event_t *ev = NULL;
+    rd_kafka_DeleteTopics(cl.rk, &asked, 1, NULL, answers);
+    st = admin_answer(&cl, answers, topic, &ev, err);
+    if (!st) {
+        size_t n = 0;
+        const rd_kafka_topic_result_t **results =
+            rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(ev), &n);
+        const rd_kafka_resp_err_t code =
+            n ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+        st = code ? client_fail(&cl, topic, code, err) : ST_OK;
+        st = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ST_NOT_FOUND : st;
+    }
+    rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_DeleteTopic_destroy(asked);
+    client_close(&cl);
+    return st;
+}
+
+enum status kafka_group_delete(const struct config *cfg, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    rd_kafka_DeleteGroup_t *asked = rd_kafka_DeleteGroup_new(cfg->group);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(cl.rk);
+    rd_kafka_event_t *ev = NULL;
+    rd_kafka_DeleteGroups(cl.rk, &asked, 1, NULL, answers);
+    st = admin_answer(&cl, answers, cfg->group, &ev, err);
+    if (!st) {
+        size_t n = 0;
+        const rd_kafka_group_result_t **results =
+            rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(ev), &n);
+        const rd_kafka_error_t *e = n ? rd_kafka_group_result_error(results[0]) : NULL;
+        const rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        st = code ? client_fail(&cl, cfg->group, code, err) : ST_OK;
+        st = code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND ? ST_NOT_FOUND : st;
+    }
+    rd_kafka_event_destroy(ev);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_DeleteGroup_destroy(asked);
+    client_close(&cl);
+    return st;
+}
+
+enum status kafka_group_members(const struct config *cfg, int *members, char *err) {
+    struct client cl;
+    enum status st = client_open(&cl, cfg, err);
+    if (st) {
+        return st;
+    }
+    const struct rd_kafka_group_list *list = NULL;
+    const rd_kafka_resp_err_t code = rd_kafka_list_groups(cl.rk, cfg->group, &list, ADMIN_WAIT_MS);
+    if (code) {
+        st = client_fail(&cl, cfg->group, code, err);
+    } else {
+        *members = list->group_cnt > 0 ? list->groups[0].member_cnt : 0;
+        rd_kafka_group_list_destroy(list);
+    }
+    client_close(&cl);
     return st;
 }
 

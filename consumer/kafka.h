@@ -53,6 +53,12 @@ void kafka_consumer_free(struct kafka_consumer *c);
 struct source kafka_source(struct kafka_consumer *c);
 /** The last unresolved problem (brokers down, authentication), false if none. */
 bool kafka_consumer_problem(struct kafka_consumer *c, char *buf, size_t len);
+/** Is that the assignment that stands? False: nothing can be committed under it any more. Waits
+ *  for a commit that is under way. Any thread. */
+bool kafka_consumer_stands(struct kafka_consumer *c, int generation);
+/** True for good once another has joined with the same group.instance.id (which is static
+ *  membership, if cfg->kafka has it): this one never gets a task again. Any thread. */
+bool kafka_consumer_fenced(struct kafka_consumer *c);
 
 /* ---- whole topics, outside of any group -------------------------------------------- */
 
@@ -84,6 +90,33 @@ bool kafka_reader_problem(struct kafka_reader *r, char *buf, size_t len);
 /** The reader as the pipeline sees it. */
 struct globals kafka_globals(struct kafka_reader *r);
 
+/* ---- a log: named partitions from named positions, outside of any group ------------------ */
+
+/* struct log_port (ports.h) says what the functions do. One topic; partitions are added and removed
+ * while others are read. Committed records only; a position that is gone is never silently reset.
+ * Commits nothing. One thread, kafka_log_problem() any. */
+struct kafka_log; /* opaque */
+
+/** No partitions at first.
+ *  @return ST_OK, ST_INVALID (an option), ST_IO (the topic does not exist, or no broker answers
+ * within 10 s; err says which and what to type), ST_NOMEM */
+MUST_CHECK enum status kafka_log_new(const struct config *cfg, const char *topic,
+                                     struct kafka_log **out, char *err);
+void kafka_log_free(struct kafka_log *l);
+MUST_CHECK enum status kafka_log_add(struct kafka_log *l, int32_t partition, int64_t from);
+void kafka_log_remove(struct kafka_log *l, int32_t partition);
+/** record.topic is 0. Bytes are borrowed until the next poll. */
+size_t kafka_log_poll(struct kafka_log *l, struct record *out, size_t max, int timeout_ms);
+int64_t kafka_log_position(const struct kafka_log *l, int32_t partition);
+MUST_CHECK enum status kafka_log_look(const struct kafka_log *l, int32_t partition);
+MUST_CHECK enum status kafka_log_bounds(struct kafka_log *l, int32_t partition,
+                                        struct log_bounds *out, int timeout_ms);
+/** Partitions of the topic when it was opened. */
+int32_t kafka_log_partitions(const struct kafka_log *l);
+bool kafka_log_problem(struct kafka_log *l, char *buf, size_t len);
+/** The log as the pipeline sees it. */
+struct log_port kafka_log_port(struct kafka_log *l);
+
 /* ---- transactions: consume, transform, produce exactly once ------------------------- */
 
 /* A transactional producer. One thread. Its id fences: whoever initialises the same id later wins.
@@ -93,32 +126,38 @@ struct kafka_tx; /* opaque */
 
 /** Initialises transactions; ends what a former owner of the id left open.
  *  @return ST_OK, ST_INVALID (an option; no right), ST_AGAIN (no broker answered within 10 s),
- * ST_NOMEM */
+ * ST_FENCED (another takes the same id at the same time), ST_NOMEM */
 MUST_CHECK enum status kafka_tx_new(const struct config *cfg, const char *transactional_id,
                                     struct kafka_tx **out, char *err);
 /** Gives an open transaction up, within 2 s. NULL is allowed. */
 void kafka_tx_free(struct kafka_tx *tx);
-/** @return ST_OK, ST_AGAIN, ST_INVALID as kafka_tx_commit() */
+/** Frees *tx (NULL is allowed) and makes it anew; NULL where that fails. @return as kafka_tx_new()
+ */
+MUST_CHECK enum status kafka_tx_renew(const struct config *cfg, const char *transactional_id,
+                                      struct kafka_tx **tx);
+/** @return ST_OK, ST_AGAIN, ST_FENCED as kafka_tx_commit() */
 MUST_CHECK enum status kafka_tx_begin(struct kafka_tx *tx);
-/** As kafka_produce_to(), inside the transaction. @return ST_OK, ST_AGAIN (queue full: it was
- * served; try again), ST_IO (the transaction must be aborted) */
-MUST_CHECK enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, const void *key,
-                                     size_t key_len, const void *value, size_t value_len,
-                                     int64_t timestamp_ms, const struct header *headers,
-                                     size_t n_headers);
-/** Offsets of a consumer's assignment as of `generation` (ports.h), then the commit. No offsets, or
- *  none of that assignment, is ST_LOST: they are the fence. Returns 2 s after timeout_ms at the
- *  latest, though librdkafka would wait for the group; timeout_ms belongs below
- *  kafka.transaction.timeout.ms.
+/** As kafka_produce_to(), inside the transaction. A record may have 16 MiB, if max.message.bytes of
+ * its topic allows that. @return ST_OK, ST_AGAIN (queue full: it was served; try again), ST_IO (the
+ * transaction must be aborted) */
+MUST_CHECK enum status kafka_tx_send(struct kafka_tx *tx, const char *topic, int32_t partition,
+                                     const void *key, size_t key_len, const void *value,
+                                     size_t value_len, int64_t timestamp_ms,
+                                     const struct header *headers, size_t n_headers);
+/** Offsets, with their tags, of a consumer's assignment as of `generation` (ports.h), then the
+ *  commit. No offsets, or none of that assignment, is ST_LOST: they are the fence. Returns 2 s
+ * after timeout_ms at the latest, though librdkafka would wait for the group; timeout_ms belongs
+ * below kafka.transaction.timeout.ms.
  *  @return ST_OK; ST_LOST (aborted: the assignment is over, or an error that an abort ends; of a
  *          record that a broker refused, the next transaction may be lost too);
  *          ST_AGAIN (outcome unknown, or open for longer than kafka.transaction.timeout.ms: free
- *          this one, make a new one of the same id, read committed offsets and compare);
- *          ST_INVALID (fenced: another has the id; stop) */
+ *          this one, make a new one of the same id, read committed offsets and compare them or
+ *          their tags);
+ *          ST_FENCED (another has the id; stop) */
 MUST_CHECK enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
                                        const struct position *parts, size_t n, int generation,
                                        int timeout_ms);
-/** Gives the open transaction up. @return ST_OK, ST_AGAIN, ST_INVALID as above */
+/** Gives the open transaction up. @return ST_OK, ST_AGAIN, ST_FENCED as above */
 MUST_CHECK enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms);
 
 /* ---- producer ----------------------------------------------------------------- */
@@ -171,6 +210,44 @@ MUST_CHECK enum status kafka_topics_describe(const struct config *cfg, const cha
 MUST_CHECK enum status kafka_topics_create(const struct config *cfg, const char *const *names,
                                            size_t n, int32_t partitions, int16_t replication,
                                            char *err);
+
+struct kafka_topic_setting { /* cleanup.policy, retention.ms, ... as Kafka names and writes it */
+    const char *name, *value;
+};
+
+struct kafka_topic_spec {
+    const char *name;
+    int32_t partitions;
+    int16_t replication; /* -1: the brokers' default, or min(3, brokers) where they refuse to say */
+    const struct kafka_topic_setting *settings; /* (n_settings,) */
+    size_t n_settings;
+};
+
+/** Creates one topic unless it exists, and waits until it shows; what exists is left alone.
+ *  @param created  out, may be NULL: it did not exist
+ *  @return ST_OK, ST_IO (err says why and what to type) */
+MUST_CHECK enum status kafka_topic_create(const struct config *cfg,
+                                          const struct kafka_topic_spec *spec, bool *created,
+                                          char *err);
+/** How many partitions. @return ST_OK, ST_NOT_FOUND (no such topic), ST_IO (err) */
+MUST_CHECK enum status kafka_topic_partitions(const struct config *cfg, const char *topic,
+                                              int timeout_ms, int32_t *partitions, char *err);
+/** One setting of a topic, as it applies. @return ST_OK, ST_NOT_FOUND (no such topic or setting),
+ *  ST_RANGE (longer than len), ST_IO (err) */
+MUST_CHECK enum status kafka_topic_config(const struct config *cfg, const char *topic,
+                                          const char *setting, char *buf, size_t len, char *err);
+/** Removes all records of a partition below an offset (-1: all). None of them comes back.
+ *  @return ST_OK, ST_RANGE (above its end), ST_IO (err) */
+MUST_CHECK enum status kafka_topic_delete_records(const struct config *cfg, const char *topic,
+                                                  int32_t partition, int64_t below, char *err);
+/** Deletes a topic. @return ST_OK, ST_NOT_FOUND, ST_IO (err) */
+MUST_CHECK enum status kafka_topic_delete(const struct config *cfg, const char *topic, char *err);
+/** Members of the group cfg->group, 0 if there is no such group; a member that was killed counts
+ *  until its session has ended. @return ST_OK, ST_IO (err) */
+MUST_CHECK enum status kafka_group_members(const struct config *cfg, int *members, char *err);
+/** Forgets the group cfg->group and its offsets; it must have no members.
+ *  @return ST_OK, ST_NOT_FOUND, ST_IO (err) */
+MUST_CHECK enum status kafka_group_delete(const struct config *cfg, char *err);
 /** Offsets committed by the group cfg->group, and low/high watermarks of a partition.
  *  committed is -1 where nothing was committed. */
 MUST_CHECK enum status kafka_positions(const struct config *cfg, const char *topic,

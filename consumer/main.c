@@ -28,6 +28,9 @@ int main(int argc, char **argv) {
         command_explain,
         command_schemas,
         command_dead_letters,
+        command_state,
+        command_topic,
+        command_model,
         {.name = "version", .args = "", .summary = "print the versions", .run = version},
         {.name = "help", .args = "[COMMAND | options | ini]", .summary = "print help"},
     };

@@ -29,10 +29,17 @@ struct record {
     bool misplaced; /* the key does not hash to this partition                         */
 };
 
+enum { POSITION_TAG_MAX = 48 };
+
+/* Where a rebalance asks from where to read: the earliest retained; not yet: see source.start. */
+enum { POSITION_EARLIEST = -1, POSITION_LATER = -2 };
+
 struct position {   /* of one topic partition */
-    int64_t offset; /* next to read; -1: earliest retained, where a rebalance asks for it */
+    int64_t offset; /* next to read, or one of the above */
     int32_t partition;
     uint16_t topic;
+    char tag[POSITION_TAG_MAX]; /* text kept beside a committed offset, "" none: what the
+                                   transaction was, where its offset alone does not tell */
 };
 
 /** Served inside poll. */
@@ -48,6 +55,13 @@ struct rebalance_ops {
 struct source {
     /** Up to `max` records, waiting at most timeout_ms for the first. */
     size_t (*poll)(void *ctx, struct record *out, size_t max, int timeout_ms);
+    /** Begins to read, where `assigned` said POSITION_LATER: all partitions of the assignment at
+     *  once. Never inside poll. */
+    void (*start)(void *ctx, const struct position *parts, size_t n);
+    /** First retained offset and end of a partition. Asks the brokers, for at most 2 s.
+     *  @return ST_OK, ST_AGAIN */
+    enum status (*bounds)(void *ctx, uint16_t topic, int32_t partition, int64_t *low,
+                          int64_t *high);
     /** Known end of a partition (offset after its last record), -1 if not known yet. */
     int64_t (*end)(void *ctx, uint16_t topic, int32_t partition);
     /** Partitions that a topic has, whoever holds them; 0 if not known. Seldom asked: may ask
@@ -55,10 +69,11 @@ struct source {
     int32_t (*partitions)(void *ctx, uint16_t topic);
     void (*pause)(void *ctx, uint16_t topic, int32_t partition);
     void (*resume)(void *ctx, uint16_t topic, int32_t partition);
-    /** Offsets the group committed, -1 where none. Blocks up to 10 s: never inside
-     *  `assigned`. @return ST_OK, ST_AGAIN, ST_LOST */
+    /** Offsets the group committed, with their tags; -1 and "" where none. They are stable: those
+     *  of a transaction that is still open are waited for, then ST_AGAIN. Blocks up to 10 s: never
+     *  inside `assigned`. @return ST_OK, ST_AGAIN, ST_LOST */
     enum status (*committed)(void *ctx, struct position *parts, size_t n);
-    /** Commits next-to-read offsets, synchronously; from the committer's thread.
+    /** Commits next-to-read offsets, without tags, synchronously; from the committer's thread.
      *  @return ST_OK, ST_LOST (the generation is over), ST_AGAIN (brokers away: retry) */
     enum status (*commit)(void *ctx, const struct position *parts, size_t n, int generation);
     void *ctx;
@@ -114,20 +129,61 @@ struct letterbox {
 /* ---- transactions: consume, transform, produce exactly once (one thread) ----------- */
 
 struct transactions {
+    /** @return ST_OK, ST_AGAIN (renew), ST_FENCED (another has our name, for good) */
     enum status (*begin)(void *ctx);
-    /** Inside a transaction; `headers` as in struct letterbox. @return ST_OK, ST_AGAIN (full: it
-     * was served, try again), ST_IO (abort) */
-    enum status (*send)(void *ctx, const char *topic, const void *key, size_t key_len,
-                        const void *value, size_t value_len, int64_t timestamp_ms,
+    /** Inside a transaction; partition -1: by key; `headers` as in struct letterbox. @return ST_OK,
+     * ST_AGAIN (full: it was served, try again), ST_IO (abort) */
+    enum status (*send)(void *ctx, const char *topic, int32_t partition, const void *key,
+                        size_t key_len, const void *value, size_t value_len, int64_t timestamp_ms,
                         const struct header *headers, size_t n_headers);
-    /** With the offsets of an assignment. @return ST_OK; ST_LOST (aborted); ST_AGAIN (nobody knows:
-     *  renew, then compare the committed offsets); ST_INVALID (fenced: another has our name) */
+    /** With the offsets and tags of an assignment. @return ST_OK; ST_LOST (aborted); ST_AGAIN
+     *  (nobody knows: renew, then compare the committed offsets or tags); ST_FENCED */
     enum status (*commit)(void *ctx, const struct position *parts, size_t n, int generation);
-    /** @return ST_OK, ST_AGAIN (renew), ST_INVALID */
+    /** @return ST_OK, ST_AGAIN (renew), ST_FENCED */
     enum status (*abort)(void *ctx);
+    /** Is that the assignment that stands? False: nothing can be committed under it any more. */
+    bool (*stands)(void *ctx, int generation);
     /** Begins anew with the same name; what was open is aborted or was committed.
-     *  @return ST_OK, ST_AGAIN (brokers away), ST_INVALID */
+     *  @return ST_OK, ST_AGAIN (brokers away), ST_INVALID (it will never work: no right),
+     * ST_FENCED */
     enum status (*renew)(void *ctx);
+    void *ctx;
+};
+
+/* ---- log: named partitions of one topic, from named positions (one thread) ---------- */
+
+/* Offsets of a partition. low <= stable <= high. */
+struct log_bounds {
+    int64_t low;    /* first that is retained                                            */
+    int64_t stable; /* first of a transaction that is still open, or high: a reader of
+                       committed records comes so far now                                */
+    int64_t high;   /* behind everything written, open transactions included: whoever has
+                       read up to here has seen all that was committed before it was asked.
+                       A commit is marked in each partition at a time of its own: so a
+                       restore reads up to high, never up to stable                      */
+};
+
+struct log_port {
+    /** Begins to read a partition at `from`, -1: the earliest retained. One that is read already
+     *  goes on from there. Blocks up to 2 s.
+     *  @return ST_OK; ST_RANGE (no such position: passed by retention, or above the end);
+     * ST_INVALID (no such partition); ST_AGAIN (no broker answers); ST_NOMEM. Unless ST_OK, it is
+     * not read */
+    enum status (*add)(void *ctx, int32_t partition, int64_t from);
+    /** Stops reading it; no record of it comes after this. */
+    void (*remove)(void *ctx, int32_t partition);
+    /** Committed records, at most `max`, waiting at most timeout_ms for the first; record.end at
+     *  the end of a partition or before a transaction that is still open, each time it is come to.
+     */
+    size_t (*poll)(void *ctx, struct record *out, size_t max, int timeout_ms);
+    /** Next to read, aborted records and commit markers passed; -1: it is not being read. */
+    int64_t (*position)(void *ctx, int32_t partition);
+    /** Does it go on? ST_OK; ST_RANGE (retention has passed the position: nothing more comes, and
+     * it must be removed); ST_NOT_FOUND (it is not being read). Never blocks. */
+    enum status (*look)(void *ctx, int32_t partition);
+    /** Asks the brokers, for at most 2 s. @return ST_OK, ST_AGAIN, ST_INVALID (no such partition)
+     */
+    enum status (*bounds)(void *ctx, int32_t partition, struct log_bounds *out);
     void *ctx;
 };
 

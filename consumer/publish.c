@@ -119,6 +119,18 @@ struct publish_written *publish_written(struct publish *p, uint32_t slot, uint32
     return &p->written[(size_t)slot * p->n_targets + target];
 }
 
+enum status publish_assume(struct publish *p, uint32_t n, uint32_t at_s) {
+    enum status st = reserve(p, n);
+    if (st) {
+        return st;
+    }
+    p->n_slots = n > p->n_slots ? n : p->n_slots;
+    for (size_t k = 0; k < (size_t)n * p->n_targets; k++) {
+        p->written[k] = (struct publish_written){.at_s = at_s};
+    }
+    return ST_OK;
+}
+
 uint32_t publish_slots(const struct publish *p) {
     return p->n_slots;
 }

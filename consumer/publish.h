@@ -42,6 +42,9 @@ size_t publish_dirty(const struct publish *p);
 
 /** Place of what was written for a slot (the slot was touched once) and target. */
 struct publish_written *publish_written(struct publish *p, uint32_t slot, uint32_t target);
+/** The users below `n` may have a list that lives, whatever it says: written at wall clock at_s, as
+ *  far as is known. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status publish_assume(struct publish *p, uint32_t n, uint32_t at_s);
 /** Slots known here: 0..n-1. */
 uint32_t publish_slots(const struct publish *p);
 

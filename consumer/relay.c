@@ -6,11 +6,9 @@
 #include <stdlib.h>
 
 #include "kafka.h"
-#include "log.h"
 #include "registry.h"
 #include "repartition.h"
-
-enum { COMMIT_WAIT_MS = 15000, ABORT_WAIT_MS = 5000 };
+#include "transactor.h"
 
 struct relay {
     const struct config *cfg;
@@ -18,49 +16,11 @@ struct relay {
     struct lookup lookup;
     struct kafka_reader *reader;
     struct kafka_consumer *consumer;
-    struct kafka_tx *tx;
+    struct transactor *transactor;
     void (*failed)(void *ctx);
     void *failed_ctx;
-    char tx_id[2 * CONFIG_NAME_MAX + 16];
     struct repartition *repartition;
 };
-
-/* ---- transactions ------------------------------------------------------------------------- */
-
-static enum status tx_begin(void *ctx) {
-    struct relay *r = ctx;
-    return r->tx ? kafka_tx_begin(r->tx) : ST_AGAIN;
-}
-
-static enum status tx_send(void *ctx, const char *topic, const void *key, size_t key_len,
-                           const void *value, size_t value_len, int64_t timestamp_ms,
-                           const struct header *headers, size_t n_headers) {
-    const struct relay *r = ctx;
-    return kafka_tx_send(r->tx, topic, key, key_len, value, value_len, timestamp_ms, headers,
-                         n_headers);
-}
-
-static enum status tx_commit(void *ctx, const struct position *parts, size_t n, int generation) {
-    const struct relay *r = ctx;
-    return kafka_tx_commit(r->tx, r->consumer, parts, n, generation, COMMIT_WAIT_MS);
-}
-
-static enum status tx_abort(void *ctx) {
-    const struct relay *r = ctx;
-    return kafka_tx_abort(r->tx, ABORT_WAIT_MS);
-}
-
-static enum status tx_renew(void *ctx) {
-    struct relay *r = ctx;
-    char err[CONFIG_ERROR_MAX] = "";
-    kafka_tx_free(r->tx);
-    r->tx = NULL;
-    const enum status st = kafka_tx_new(r->cfg, r->tx_id, &r->tx, err);
-    if (st) {
-        LOG_WARN("transactions cannot begin anew", LOG_STR("id", r->tx_id), LOG_STR("error", err));
-    }
-    return st;
-}
 
 /* ---- life cycle --------------------------------------------------------------------------- */
 
@@ -84,12 +44,7 @@ static enum status open_reader(struct relay *r, char *err) {
 
 static enum status start(struct relay *r) {
     const struct repartition_ports ports = {.source = kafka_source(r->consumer),
-                                            .transactions = {.begin = tx_begin,
-                                                             .send = tx_send,
-                                                             .commit = tx_commit,
-                                                             .abort = tx_abort,
-                                                             .renew = tx_renew,
-                                                             .ctx = r},
+                                            .transactions = transactor_port(r->transactor),
                                             .identities = r->reader ? kafka_globals(r->reader)
                                                                     : (struct globals){0},
                                             .failed = r->failed,
@@ -106,16 +61,20 @@ enum status relay_start(const struct config *cfg, void (*failed)(void *ctx), voi
     r->cfg = cfg;
     r->failed = failed;
     r->failed_ctx = ctx;
-    snprintf(r->tx_id, sizeof r->tx_id, "%s-intake-%s", cfg->group, cfg->instance_id);
+    char id[2 * CONFIG_NAME_MAX + 16];
+    snprintf(id, sizeof id, "%s-intake-%s", cfg->group, cfg->instance_id);
     enum status st = open_registry(r, err);
     st = st ? st : repartition_new(cfg, r->registry ? &r->lookup : NULL, &r->repartition, err);
     st = st ? st : open_reader(r, err);
-    st = st ? st : kafka_tx_new(cfg, r->tx_id, &r->tx, err);
+    st = st ? st : transactor_new(cfg, id, &r->transactor, err);
     if (!st) {
         const struct rebalance_ops ops = repartition_rebalance(r->repartition);
         st = kafka_consumer_new(cfg, KAFKA_INTAKE, &ops, &r->consumer, err);
     }
-    st = st ? st : start(r);
+    if (!st) {
+        transactor_join(r->transactor, r->consumer);
+        st = start(r);
+    }
     if (st) {
         relay_stop(r);
         return st;
@@ -130,7 +89,7 @@ void relay_stop(struct relay *r) {
     }
     repartition_stop(r->repartition);
     kafka_consumer_free(r->consumer); /* revocation is served in here: commits what is under way */
-    kafka_tx_free(r->tx);
+    transactor_free(r->transactor);
     kafka_reader_free(r->reader);
     repartition_free(r->repartition);
     registry_stop(r->registry);

@@ -108,10 +108,17 @@ static void drop_parts(struct repartition *r) {
 
 /* ---- a batch as one transaction ------------------------------------------------------------ */
 
+static enum status send_by_key(void *ctx, const char *topic, const void *key, size_t key_len,
+                               const void *value, size_t value_len, int64_t timestamp_ms,
+                               const struct header *headers, size_t n_headers) {
+    const struct transactions *tx = &((struct repartition *)ctx)->ports.transactions;
+    return tx->send(tx->ctx, topic, -1, key, key_len, value, value_len, timestamp_ms, headers,
+                    n_headers);
+}
+
 /* Everything of the batch; it stays where it is, to be sent again. */
 static enum status send_batch(struct repartition *r) {
-    const struct letterbox box = {.send = r->ports.transactions.send,
-                                  .ctx = r->ports.transactions.ctx};
+    const struct letterbox box = {.send = send_by_key, .ctx = r};
     struct waiting all = r->batch; /* a reader of its own; the bytes are shared */
     struct record m;
     enum status st = ST_OK;
@@ -197,7 +204,7 @@ static bool commit_batch(struct repartition *r) {
         set_stuck(r, false);
         return true;
     }
-    if (st == ST_INVALID) {
+    if (st == ST_INVALID || st == ST_FENCED) {
         fail(r, FENCED);
     } else {
         LOG_WARN("a transaction did not go through; trying again",
@@ -217,7 +224,7 @@ static void settle(struct repartition *r) {
     const enum status st = r->ports.transactions.renew(r->ports.transactions.ctx);
     r->unknown = st != ST_OK;
     r->retry_ms = mono_ms() + RETRY_MS;
-    if (st == ST_INVALID) {
+    if (st == ST_INVALID || st == ST_FENCED) {
         fail(r, FENCED);
     }
 }

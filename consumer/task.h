@@ -9,7 +9,8 @@
  *
  * Positions are next-to-read offsets per topic; -1 stands for "earliest retained". They grow
  * with the effect: an offset is passed when its event was learned or its letter noted, and is
- * committed with the batch that holds the effect. A batch remembers where it began, so that
+ * committed with the batch that holds the effect; with state = kafka the task's own record in the
+ * changelog holds them, and is the truth. A batch remembers where it began, so that
  * undo knows where to read again.
  *
  * Ownership: plain memory inside; open letters are freed by task_close(). Threads: learner.
@@ -51,6 +52,9 @@ struct task {
     bool paused[CONFIG_TOPICS_MAX];
     /* restoring */
     bool floor_known, epoch_known;
+    bool tagged; /* the committed offsets are those of a transaction */
+    /* state = kafka: its record with the new epoch is on its way; is final */
+    bool claiming, claimed;
     int64_t restoring_since_ms;
 };
 

@@ -14,7 +14,7 @@
 
 CROSSREC_BUILD_PACKAGES='build-essential cmake ninja-build pkg-config|pkgconf
     librdkafka-dev libavro-dev libhiredis-dev libopenblas-pthread-dev|libopenblas-dev
-    libmicrohttpd-dev libjansson-dev libsodium-dev libinih-dev
+    libmicrohttpd-dev libjansson-dev libsodium-dev libinih-dev liblmdb-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev redis-server'
 CROSSREC_TEST_PACKAGES='libcmocka-dev clang clang-format clang-tidy
     default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless

@@ -60,7 +60,7 @@ float engagement_ratio(uint32_t dau, uint32_t mau);
 
 /* ---- social interaction ---------------------------------------------------------------- */
 
-struct engagement_social {    /* of a user; all zero: none. 144 bytes */
+struct engagement_social {    /* of a user; all zero: none. 136 bytes */
     int64_t last_ms;          /* landmark of the sums: newest event */
     uint32_t who[SOCIAL_MAX]; /* hash of a counterpart, any 32 bits of it */
     float sum[SOCIAL_MAX];    /* s at last_ms, > 0; 0: free */

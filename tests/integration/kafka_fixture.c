@@ -8,11 +8,13 @@
 
 #include <dirent.h>
 #include <librdkafka/rdkafka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -20,32 +22,40 @@
 enum {
     READY_TIMEOUT_MS = 30000,
     STOP_TIMEOUT_MS = 10000,
+    ASK_MS = 2000,
+    LOOK_MS = 5,
     LOOPBACK = 7, /* 127.7.n.1 */
     BROKER_PORT = 9092,
     CONTROLLER_PORT = 9093,
+    PORTS = 2, /* of a node: the next one's are so much higher */
+    REPLICAS_MAX = 3,
     CLASSPATH_LEN = 32768,
+    NODES_MAX = KAFKA_FIXTURE_NODES_MAX,
+};
+
+struct node {
+    struct server server; /* all with the same address */
+    char broker[32];
+    bool runs;
 };
 
 struct kafka_fixture {
-    struct server server;
-    char brokers[32];
+    struct node nodes[NODES_MAX];
+    int n;
+    char brokers[NODES_MAX * 32];
     char classpath[CLASSPATH_LEN];
 };
 
 /* The times that Kafka takes in production would be the times of the tests. */
 static const char PROPERTIES[] =
     "process.roles=broker,controller\n"
-    "node.id=1\n"
     "controller.listener.names=CONTROLLER\n"
     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
     "num.network.threads=2\n"
     "num.io.threads=2\n"
     "auto.create.topics.enable=false\n"
     "offsets.topic.num.partitions=1\n"
-    "offsets.topic.replication.factor=1\n"
     "transaction.state.log.num.partitions=1\n"
-    "transaction.state.log.replication.factor=1\n"
-    "transaction.state.log.min.isr=1\n"
     "transaction.abort.timed.out.transaction.cleanup.interval.ms=500\n"
     "group.initial.rebalance.delay.ms=0\n"
     "group.min.session.timeout.ms=1000\n"
@@ -55,6 +65,14 @@ static const char PROPERTIES[] =
     "log.initial.task.delay.ms=200\n"
     "broker.session.timeout.ms=1000\n"
     "broker.heartbeat.interval.ms=200\n";
+
+/* So that another leads soon after one is killed. */
+static const char CLUSTER_PROPERTIES[] = "controller.quorum.election.timeout.ms=300\n"
+                                         "controller.quorum.election.backoff.max.ms=200\n"
+                                         "controller.quorum.fetch.timeout.ms=600\n"
+                                         "controller.quorum.request.timeout.ms=500\n"
+                                         "replica.lag.time.max.ms=2000\n"
+                                         "replica.fetch.wait.max.ms=50\n";
 
 /* ---- what is installed --------------------------------------------------------------- */
 
@@ -107,35 +125,58 @@ int kafka_fixture_missing(void) {
     return server_missing(what_is_missing(cache, sizeof cache));
 }
 
-/* ---- the broker ------------------------------------------------------------------------ */
+/* ---- a broker -------------------------------------------------------------------------- */
 
-static bool write_properties(const struct kafka_fixture *f) {
+static void write_replication(const struct kafka_fixture *f, FILE *out) {
+    const int replicas = f->n < REPLICAS_MAX ? f->n : REPLICAS_MAX;
+    const int in_sync = replicas > 1 ? replicas - 1 : 1;
+    /* also of one node: then it refuses its own default, as some do */
+    fprintf(out, "default.replication.factor=%d\n", REPLICAS_MAX);
+    fprintf(out, "min.insync.replicas=%d\n", in_sync);
+    fprintf(out, "offsets.topic.replication.factor=%d\n", replicas);
+    fprintf(out, "transaction.state.log.replication.factor=%d\n", replicas);
+    fprintf(out, "transaction.state.log.min.isr=%d\n", in_sync);
+    if (f->n > 1) {
+        fputs(CLUSTER_PROPERTIES, out);
+    }
+}
+
+static bool write_properties(const struct kafka_fixture *f, int k) {
+    const struct node *node = &f->nodes[k];
+    const int n = node->server.n;
     char path[SERVER_PATH_MAX];
-    snprintf(path, sizeof path, "%s/server.properties", f->server.dir);
+    snprintf(path, sizeof path, "%s/server.properties", node->server.dir);
     FILE *out = fopen(path, "w");
     if (!out) {
         return false;
     }
     fputs(PROPERTIES, out);
-    fprintf(out, "controller.quorum.voters=1@127.7.%d.1:%d\n", f->server.n, CONTROLLER_PORT);
-    fprintf(out, "listeners=PLAINTEXT://%s,CONTROLLER://127.7.%d.1:%d\n", f->brokers, f->server.n,
-            CONTROLLER_PORT);
-    fprintf(out, "advertised.listeners=PLAINTEXT://%s\n", f->brokers);
-    fprintf(out, "log.dirs=%s/data\n", f->server.dir);
+    write_replication(f, out);
+    fprintf(out, "node.id=%d\ncontroller.quorum.voters=", k + 1);
+    for (int i = 0; i < f->n; i++) {
+        fprintf(out, "%s%d@127.%d.%d.1:%d", i ? "," : "", i + 1, LOOPBACK, n,
+                CONTROLLER_PORT + PORTS * i);
+    }
+    fprintf(out, "\nlisteners=PLAINTEXT://%s,CONTROLLER://127.%d.%d.1:%d\n", node->broker, LOOPBACK,
+            n, CONTROLLER_PORT + PORTS * k);
+    fprintf(out, "advertised.listeners=PLAINTEXT://%s\n", node->broker);
+    fprintf(out, "log.dirs=%s/data\n", node->server.dir);
     return fclose(out) == 0;
 }
 
 /* java with the class archive, where it was made, and then `args` up to NULL. */
-static void command_of(const struct kafka_fixture *f, const char *const *args, char *archive,
-                       size_t len, const char *argv[SERVER_ARGS_MAX]) {
+static pid_t spawn(const struct kafka_fixture *f, int k, const char *const *args) {
     static const char *const java[] = {"java", "-Xmx128m", "-XX:TieredStopAtLevel=1",
                                        "-XX:+UseSerialGC",
                                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"};
+    const struct server *server = &f->nodes[k].server;
+    char archive[SERVER_PATH_MAX + 64];
+    const char *argv[SERVER_ARGS_MAX];
     size_t n = 0;
     for (; n < sizeof java / sizeof *java; n++) {
         argv[n] = java[n];
     }
-    snprintf(archive, len, "-XX:SharedArchiveFile=%s/kafka.jsa", f->server.cache);
+    snprintf(archive, sizeof archive, "-XX:SharedArchiveFile=%s/kafka.jsa", server->cache);
     if (access(strchr(archive, '=') + 1, R_OK) == 0) {
         argv[n++] = archive;
         argv[n++] = "-Xshare:auto";
@@ -146,23 +187,44 @@ static void command_of(const struct kafka_fixture *f, const char *const *args, c
         argv[n++] = *args++;
     }
     argv[n] = NULL;
+    return server_spawn(server, argv);
 }
 
+/* All at once: java starts slowly. */
 static bool format_data(const struct kafka_fixture *f) {
+    pid_t pids[NODES_MAX];
     char path[SERVER_PATH_MAX];
-    char archive[SERVER_PATH_MAX + 64];
-    const char *argv[SERVER_ARGS_MAX];
-    snprintf(path, sizeof path, "%s/server.properties", f->server.dir);
-    const char *const args[] = {
-        "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", path, NULL};
-    command_of(f, args, archive, sizeof archive, argv);
-    pid_t pid = server_spawn(&f->server, argv);
-    int code = -1;
-    return pid > 0 && waitpid(pid, &code, 0) == pid && WIFEXITED(code) && WEXITSTATUS(code) == 0;
+    bool ok = true;
+    for (int k = 0; k < f->n; k++) {
+        snprintf(path, sizeof path, "%s/server.properties", f->nodes[k].server.dir);
+        const char *const args[] = {
+            "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", path, NULL};
+        pids[k] = spawn(f, k, args);
+    }
+    for (int k = 0; k < f->n; k++) {
+        int code = -1;
+        if (pids[k] <= 0 || waitpid(pids[k], &code, 0) != pids[k] || !WIFEXITED(code) ||
+            WEXITSTATUS(code) != 0) {
+            fprintf(stderr, "kafka_fixture: %s cannot be formatted\n", f->nodes[k].server.dir);
+            server_print_log(&f->nodes[k].server);
+            ok = false;
+        }
+    }
+    return ok;
 }
 
-static bool port_open(const struct kafka_fixture *f) {
-    struct sockaddr_in a = server_address(&f->server, BROKER_PORT);
+static void begin(struct kafka_fixture *f, int k) {
+    char path[SERVER_PATH_MAX];
+    snprintf(path, sizeof path, "%s/server.properties", f->nodes[k].server.dir);
+    const char *const args[] = {"kafka.Kafka", path, NULL};
+    f->nodes[k].server.pid = spawn(f, k, args);
+    f->nodes[k].runs = f->nodes[k].server.pid > 0;
+}
+
+/* ---- what a broker answers ------------------------------------------------------------- */
+
+static bool port_open(const struct kafka_fixture *f, int k) {
+    struct sockaddr_in a = server_address(&f->nodes[k].server, BROKER_PORT + PORTS * k);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return false;
@@ -172,90 +234,208 @@ static bool port_open(const struct kafka_fixture *f) {
     return ok;
 }
 
-/* Asks with a fresh handle: an old one waits for its reconnect and its ticks. */
-static bool answers_metadata(const struct kafka_fixture *f) {
+/* With a fresh handle: an old one waits for its reconnect and its ticks. */
+static rd_kafka_t *handle(const char *brokers) {
     char err[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", f->brokers, err, sizeof err);
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, err, sizeof err);
     rd_kafka_conf_set(conf, "log_level", "0", err, sizeof err);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err, sizeof err);
     if (!rk) {
         rd_kafka_conf_destroy(conf);
+    }
+    return rk;
+}
+
+/* Does node k know of all that run? */
+static bool answers(const struct kafka_fixture *f, int k) {
+    int running = 0;
+    for (int i = 0; i < f->n; i++) {
+        running += f->nodes[i].runs;
+    }
+    rd_kafka_t *rk = port_open(f, k) ? handle(f->nodes[k].broker) : NULL;
+    if (!rk) {
         return false;
     }
     const struct rd_kafka_metadata *md = NULL;
-    bool ok = !rd_kafka_metadata(rk, 0, NULL, &md, 1000);
+    bool ok = !rd_kafka_metadata(rk, 0, NULL, &md, ASK_MS / 2);
     if (ok) {
-        ok = md->broker_cnt == 1;
+        ok = md->broker_cnt >= running;
         rd_kafka_metadata_destroy(md);
     }
     rd_kafka_destroy(rk);
     return ok;
 }
 
-static bool answers(const void *arg) {
-    const struct kafka_fixture *f = arg;
-    return port_open(f) && answers_metadata(f);
-}
-
-static bool start_broker(struct kafka_fixture *f) {
-    char path[SERVER_PATH_MAX];
-    char archive[SERVER_PATH_MAX + 64];
-    const char *argv[SERVER_ARGS_MAX];
-    snprintf(path, sizeof path, "%s/server.properties", f->server.dir);
-    const char *const args[] = {"kafka.Kafka", path, NULL};
-    command_of(f, args, archive, sizeof archive, argv);
-    return server_start(&f->server, argv, answers, f, READY_TIMEOUT_MS);
+int kafka_fixture_leader(const struct kafka_fixture *f, const char *topic, int32_t partition) {
+    const struct rd_kafka_metadata *md = NULL;
+    int leader = -1;
+    rd_kafka_t *rk = handle(f->brokers);
+    rd_kafka_topic_t *rkt = rk ? rd_kafka_topic_new(rk, topic, NULL) : NULL;
+    if (rkt && !rd_kafka_metadata(rk, 0, rkt, &md, ASK_MS)) {
+        for (int i = 0; i < md->topics[0].partition_cnt; i++) {
+            const struct rd_kafka_metadata_partition *p = &md->topics[0].partitions[i];
+            leader = p->id == partition && p->leader > 0 ? p->leader - 1 : leader;
+        }
+        rd_kafka_metadata_destroy(md);
+    }
+    if (rkt) {
+        rd_kafka_topic_destroy(rkt);
+    }
+    if (rk) {
+        rd_kafka_destroy(rk);
+    }
+    return leader;
 }
 
 /* ---- life cycle -------------------------------------------------------------------------- */
 
-struct kafka_fixture *kafka_fixture_start(void) {
-    static const int ports[] = {BROKER_PORT, CONTROLLER_PORT};
-    struct kafka_fixture *f = calloc(1, sizeof *f);
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Reaps it if it ended: then the id is no longer ours. */
+static bool ended(struct server *s) {
+    if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid) {
+        s->pid = 0;
+    }
+    return s->pid <= 0;
+}
+
+static bool wait_for(struct kafka_fixture *f, int k) {
+    const struct timespec nap = {.tv_nsec = LOOK_MS * 1000000L};
+    const int64_t deadline = now_ms() + READY_TIMEOUT_MS;
+    while (!ended(&f->nodes[k].server) && now_ms() < deadline) {
+        if (answers(f, k)) {
+            return true;
+        }
+        nanosleep(&nap, NULL);
+    }
+    fprintf(stderr, "no broker at %s\n", f->nodes[k].broker);
+    server_print_log(&f->nodes[k].server);
+    return false;
+}
+
+static bool start_all(struct kafka_fixture *f) {
+    bool ok = true;
+    for (int k = 0; k < f->n; k++) {
+        begin(f, k);
+    }
+    for (int k = 0; k < f->n && ok; k++) {
+        ok = wait_for(f, k);
+    }
+    return ok;
+}
+
+/* Folders and addresses. @return NULL, or why not */
+static const char *prepare(struct kafka_fixture *f) {
+    int ports[NODES_MAX * PORTS];
+    struct server *first = &f->nodes[0].server;
+    for (int i = 0; i < f->n * PORTS; i++) {
+        ports[i] = BROKER_PORT + i;
+    }
+    const char *why = what_is_missing(first->cache, sizeof first->cache);
+    if (!why && !make_classpath(first->cache, f->classpath, sizeof f->classpath)) {
+        why = "no jars in the cache: run tests/integration/kafka_install.sh";
+    }
+    why = why ? why : server_prepare(first, "kafka", LOOPBACK, ports, (size_t)(f->n * PORTS));
+    for (int k = 0; k < f->n && !why; k++) {
+        struct node *node = &f->nodes[k];
+        if (k > 0) {
+            node->server = *first;
+            snprintf(node->server.dir, sizeof node->server.dir, "/tmp/kafka-test-XXXXXX");
+            why = mkdtemp(node->server.dir) ? NULL : "no temporary folder";
+        }
+        snprintf(node->broker, sizeof node->broker, "127.%d.%d.1:%d", LOOPBACK, first->n,
+                 BROKER_PORT + PORTS * k);
+        const size_t len = strlen(f->brokers);
+        snprintf(f->brokers + len, sizeof f->brokers - len, "%s%s", k ? "," : "", node->broker);
+    }
+    return why;
+}
+
+struct kafka_fixture *kafka_fixture_start_n(int n) {
+    struct kafka_fixture *f = n >= 1 && n <= NODES_MAX ? calloc(1, sizeof *f) : NULL;
     if (!f) {
         return NULL;
     }
-    const char *why = what_is_missing(f->server.cache, sizeof f->server.cache);
-    if (!why && !make_classpath(f->server.cache, f->classpath, sizeof f->classpath)) {
-        why = "no jars in the cache: run tests/integration/kafka_install.sh";
-    }
-    why = why ? why : server_prepare(&f->server, "kafka", LOOPBACK, ports, 2);
+    f->n = n;
+    const char *why = prepare(f);
     if (why) {
         fprintf(stderr, "kafka_fixture: %s\n", why);
-        free(f);
-        return NULL;
-    }
-    snprintf(f->brokers, sizeof f->brokers, "127.%d.%d.1:%d", LOOPBACK, f->server.n, BROKER_PORT);
-    if (!write_properties(f) || !format_data(f)) {
-        fprintf(stderr, "kafka_fixture: %s cannot be formatted\n", f->server.dir);
-        server_print_log(&f->server);
         kafka_fixture_stop(f);
         return NULL;
     }
-    if (!start_broker(f)) {
+    bool ok = true;
+    for (int k = 0; k < n; k++) {
+        ok = ok && write_properties(f, k);
+    }
+    ok = ok && format_data(f);
+    if (!ok || !start_all(f)) {
         kafka_fixture_stop(f);
         return NULL;
     }
     return f;
 }
 
+struct kafka_fixture *kafka_fixture_start(void) {
+    return kafka_fixture_start_n(1);
+}
+
 const char *kafka_fixture_brokers(const struct kafka_fixture *f) {
     return f->brokers;
 }
 
+void kafka_fixture_kill_node(struct kafka_fixture *f, int k) {
+    server_kill(&f->nodes[k].server);
+    f->nodes[k].runs = false;
+}
+
 void kafka_fixture_kill(struct kafka_fixture *f) {
-    server_kill(&f->server);
+    for (int k = 0; k < f->n; k++) {
+        kafka_fixture_kill_node(f, k);
+    }
+}
+
+bool kafka_fixture_restart_node(struct kafka_fixture *f, int k) {
+    kafka_fixture_kill_node(f, k);
+    begin(f, k);
+    return wait_for(f, k);
 }
 
 bool kafka_fixture_restart(struct kafka_fixture *f) {
     kafka_fixture_kill(f);
-    return start_broker(f);
+    return start_all(f);
+}
+
+static void signal_node(const struct kafka_fixture *f, int k, int signal) {
+    if (f->nodes[k].server.pid > 0) {
+        kill(f->nodes[k].server.pid, signal);
+    }
+}
+
+void kafka_fixture_freeze_node(struct kafka_fixture *f, int k) {
+    signal_node(f, k, SIGSTOP);
+}
+
+void kafka_fixture_thaw_node(struct kafka_fixture *f, int k) {
+    signal_node(f, k, SIGCONT);
 }
 
 void kafka_fixture_stop(struct kafka_fixture *f) {
-    if (f) {
-        server_end(&f->server, STOP_TIMEOUT_MS);
-        free(f);
+    if (!f) {
+        return;
     }
+    if (f->n > 1) { /* without a quorum none of them would end in time */
+        kafka_fixture_kill(f);
+    }
+    for (int k = 0; k < f->n; k++) {
+        kafka_fixture_thaw_node(f, k);
+        if (f->nodes[k].server.dir[0]) {
+            server_end(&f->nodes[k].server, STOP_TIMEOUT_MS);
+        }
+    }
+    free(f);
 }

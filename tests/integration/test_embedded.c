@@ -362,7 +362,7 @@ static struct kafka_tx *tx_new(const struct config *cfg) {
 static enum status transaction(struct kafka_tx *tx, struct member *m, int timeout_ms) {
     const struct position part = {.offset = 1, .partition = 0};
     assert_int_equal(kafka_tx_begin(tx), ST_OK);
-    assert_int_equal(kafka_tx_send(tx, "course-views", "k", 1, "v", 1, 0, NULL, 0), ST_OK);
+    assert_int_equal(kafka_tx_send(tx, "course-views", -1, "k", 1, "v", 1, 0, NULL, 0), ST_OK);
     return kafka_tx_commit(tx, m->kafka, &part, 1, m->generation, timeout_ms);
 }
 
@@ -378,13 +378,13 @@ static void errors_of_a_transaction_mean_lost_or_unknown_or_fenced(void **state)
         {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, ST_LOST},
         {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ST_LOST},
         {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_OK},
-        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_INVALID},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_FENCED},
         {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, ST_OK},
-        {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_INVALID},
+        {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ST_FENCED},
         {API_ADD_OFFSETS_TO_TXN, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, ST_AGAIN},
         {API_ADD_PARTITIONS_TO_TXN, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ST_LOST},
         {API_END_TXN, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, ST_OK},
-        {API_END_TXN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, ST_INVALID},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, ST_FENCED},
         {API_END_TXN, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, ST_AGAIN},
         {API_PRODUCE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ST_LOST},
     };
@@ -397,7 +397,7 @@ static void errors_of_a_transaction_mean_lost_or_unknown_or_fenced(void **state)
         if (st != CASES[i].status) {
             fail_msg("%s: %s", rd_kafka_err2name(CASES[i].err), status_str(st));
         }
-        if (st == ST_AGAIN || st == ST_INVALID) { /* no good any more, as the contract says */
+        if (st == ST_AGAIN || st == ST_FENCED) { /* no good any more, as the contract says */
             kafka_tx_free(tx);
             tx = tx_new(k->cfg);
         }

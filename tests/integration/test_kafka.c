@@ -364,6 +364,84 @@ static void two_members_share_whole_tasks_and_hand_over_in_order(void **state) {
     free(cfg);
 }
 
+static void begin(struct member *m, const struct position *parts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (m->mine[parts[i].topic][parts[i].partition]) {
+            m->next[parts[i].topic][parts[i].partition] = parts[i].offset < 0 ? 0 : parts[i].offset;
+        }
+    }
+    m->source.start(m->source.ctx, parts, n);
+}
+
+static void assert_idle(struct member *m) {
+    const size_t before = m->n_read;
+    for (int i = 0; i < 30; i++) {
+        (void)step(m, 10);
+    }
+    assert_int_equal(m->n_read, before);
+}
+
+static void partitions_that_wait_are_read_once_they_are_started_and_from_there(void **state) {
+    struct config *cfg = create(*state, "later", NULL);
+    struct kafka_producer *p = producer(cfg);
+    fill(p, "later", 20);
+    struct member *m = join(cfg);
+    const struct source *s = &m->source;
+    int64_t low = -1;
+    int64_t high = -1;
+    m->from = POSITION_LATER;
+    UNTIL(m->n_mine == PARTITIONS, step(m, 20));
+    assert_idle(m);
+    assert_int_equal(count_ended(m), 0);
+    UNTIL(s->end(s->ctx, 0, 2) == 20, step(m, 20)); /* the end is known before */
+    assert_int_equal(s->bounds(s->ctx, 0, 2, &low, &high), ST_OK);
+    assert_int_equal(low, 0);
+    assert_int_equal(high, 20);
+
+    const struct position parts[] = {{.offset = POSITION_EARLIEST, .partition = 0},
+                                     {.offset = 5, .partition = 1},
+                                     {.offset = 20, .partition = 2},
+                                     {.offset = 19, .partition = 3},
+                                     {.offset = 0, .partition = 0, .topic = 1}}; /* not ours */
+    s->pause(s->ctx, 0, 0);
+    s->pause(s->ctx, 0, 1);
+    s->resume(s->ctx, 0, 1);
+    begin(m, parts, 5);
+    UNTIL(m->n_read == 16 && m->ended[0][2], step(m, 20));
+    assert_idle(m); /* the first one begins as it was told to: paused */
+    s->resume(s->ctx, 0, 0);
+    UNTIL(m->n_read == 36, step(m, 20));
+    begin(m, parts, 5); /* they are read already */
+    UNTIL(count_ended(m) == PARTITIONS, step(m, 20));
+    assert_idle(m);
+    assert_int_equal(m->n_disorder, 0);
+
+    const int old = m->generation;
+    assert_true(kafka_consumer_stands(m->kafka, old));
+    struct member *other = join(cfg); /* and one that waits hands over as any other */
+    UNTIL(m->n_mine == 2 && other->n_mine == 2, {
+        step(m, 20);
+        step(other, 20);
+    });
+    assert_false(kafka_consumer_stands(m->kafka, old));
+    assert_true(kafka_consumer_stands(m->kafka, m->generation));
+    leave(other);
+    UNTIL(m->n_mine == PARTITIONS, step(m, 20));
+    const struct position ends[] = {{.offset = 20, .partition = 0},
+                                    {.offset = 20, .partition = 1},
+                                    {.offset = 20, .partition = 2},
+                                    {.offset = 20, .partition = 3}};
+    begin(m, ends, 4);
+    UNTIL(count_ended(m) == PARTITIONS, step(m, 20));
+    assert_int_equal(m->n_read, 36);
+    fill(p, "later", 2);
+    UNTIL(m->n_read == 44, step(m, 20));
+    assert_int_equal(m->n_disorder, 0);
+    leave(m);
+    kafka_producer_free(p);
+    free(cfg);
+}
+
 static void committed_offsets_are_those_of_the_last_commit(void **state) {
     struct config *cfg = create(*state, "commit", NULL);
     struct kafka_producer *p = producer(cfg);
@@ -976,7 +1054,7 @@ static void what_was_aborted_at_the_end_is_not_seen_and_keeps_nobody_waiting(voi
     for (int i = 0; i < 100; i++) {
         char key[8];
         int len = snprintf(key, sizeof key, "k%d", i);
-        assert_int_equal(kafka_tx_send(tx, "aborted", key, (size_t)len, "gone", 4, 0, NULL, 0),
+        assert_int_equal(kafka_tx_send(tx, "aborted", -1, key, (size_t)len, "gone", 4, 0, NULL, 0),
                          ST_OK);
     }
     rd_kafka_t *rk = admin(*state, "read_uncommitted");
@@ -1365,6 +1443,7 @@ int main(void) {
         cmocka_unit_test(records_arrive_with_key_value_time_and_offset),
         cmocka_unit_test(a_null_value_and_a_missing_key_stay_what_they_are),
         cmocka_unit_test(two_members_share_whole_tasks_and_hand_over_in_order),
+        cmocka_unit_test(partitions_that_wait_are_read_once_they_are_started_and_from_there),
         cmocka_unit_test(committed_offsets_are_those_of_the_last_commit),
         cmocka_unit_test(an_assignment_that_was_lost_commits_nothing),
         cmocka_unit_test(the_known_end_is_right_for_empty_preloaded_and_growing_partitions),

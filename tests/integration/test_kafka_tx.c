@@ -134,7 +134,7 @@ static struct kafka_tx *tx_new(const struct config *cfg, const char *id) {
 }
 
 static enum status send_text(struct kafka_tx *tx, const struct config *cfg, const char *text) {
-    return kafka_tx_send(tx, cfg->events, text, strlen(text), text, strlen(text), 0, NULL, 0);
+    return kafka_tx_send(tx, cfg->events, -1, text, strlen(text), text, strlen(text), 0, NULL, 0);
 }
 
 static void begin_with(struct kafka_tx *tx, const struct config *cfg, const char *text) {
@@ -240,7 +240,7 @@ static void records_keep_key_time_and_headers_and_their_keys_partition(void **st
     for (int i = 0; i < 50; i++) {
         char key[8];
         int len = snprintf(key, sizeof key, "u%d", i);
-        assert_int_equal(kafka_tx_send(tx, cfg->raws[0].name, key, (size_t)len, NULL, 0,
+        assert_int_equal(kafka_tx_send(tx, cfg->raws[0].name, -1, key, (size_t)len, NULL, 0,
                                        1700000000000 + i, &header, 1),
                          ST_OK);
     }
@@ -356,8 +356,8 @@ static void the_second_owner_of_an_id_fences_the_first(void **state) {
     struct kafka_tx *second = tx_new(cfg, "fence-id");
     begin_with(second, cfg, "second");
     assert_int_equal(commit(second, m, 11), ST_OK);
-    assert_int_equal(commit(first, m, 99), ST_INVALID);
-    assert_int_equal(kafka_tx_begin(first), ST_INVALID); /* for good */
+    assert_int_equal(commit(first, m, 99), ST_FENCED);
+    assert_int_equal(kafka_tx_begin(first), ST_FENCED); /* for good */
     kafka_tx_free(first);
     begin_with(second, cfg, "again");
     assert_int_equal(commit(second, m, 12), ST_OK);
@@ -383,7 +383,7 @@ static void what_a_former_owner_left_open_is_ended_by_the_next(void **state) {
     begin_with(heir, cfg, "heir");
     assert_int_equal(commit(heir, m, 1), ST_OK);
     assert_int_equal(count_out(cfg, NULL, 0), 1);
-    assert_int_equal(kafka_tx_abort(dead, TX_MS), ST_INVALID);
+    assert_int_equal(kafka_tx_abort(dead, TX_MS), ST_FENCED);
     kafka_tx_free(dead);
     kafka_tx_free(heir);
     leave(m);
@@ -415,7 +415,7 @@ static void a_record_for_a_missing_topic_ends_its_transaction_and_no_other(void 
     struct member *m = join_all(cfg);
     struct kafka_tx *tx = tx_new(cfg, "nowhere-id");
     begin_with(tx, cfg, "with it");
-    enum status st = kafka_tx_send(tx, "no-such-topic", "k", 1, "v", 1, 0, NULL, 0);
+    enum status st = kafka_tx_send(tx, "no-such-topic", -1, "k", 1, "v", 1, 0, NULL, 0);
     if (st) { /* refused at once, or when it is to be committed */
         assert_int_equal(st, ST_IO);
         assert_int_equal(kafka_tx_abort(tx, TX_MS), ST_OK);
@@ -441,7 +441,7 @@ static void a_record_that_is_too_large_is_not_committed_and_the_producer_recover
     char *large = calloc(1, 2000000);
     assert_non_null(large);
     begin_with(tx, cfg, "with it");
-    assert_int_equal(kafka_tx_send(tx, cfg->events, "k", 1, large, 2000000, 0, NULL, 0), ST_OK);
+    assert_int_equal(kafka_tx_send(tx, cfg->events, -1, "k", 1, large, 2000000, 0, NULL, 0), ST_OK);
     assert_int_equal(commit(tx, m, 9), ST_LOST);
     free(large);
     size_t lost = 0;

@@ -221,7 +221,7 @@ static enum broker_fault draw_fault(struct fake_broker *b) {
 static enum status tx_begin(void *ctx) {
     struct fake_broker *b = ctx;
     if (!enter(b, "begin")) {
-        return leave(b, ST_INVALID);
+        return leave(b, ST_FENCED);
     }
     if (b->tx != TX_READY) {
         if (b->tx != TX_BROKEN) {
@@ -306,10 +306,13 @@ static void push_pending(struct fake_broker *b, struct broker_message m, const s
     b->pending[b->n_pending++] = m;
 }
 
-static enum status tx_send(void *ctx, const char *topic, const void *key, size_t key_len,
-                           const void *value, size_t value_len, int64_t timestamp_ms,
-                           const struct header *headers, size_t n_headers) {
+static enum status tx_send(void *ctx, const char *topic, int32_t partition, const void *key,
+                           size_t key_len, const void *value, size_t value_len,
+                           int64_t timestamp_ms, const struct header *headers, size_t n_headers) {
     struct fake_broker *b = ctx;
+    if (partition != -1) {
+        wrong(b, "a message to partition %d, not by its key", (int)partition);
+    }
     if (!enter(b, "send") || b->tx != TX_OPEN) {
         wrong(b, "send outside of a transaction");
         return leave(b, ST_IO);
@@ -344,7 +347,7 @@ static enum status tx_commit(void *ctx, const struct position *parts, size_t n, 
     if (b->fault == FAULT_FENCED) {
         drop_pending(b);
         b->tx = TX_FENCED;
-        return leave(b, ST_INVALID);
+        return leave(b, ST_FENCED);
     }
     b->tx = TX_READY;
     if (b->fault == FAULT_LOST || generation == 0 || generation != b->generation) {
@@ -366,7 +369,7 @@ static enum status tx_commit(void *ctx, const struct position *parts, size_t n, 
 static enum status tx_abort(void *ctx) {
     struct fake_broker *b = ctx;
     if (!enter(b, "abort")) {
-        return leave(b, ST_INVALID);
+        return leave(b, ST_FENCED);
     }
     if (b->tx != TX_OPEN && b->tx != TX_REFUSED) {
         wrong(b, "abort of no transaction");
@@ -389,7 +392,7 @@ static bool refuses(int *refusals) {
 static enum status tx_renew(void *ctx) {
     struct fake_broker *b = ctx;
     if (!enter(b, "renew")) {
-        return leave(b, ST_INVALID);
+        return leave(b, ST_FENCED);
     }
     if (refuses(&b->renew_refusals)) {
         b->tx = TX_BROKEN;

@@ -234,6 +234,24 @@ static void a_refused_allocation_remembers_nothing(void **state) {
     }
 }
 
+static void a_delta_can_be_handed_on_and_the_batch_gets_another(void **state) {
+    struct bench *b = *state;
+    remember(b, 3);
+    struct delta *handed = batch_take_delta(&b->batch);
+    assert_non_null(handed);
+    assert_null(b->batch.delta);
+    batch_drop(&b->batch); /* users are dropped all the same */
+    assert_int_equal(b->batch.n_images, 0);
+    b->batch.delta = handed;
+    b->batch.seen = true;
+    batch_open(&b->batch, &b->record);
+    assert_false(b->batch.seen);
+    handed = batch_take_delta(&b->batch);
+    remember(b, 4);
+    batch_free(&b->batch); /* without */
+    delta_free(handed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free_accepts_a_batch_that_was_never_made_and_one_freed_before),
@@ -248,6 +266,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_batch_is_empty_after_undo_drop_and_open, setup, teardown),
         cmocka_unit_test_setup_teardown(undo_after_drop_changes_no_user, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_allocation_remembers_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_delta_can_be_handed_on_and_the_batch_gets_another, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

@@ -693,6 +693,190 @@ static void without_memory_nothing_changes(void **state) {
     categories_free(c);
 }
 
+/* ---- sums and their sides ------------------------------------------------------------- */
+
+static struct category_take_sum random_sum(struct rng *rng) {
+    const uint32_t category = rng_below(rng, CATEGORIES + 1);
+    const int64_t weight = FIXED_ONE / 4 * (1 + rng_below(rng, 9));
+    return (struct category_take_sum){.g = rng_below(rng, 1U << 30),
+                                      .weight = weight,
+                                      .repeated = rng_below(rng, 2) ? weight / 2 : 0,
+                                      .category = category < CATEGORIES ? category : CATEGORY_NONE,
+                                      .item = rng_below(rng, ITEMS)};
+}
+
+/* Both sides at once are the one and the other; what was added goes without a trace. */
+static void sides_add_up_and_are_taken_back_exactly(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng rng = {seed};
+        struct categories *a = new_categories(ITEMS, CATEGORIES);
+        struct categories *b = new_categories(ITEMS, CATEGORIES);
+        struct category_take_sum pending[60];
+        unsigned sides[60];
+        for (int k = 0; k < 60; k++) {
+            const struct category_take_sum stays = random_sum(&rng);
+            const struct pair_sum goes = {.a = 1 + rng_below(&rng, 9999),
+                                          .from = rng_below(&rng, 6),
+                                          .to = 6 + rng_below(&rng, 6)};
+            categories_add(a, &stays, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+            categories_add(b, &stays, CATEGORIES_CATEGORY);
+            categories_add(b, &stays, CATEGORIES_ITEM | 4); /* other bits mean nothing */
+            categories_add(b, &stays, 0);
+            assert_int_equal(categories_add_pairs(a, &goes, PAIR_FROM | PAIR_TO), ST_OK);
+            assert_int_equal(categories_add_pairs(b, &goes, PAIR_TO), ST_OK);
+            assert_int_equal(categories_add_pairs(b, &goes, PAIR_FROM), ST_OK);
+            assert_int_equal(categories_add_pairs(b, &goes, PAIR_FROM), ST_OK);
+            categories_subtract_pairs(b, &goes, PAIR_FROM);
+            pending[k] = random_sum(&rng);
+            sides[k] = rng_below(&rng, 4);
+            categories_add(b, &pending[k], sides[k]);
+        }
+        assert_true(digest(a, LANDMARK) != digest(b, LANDMARK));
+        for (int k = 0; k < 60; k++) {
+            categories_subtract(b, &pending[k], sides[k]);
+        }
+        assert_true(digest(a, LANDMARK) == digest(b, LANDMARK));
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            const struct categories_item x = categories_item(a, i);
+            const struct categories_item y = categories_item(b, i);
+            assert_true(x.g == y.g && x.n == y.n && x.repeats == y.repeats);
+        }
+        categories_free(a);
+        categories_free(b);
+    }
+}
+
+static void a_sum_of_takes_is_those_takes(void **state) {
+    (void)state;
+    struct rng rng = {31};
+    struct categories *a = new_categories(ITEMS, CATEGORIES);
+    struct categories *b = new_categories(ITEMS, CATEGORIES);
+    for (int k = 0; k < 200; k++) {
+        struct category_take_sum sum = {.g = 0};
+        struct category_take take = random_line(a, &rng, LANDMARK + DAY_MS);
+        for (int e = 0; e < 3; e++) {
+            take.repeated = e == 1;
+            categories_take(a, &take);
+            sum.g += take.g;
+            sum.weight += take.weight;
+            sum.repeated += take.repeated ? take.weight : 0;
+        }
+        sum.item = take.item;
+        sum.category = take.category;
+        categories_add(b, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+        const uint32_t *top[2];
+        for (uint32_t c = 0; c < CATEGORIES; c++) {
+            const uint32_t n = categories_top(a, c, &top[0]);
+            assert_int_equal(n, categories_top(b, c, &top[1]));
+            assert_memory_equal(top[0], top[1], n * sizeof *top[0]);
+        }
+    }
+    assert_true(digest(a, LANDMARK) == digest(b, LANDMARK));
+    categories_free(a);
+    categories_free(b);
+}
+
+/* Each total from the parts alone. */
+static void parts_make_up_the_whole(void **state) {
+    (void)state;
+    struct rng rng = {32};
+    struct categories *a = new_categories(ITEMS, CATEGORIES);
+    struct categories *b = new_categories(ITEMS, CATEGORIES);
+    for (int k = 0; k < 500; k++) {
+        const struct category_take_sum sum = random_sum(&rng);
+        const struct pair_sum goes = {
+            .a = 1 + rng_below(&rng, 9999), .from = rng_below(&rng, 6), .to = 6 + (uint32_t)k % 6};
+        categories_add(a, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+        assert_int_equal(categories_add_pairs(a, &goes, PAIR_FROM | PAIR_TO), ST_OK);
+        categories_deal(a, sum.item, 0.5F, LANDMARK + k);
+    }
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        const struct categories_item item = categories_item(a, i);
+        categories_item_add(b, i, &item);
+    }
+    for (uint32_t k = 0; k < CATEGORIES; k++) {
+        const struct categories_category category = categories_category(a, k);
+        categories_category_add(b, k, &category);
+        for (uint32_t n = 0; n < categories_neighbours(a, k).n; n++) {
+            const struct pair_sum goes = categories_pair_at(a, k, n);
+            assert_true(goes.from == k && goes.a > 0);
+            assert_int_equal(categories_add_pairs(b, &goes, PAIR_FROM), ST_OK);
+        }
+        const uint32_t *top[2];
+        const uint32_t n = categories_top(a, k, &top[0]);
+        assert_int_equal(n, categories_top(b, k, &top[1]));
+        assert_memory_equal(top[0], top[1], n * sizeof *top[0]);
+    }
+    assert_true(digest(a, LANDMARK + DAY_MS) == digest(b, LANDMARK + DAY_MS));
+    assert_true(categories_landmark(a) == LANDMARK);
+    assert_true(categories_move(a, LANDMARK + 70 * DAY_MS) == 2);
+    assert_true(categories_landmark(a) == LANDMARK + 2 * HALF);
+    categories_free(a);
+    categories_free(b);
+}
+
+/* The item's side alone is no news of the category. */
+static void top_items_need_both_sides(void **state) {
+    (void)state;
+    struct categories *c = new_categories(ITEMS, CATEGORIES);
+    const struct category_take_sum sum = {.g = 5, .weight = FIXED_ONE, .category = 1, .item = 2};
+    const uint32_t *top = NULL;
+    categories_add(c, &sum, CATEGORIES_ITEM);
+    categories_add(c, &sum, CATEGORIES_CATEGORY);
+    assert_int_equal(categories_top(c, 1, &top), 0);
+    categories_add(c, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+    assert_int_equal(categories_top(c, 1, &top), 1);
+    assert_int_equal(top[0], 2);
+    categories_free(c);
+}
+
+static void pruning_is_due_while_a_list_is_too_long_and_ties_go_by_hash(void **state) {
+    (void)state;
+    enum { N = CATEGORIES_NEIGHBOURS + 1 };
+    struct categories *c = new_categories(1, N + 1);
+    uint64_t hashes[N + 1];
+    for (uint32_t k = 0; k <= N; k++) {
+        hashes[k] = mix64(k);
+    }
+    for (uint32_t k = 1; k <= N; k++) {
+        const struct pair_sum goes = {.a = 7, .from = 0, .to = k};
+        assert_false(categories_prune_due(c));
+        assert_int_equal(categories_add_pairs(c, &goes, PAIR_FROM), ST_OK);
+    }
+    const struct pair_sum last = {.a = 7, .from = 0, .to = N};
+    assert_true(categories_prune_due(c));
+    categories_subtract_pairs(c, &last, PAIR_FROM);
+    assert_false(categories_prune_due(c));
+    assert_int_equal(categories_add_pairs(c, &last, PAIR_FROM), ST_OK);
+    assert_true(categories_prune_due(c));
+    assert_true(categories_prune_hashed(c, hashes) > 0);
+    assert_false(categories_prune_due(c));
+    const struct pair_list l = categories_neighbours(c, 0);
+    assert_int_equal(l.n, CATEGORIES_KEEP);
+    for (uint32_t x = 0; x < l.n; x++) {
+        uint32_t before = 0;
+        for (uint32_t k = 1; k <= N; k++) {
+            before += hashes[k] < hashes[l.item[x]];
+        }
+        assert_true(before < CATEGORIES_KEEP);
+    }
+    categories_free(c);
+}
+
+/* What was taken back after a move may leave less than nothing: it is halved like any other. */
+static void a_negative_rest_is_halved_too(void **state) {
+    (void)state;
+    struct categories *c = new_categories(ITEMS, CATEGORIES);
+    const struct category_take_sum rest = {.g = -1000, .category = 1, .item = 2};
+    categories_add(c, &rest, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+    (void)categories_move(c, LANDMARK + 3 * HALF);
+    assert_true(categories_item(c, 2).g == -125 && categories_category(c, 1).g == -125);
+    (void)categories_move(c, LANDMARK + 3 * HALF + 40 * HALF);
+    assert_true(categories_item(c, 2).g == 0);
+    categories_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_knows_nothing_says_so),
@@ -712,6 +896,12 @@ int main(void) {
         cmocka_unit_test(any_sequence_of_calls_agrees_with_lists_of_what_was_done),
         cmocka_unit_test(growing_keeps_what_is_known),
         cmocka_unit_test(without_memory_nothing_changes),
+        cmocka_unit_test(sides_add_up_and_are_taken_back_exactly),
+        cmocka_unit_test(a_sum_of_takes_is_those_takes),
+        cmocka_unit_test(parts_make_up_the_whole),
+        cmocka_unit_test(top_items_need_both_sides),
+        cmocka_unit_test(pruning_is_due_while_a_list_is_too_long_and_ties_go_by_hash),
+        cmocka_unit_test(a_negative_rest_is_halved_too),
     };
     return cmocka_run_group_tests_name("categories", tests, NULL, NULL);
 }

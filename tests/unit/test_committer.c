@@ -144,7 +144,8 @@ static int setup(void **state) {
     source = (struct source){.commit = fake_commit, .ctx = &world};
     letterbox = (struct letterbox){.send = fake_send, .flush = fake_flush, .ctx = &world};
     metrics_reset();
-    assert_int_equal(committer_start(&cfg, &source, &letterbox, &world.c), ST_OK);
+    const struct committer_ports ports = {.source = &source, .letterbox = &letterbox};
+    assert_int_equal(committer_start(&cfg, &ports, &world.c), ST_OK);
     *state = &world;
     return 0;
 }

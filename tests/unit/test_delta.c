@@ -190,6 +190,94 @@ static void moving_a_clock_rounds_its_increments_to_nearest_and_no_others(void *
     }
 }
 
+/* ---- what travels through a log ------------------------------------------------------------ */
+
+static void draw_mini(struct rng *rng, struct mini_batch *m) {
+    *m = (struct mini_batch){.n_events = rng_below(rng, 99), .n_trained = rng_below(rng, 99)};
+    m->factors.n = rng_below(rng, 1 << 20);
+    m->factors.n_users = rng_below(rng, 99);
+    for (int k = 0; k < FACTORS_SYM; k++) {
+        m->factors.pp[k] = (int64_t)rng_below(rng, UINT32_MAX) - INT32_MAX;
+    }
+    m->segments.generation = 2;
+    m->segments.n_all = rng_below(rng, 99);
+    for (int d = 0; d < FEATURES_MAX; d++) {
+        m->segments.all_x[d] = rng_below(rng, 99);
+        m->segments.x[3][d] = rng_below(rng, 99);
+    }
+    m->segments.n[3] = rng_below(rng, 99);
+    m->segments.sse[3] = rng_below(rng, 99);
+}
+
+static void closed_mini_batches_are_added_up(void **state) {
+    struct delta *d = *state;
+    struct rng rng = {12};
+    static struct mini_batch m[3];
+    assert_true(delta_is_empty(d));
+    for (int k = 0; k < 3; k++) {
+        draw_mini(&rng, &m[k]);
+        delta_close(d, &m[k]);
+        assert_false(delta_is_empty(d));
+    }
+    const struct mini_batch *sum = &d->closed;
+    assert_int_equal(sum->n_events, m[0].n_events + m[1].n_events + m[2].n_events);
+    assert_int_equal(sum->n_trained, m[0].n_trained + m[1].n_trained + m[2].n_trained);
+    assert_int_equal(sum->factors.n, m[0].factors.n + m[1].factors.n + m[2].factors.n);
+    assert_int_equal(sum->factors.n_users,
+                     m[0].factors.n_users + m[1].factors.n_users + m[2].factors.n_users);
+    for (int k = 0; k < FACTORS_SYM; k++) {
+        assert_int_equal(sum->factors.pp[k],
+                         m[0].factors.pp[k] + m[1].factors.pp[k] + m[2].factors.pp[k]);
+    }
+    for (int k = 0; k < FEATURES_MAX; k++) {
+        assert_int_equal(sum->segments.x[3][k],
+                         m[0].segments.x[3][k] + m[1].segments.x[3][k] + m[2].segments.x[3][k]);
+    }
+    assert_int_equal(sum->segments.n_all,
+                     m[0].segments.n_all + m[1].segments.n_all + m[2].segments.n_all);
+    delta_clear(d);
+    assert_true(delta_is_empty(d));
+    delta_close(d, &m[1]); /* nothing of before is left */
+    assert_memory_equal(&d->closed, &m[1], sizeof m[1]);
+}
+
+static void anything_at_all_makes_it_not_empty(void **state) {
+    struct delta *d = *state;
+    for (int k = 0; k < 11; k++) {
+        delta_clear(d);
+        assert_true(delta_is_empty(d));
+        assert_int_equal(delta_reserve_line(d), ST_OK);
+        assert_true(delta_is_empty(d));
+        switch (k) {
+        case 0: d->n_takes++; break;
+        case 1: d->n_pairs++; break;
+        case 2: d->n_contexts++; break;
+        case 3: d->n_obs++; break;
+        case 4: d->n_category_takes++; break;
+        case 5: d->n_category_pairs++; break;
+        case 6: d->n_deals++; break;
+        case 7: d->n_events++; break;
+        case 8: d->has_nets = true; break;
+        case 9: d->has_closed = true; break;
+        default: assert_int_equal(delta_name_item(d, 3), ST_OK); break;
+        }
+        assert_false(delta_is_empty(d));
+    }
+}
+
+static void items_to_be_named_are_kept_in_order(void **state) {
+    struct delta *d = *state;
+    const size_t empty = delta_bytes(d);
+    for (uint32_t k = 0; k < 1000; k++) {
+        assert_int_equal(delta_name_item(d, 7 * k), ST_OK);
+    }
+    assert_int_equal(d->n_items, 1000);
+    for (uint32_t k = 0; k < 1000; k++) {
+        assert_int_equal(d->items[k], 7 * k);
+    }
+    assert_int_equal(delta_bytes(d), empty + 1000 * sizeof *d->items);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free_accepts_null),
@@ -199,6 +287,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_failed_reserve_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(
             moving_a_clock_rounds_its_increments_to_nearest_and_no_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(closed_mini_batches_are_added_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(anything_at_all_makes_it_not_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(items_to_be_named_are_kept_in_order, setup, teardown),
     };
     return cmocka_run_group_tests_name("delta", tests, NULL, NULL);
 }

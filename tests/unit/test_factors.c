@@ -223,7 +223,7 @@ static void a_new_model_has_no_rows_and_free_accepts_null(void **state) {
     assert_int_equal(factors_new(1, &f), ST_OK);
     float p[D] = {7.0F};
     assert_false(factors_fold_in(f, NULL, 0, p));
-    factors_solve_all(f); /* of nothing */
+    factors_solve_all(f, NULL, 0); /* of nothing */
     factors_free(f);
     factors_free(NULL);
 }
@@ -469,7 +469,7 @@ static void taking_back_restores_statistics_exactly_and_rows(void **state) {
     for (uint32_t i = 0; i < N; i++) {
         n[i] = factors_count(f, i);
     }
-    factors_solve_all(f); /* q under the current S: what taking back computes again */
+    factors_solve_all(f, NULL, 0); /* q under the current S: what taking back computes again */
     memcpy(q, factors_q(f), sizeof q);
     memcpy(qq, factors_qq(f), sizeof qq);
 
@@ -592,7 +592,7 @@ static void the_gram_matrix_does_not_drift(void **state) {
                          e < 100000 ? FIXED_ONE : -FIXED_ONE);
     }
     learn_random(f, 100, 3000, 52);
-    factors_solve_all(f);
+    factors_solve_all(f, NULL, 0);
     learn_random(f, 100, 100000, 53);
     assert_fold_in_is_dense(f, 100, 54);
     factors_free(f);
@@ -683,7 +683,7 @@ static void an_empty_batch_moves_only_the_number_of_users(void **state) {
     const struct factors_sum users = {.n = 0, .n_users = 5000};
     factors_apply(f, &users);
     assert_memory_equal(s, factors_s(f), sizeof s);
-    factors_solve_all(f);
+    factors_solve_all(f, NULL, 0);
     double truth[D];
     dense_item(f, 3, n_users + 5000.0, truth);
     assert_true(distance(q_of(f, 3), truth) < 2e-5 * norm_of(truth));
@@ -698,7 +698,7 @@ static void solving_all_equals_solving_one_by_one(void **state) {
     struct factors *single = make(5, ITEMS);
     learn_random(all, ITEMS - 30, 2000, 91); /* some rows without events, also inside */
     const double n_users = learn_random(single, ITEMS - 30, 2000, 91);
-    factors_solve_all(all);
+    factors_solve_all(all, NULL, 0);
     struct rng rng = {92};
     for (uint32_t i = 0; i < ITEMS; i++) {
         int32_t p[D];
@@ -783,7 +783,7 @@ static void extreme_finite_inputs_never_give_a_nan(void **state) {
                 factors_apply(f, &sum);
             }
             if (rng_below(&rng, 20) == 0) {
-                factors_solve_all(f);
+                factors_solve_all(f, NULL, 0);
             }
             uint32_t items[FACTORS_HISTORY];
             for (size_t r = 0; r < FACTORS_HISTORY; r++) {
@@ -838,7 +838,7 @@ static void a_planted_world_is_recovered(void **state) {
     enum { N = 160 };
     struct factors *f = make(7, N);
     learn_planted(f, N, true, 101);
-    factors_solve_all(f);
+    factors_solve_all(f, NULL, 0);
     uint32_t right = 0;
     double same = 0.0;
     double other = 0.0;
@@ -902,10 +902,140 @@ static void the_same_calls_give_the_same_bits(void **state) {
     learn_planted(a, 160, true, 131);
     learn_planted(b, 160, true, 131);
     assert_memory_equal(factors_q(a), factors_q(b), 160 * D * sizeof(float));
-    factors_solve_all(a);
-    factors_solve_all(b);
+    factors_solve_all(a, NULL, 0);
+    factors_solve_all(b, NULL, 0);
     assert_memory_equal(factors_q(a), factors_q(b), 160 * D * sizeof(float));
     assert_memory_equal(factors_s(a), factors_s(b), (size_t)D * D * sizeof(float));
+    factors_free(a);
+    factors_free(b);
+}
+
+/* ---- sums, order and state ------------------------------------------------ */
+
+static void statistics_are_summed_without_moving_the_row_until_it_is_solved(void **state) {
+    (void)state;
+    struct factors *one = make(8, 10);
+    struct factors *sum = make(8, 10);
+    struct rng rng = {4};
+    int64_t b[D] = {0};
+    int64_t weight = 0;
+    learn_random(one, 10, 300, 7);
+    learn_random(sum, 10, 300, 7);
+    for (int e = 0; e < 5; e++) {
+        int32_t p[D];
+        random_context(&rng, p);
+        factors_item_add(one, 3, p, (e + 1) * FIXED_ONE);
+        for (size_t k = 0; k < D; k++) {
+            b[k] += fixed_times(p[k], (e + 1) * FIXED_ONE);
+        }
+        weight += (e + 1) * FIXED_ONE;
+    }
+    float before[D];
+    memcpy(before, q_of(sum, 3), sizeof before);
+    factors_item_sum(sum, 3, b, weight);
+    assert_memory_equal(q_of(sum, 3), before, sizeof before);
+    assert_true(factors_count(sum, 3) == factors_count(one, 3));
+    factors_item_solve(sum, 3);
+    assert_memory_equal(q_of(sum, 3), q_of(one, 3), D * sizeof(float));
+    assert_fold_in_is_dense(sum, 10, 5); /* G_V went along */
+    for (size_t k = 0; k < D; k++) {
+        b[k] = -factors_b(sum, 3)[k];
+    }
+    factors_item_sum(sum, 3, b, -factors_count(sum, 3)); /* nothing is left: the initial row */
+    factors_item_solve(sum, 3);
+    struct factors *fresh = make(8, 10);
+    assert_memory_equal(q_of(sum, 3), q_of(fresh, 3), D * sizeof(float));
+    factors_item_sum(sum, 5, b, 0);
+    factors_item_sum(sum, 5, b, -factors_count(sum, 5)); /* not solved: by solving all */
+    factors_solve_all(sum, NULL, 0);
+    assert_memory_equal(q_of(sum, 5), q_of(fresh, 5), D * sizeof(float));
+    factors_free(one);
+    factors_free(sum);
+    factors_free(fresh);
+}
+
+static uint32_t at_in(uint32_t i, uint32_t n, int model) {
+    return model ? (i * 7 + 3) % n : i;
+}
+
+/* Two models know the same items under different indices. */
+static void equal_statistics_in_the_same_order_give_equal_bits(void **state) {
+    (void)state;
+    enum { N = 193 }; /* coprime to 7, no multiple of anything */
+    struct factors *f[2];
+    uint32_t order[2][N];
+    for (int m = 0; m < 2; m++) {
+        uint64_t names[N];
+        for (uint32_t i = 0; i < N; i++) {
+            names[at_in(i, N, m)] = hashes[i];
+            order[m][i] = at_in(i, N, m);
+        }
+        assert_int_equal(factors_new(3, &f[m]), ST_OK);
+        assert_int_equal(factors_reserve(f[m], N, names), ST_OK);
+        struct rng rng = {6};
+        struct factors_sum sum = {.n = 0};
+        for (int e = 0; e < 3000; e++) {
+            int32_t p[D];
+            random_context(&rng, p);
+            factors_item_add(f[m], at_in(rng_below(&rng, N - 9), N, m), p, FIXED_ONE);
+            factors_sum_add(&sum, p, FIXED_ONE, e % 5 == 0);
+        }
+        factors_apply(f[m], &sum);
+        factors_solve_all(f[m], order[m], N);
+    }
+    uint32_t history[2][5];
+    for (uint32_t i = 0; i < N; i++) {
+        assert_memory_equal(q_of(f[0], order[0][i]), q_of(f[1], order[1][i]), D * sizeof(float));
+        assert_true(factors_qq(f[0])[order[0][i]] == factors_qq(f[1])[order[1][i]]);
+        history[0][i % 5] = order[0][i];
+        history[1][i % 5] = order[1][i];
+    }
+    float p[2][D]; /* G_V has the same bits too */
+    assert_true(factors_fold_in(f[0], history[0], 5, p[0]));
+    assert_true(factors_fold_in(f[1], history[1], 5, p[1]));
+    assert_memory_equal(p[0], p[1], sizeof p[0]);
+    assert_fold_in_is_dense(f[1], N, 5);
+    for (uint32_t i = 0; i < N; i++) { /* and each row those of solving it alone */
+        float q[D];
+        memcpy(q, q_of(f[0], i), sizeof q);
+        factors_item_solve(f[0], i);
+        assert_memory_equal(q, q_of(f[0], i), sizeof q);
+    }
+    factors_free(f[0]);
+    factors_free(f[1]);
+}
+
+static void a_state_is_what_it_was_in_another_model(void **state) {
+    (void)state;
+    struct factors *a = make(9, 20);
+    struct factors *b = make(9, 20);
+    struct factors_state got;
+    factors_state(b, &got);
+    factors_set_state(b, &got); /* of nothing: q_i stay a tenth of the sum */
+    learn_random(a, 20, 500, 3);
+    factors_state(a, &got);
+    assert_true(got.weight > 400.0 && got.n_users == 167);
+    factors_set_state(b, &got);
+    assert_memory_equal(factors_s(a), factors_s(b), D * D * sizeof(float));
+    struct rng rng = {12};
+    int32_t p[D];
+    random_context(&rng, p);
+    int64_t x[D];
+    for (size_t k = 0; k < D; k++) {
+        x[k] = factors_b(a, 4)[k];
+    }
+    factors_item_sum(b, 4, x, factors_count(a, 4));
+    factors_item_solve(a, 4);
+    factors_item_solve(b, 4);
+    assert_memory_equal(q_of(a, 4), q_of(b, 4), D * sizeof(float));
+    struct factors_sum sum = {.n = 0};
+    factors_sum_add(&sum, p, FIXED_ONE, true);
+    factors_apply(a, &sum);
+    factors_apply(b, &sum);
+    struct factors_state after[2];
+    factors_state(a, &after[0]);
+    factors_state(b, &after[1]);
+    assert_memory_equal(&after[0], &after[1], sizeof after[0]);
     factors_free(a);
     factors_free(b);
 }
@@ -941,6 +1071,9 @@ int main(void) {
         cmocka_unit_test(a_planted_world_is_recovered),
         cmocka_unit_test(taste_crosses_between_domains_only_where_users_link_them),
         cmocka_unit_test(the_same_calls_give_the_same_bits),
+        cmocka_unit_test(statistics_are_summed_without_moving_the_row_until_it_is_solved),
+        cmocka_unit_test(equal_statistics_in_the_same_order_give_equal_bits),
+        cmocka_unit_test(a_state_is_what_it_was_in_another_model),
     };
     return cmocka_run_group_tests_name("factors", tests, NULL, NULL);
 }

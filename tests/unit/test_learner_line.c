@@ -560,6 +560,31 @@ static void a_user_votes_once_a_day_and_once_in_a_mini_batch(void **state) {
 
 /* Labels look at the typical vector, on the first event of the user's day, or while there is none.
  */
+/* ---- social interaction -----------------------------------------------------------------------
+ */
+
+static void what_goes_on_with_somebody_else_is_noted_of_the_user(void **state) {
+    (void)state;
+    struct learner *l = learner_of(params_of(2), 1);
+    static const struct {
+        enum action action;
+        uint32_t counterpart;
+        float social;                    /* after it */
+    } steps[] = {{ACTION_VIEW, 5, 0.0F}, /* weighs nothing */
+                 {ACTION_LIKE, 0, 0.0F}, /* with nobody    */
+                 {ACTION_LIKE, 5, .25F},   {ACTION_COMMENT, 6, .75F},
+                 {ACTION_SHARE, 5, 1.25F}, {ACTION_COMMENT, 5, 1.5F}}; /* at most 1 each */
+    for (uint32_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+        struct made m;
+        make_one(&m, k + 1, 3, 0, steps[k].action, START, 1 + k);
+        m.e.counterpart = steps[k].counterpart;
+        (void)learn(l, &m);
+        (void)learn(l, &m); /* a duplicate */
+        assert_true(fabsf(user_social(user_of(l, 3), START) - steps[k].social) < 1e-6F);
+    }
+    learner_free(l);
+}
+
 static void a_label_is_looked_at_once_a_day(void **state) {
     (void)state;
     struct learner *l = learner_of(params_of(2), 1);
@@ -609,6 +634,7 @@ int main(void) {
         cmocka_unit_test(the_first_order_in_a_domain_counts_for_the_gate_of_the_cold),
         cmocka_unit_test(what_is_never_shown_again_trains_no_ranker),
         cmocka_unit_test(a_user_votes_once_a_day_and_once_in_a_mini_batch),
+        cmocka_unit_test(what_goes_on_with_somebody_else_is_noted_of_the_user),
         cmocka_unit_test(a_label_is_looked_at_once_a_day),
     };
     return cmocka_run_group_tests_name("learner line", tests, NULL, NULL);

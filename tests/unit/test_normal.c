@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "normal.h"
 
@@ -66,10 +67,54 @@ static void a_draw_takes_two_numbers_of_the_generator(void **state) {
     assert_true(a.state == b.state);
 }
 
+static void the_logarithm_is_libms(void **state) {
+    (void)state;
+    struct rng rng = {6};
+    for (int k = 0; k < DRAWS; k++) {
+        const double x = ldexp(1.0 - rng_unit(&rng), (int)rng_below(&rng, 200) - 100);
+        const double want = (double)logl((long double)x);
+        assert_true(fabs(normal_ln(x) - want) <= 1e-15 * fabs(want));
+    }
+    assert_true(normal_ln(1.0) == 0.0);
+    assert_true(fabs(normal_ln(0x1p-53) + 53 * log(2.0)) < 1e-14);
+}
+
+static void turns_are_libms(void **state) {
+    (void)state;
+    struct rng rng = {7};
+    const long double two_pi = 6.283185307179586476925286766559L;
+    for (int k = 0; k < DRAWS; k++) { /* also at and around every eighth */
+        const double u = k < 9 ? k / 8.0 : k < 80 ? k % 8 / 8.0 + 1e-16 * (k / 8) : rng_unit(&rng);
+        double c = 0.0;
+        double s = 0.0;
+        normal_turn(u, &c, &s);
+        assert_true(fabs(c - (double)cosl(two_pi * (long double)u)) < 1e-15);
+        assert_true(fabs(s - (double)sinl(two_pi * (long double)u)) < 1e-15);
+    }
+}
+
+/* Instances on different machines draw the same nets: these are the bits. */
+static void the_same_seed_gives_these_bits(void **state) {
+    (void)state;
+    struct rng rng = {1};
+    uint64_t all = 0;
+    for (int k = 0; k < 1000; k++) {
+        double pair[2];
+        rng_normal_pair(&rng, pair);
+        uint64_t bits[2];
+        memcpy(bits, pair, sizeof bits);
+        all = mix64(all ^ mix64(bits[0]) ^ (bits[1] << 1));
+    }
+    assert_true(all == UINT64_C(0xd20e23dbb3d396e1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_are_distributed_as_the_error_function_says),
         cmocka_unit_test(draws_do_not_tell_of_each_other),
+        cmocka_unit_test(the_logarithm_is_libms),
+        cmocka_unit_test(turns_are_libms),
+        cmocka_unit_test(the_same_seed_gives_these_bits),
         cmocka_unit_test(a_draw_takes_two_numbers_of_the_generator),
     };
     return cmocka_run_group_tests_name("normal", tests, NULL, NULL);

@@ -660,6 +660,170 @@ static void bytes_follow_the_longest_lists(void **state) {
     assert_true(pairs_bytes(p) <= empty + 512 * 40 + 499 * 8 * 40);
 }
 
+/* ---- sums ------------------------------------------------------------------- */
+
+static struct pair_sum random_sum(struct rng *rng) {
+    const uint32_t from = rng_below(rng, 30);
+    return (struct pair_sum){.a = rng_below(rng, 3) ? rng_below(rng, 1 << 20) : 0,
+                             .f = rng_below(rng, 3) ? rng_below(rng, 1 << 20) : 0,
+                             .s = rng_below(rng, 3) ? rng_below(rng, 1 << 20) : 0,
+                             .from = from,
+                             .to = (from + 1 + rng_below(rng, 29)) % 30};
+}
+
+static void truth_add_sum(struct truth *t, const struct pair_sum *x, unsigned sides, int sign) {
+    if (sides & PAIR_FROM && (x->a || x->f || x->s)) {
+        cell_add(&t->of[x->from][x->to], sign * x->a, sign * x->f, sign * x->s);
+        t->s_sum[x->from] += sign * x->s;
+    }
+    if (sides & PAIR_TO && (x->a || x->s)) {
+        cell_add(&t->of[x->to][x->from], sign * x->a, 0, sign * x->s);
+        t->s_sum[x->to] += sign * x->s;
+    }
+}
+
+static void assert_is(const struct pairs *p, const struct truth *t) {
+    for (uint32_t i = 0; i < 30; i++) {
+        uint32_t n = 0;
+        for (uint32_t j = 0; j < 30; j++) {
+            const struct cell *c = &t->of[i][j];
+            int64_t a = 0;
+            int64_t f = 0;
+            int64_t s = 0;
+            const bool there = c->a || c->f || c->s;
+            assert_true(pairs_get(p, i, j, &a, &f, &s) == there);
+            assert_true(a == c->a && f == c->f && s == c->s);
+            n += there;
+        }
+        assert_int_equal(pairs_list(p, i).n, n);
+        assert_true(pairs_s(p, i) == t->s_sum[i]);
+        for (uint32_t k = 0; k < n; k++) {
+            const struct pair_sum x = pairs_at(p, i, k);
+            const struct cell *c = &t->of[i][x.to];
+            assert_true(x.from == i && x.a == c->a && x.f == c->f && x.s == c->s);
+        }
+    }
+}
+
+/* Any two of the three: both sides, one, none. */
+static void sums_enter_the_sides_asked_for_and_leave_no_trace(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct rng rng = {seed};
+        struct truth *t = truth_new();
+        struct pairs *p = NULL;
+        struct pair_sum pending[200];
+        unsigned sides[200];
+        assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &p), ST_OK);
+        assert_int_equal(pairs_reserve(p, 30), ST_OK);
+        for (int round = 0; round < 400; round++) {
+            const int k = round % 200;
+            if (round >= 200) {
+                pairs_subtract_sum(p, &pending[k], sides[k]);
+            } else {
+                pending[k] = random_sum(&rng);
+                sides[k] = rng_below(&rng, 4);
+                assert_int_equal(pairs_add_sum(p, &pending[k], sides[k]), ST_OK);
+                const struct pair_sum stays = random_sum(&rng);
+                const unsigned where = rng_below(&rng, 4);
+                assert_int_equal(pairs_add_sum(p, &stays, where), ST_OK);
+                truth_add_sum(t, &stays, where, 1);
+            }
+            if (round == 199) {
+                for (int j = 0; j < 200; j++) {
+                    truth_add_sum(t, &pending[j], sides[j], 1);
+                }
+                assert_is(p, t);
+                for (int j = 0; j < 200; j++) {
+                    truth_add_sum(t, &pending[j], sides[j], -1);
+                }
+            }
+        }
+        assert_is(p, t);
+        pairs_free(p);
+        free(t);
+    }
+}
+
+static void a_sum_is_so_many_pairs(void **state) {
+    struct pairs *p = *state;
+    struct pairs *q = NULL;
+    assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &q), ST_OK);
+    assert_int_equal(pairs_reserve(q, ITEMS), ST_OK);
+    struct pair_sum sum = {.from = 7, .to = 9};
+    for (int r = 0; r < PAIRS_WINDOW; r++) {
+        const struct pair_add add = pairs_weigh(7, 9, r, r * DAY / 5);
+        assert_int_equal(pairs_add(p, &add), ST_OK);
+        sum.a += add.a;
+        sum.f += add.f;
+        sum.s += add.s;
+    }
+    assert_int_equal(pairs_add_sum(q, &sum, PAIR_FROM | PAIR_TO), ST_OK);
+    for (uint32_t i = 7; i <= 9; i += 2) {
+        const struct pair_sum x = pairs_at(p, i, 0);
+        const struct pair_sum y = pairs_at(q, i, 0);
+        assert_true(x.a == y.a && x.f == y.f && x.s == y.s && x.to == y.to);
+        assert_true(x.f == (i == 7 ? sum.f : 0)); /* directed: 9 follows 7 */
+        assert_true(pairs_s(p, i) == pairs_s(q, i));
+    }
+    pairs_free(q);
+}
+
+/* The same pairs under other indices: by hash the same neighbours are kept. */
+static void ties_by_hash_are_the_same_choice_whatever_the_indices(void **state) {
+    struct pairs *p = *state;
+    enum { N = PAIRS_NEIGHBOURS + 50 };
+    uint64_t kept[2][N] = {{0}};
+    for (int m = 0; m < 2; m++) {
+        uint64_t hashes[ITEMS] = {0};
+        const uint32_t me = (uint32_t)m * 300;
+        for (uint32_t k = 0; k < N; k++) { /* the k-th of the world has another index in each */
+            const uint32_t at = 1 + (m ? N - 1 - k : k);
+            const struct pair_sum sum = {.a = 1 + k % 2, .from = me, .to = at};
+            hashes[at] = mix64(k);
+            assert_int_equal(pairs_add_sum(p, &sum, PAIR_FROM), ST_OK);
+        }
+        pairs_prune_hashed(p, me, hashes);
+        const struct pair_list l = pairs_list(p, me);
+        assert_int_equal(l.n, PAIRS_KEEP);
+        for (uint32_t k = 0; k < l.n; k++) {
+            for (uint32_t w = 0; w < N; w++) {
+                kept[m][w] += hashes[l.item[k]] == mix64(w);
+            }
+        }
+    }
+    assert_memory_equal(kept[0], kept[1], sizeof kept[0]);
+    for (uint32_t w = 0; w < N; w++) { /* the 125 stronger, and 25 of the rest by hash */
+        uint32_t before = 0;
+        for (uint32_t v = 0; v < N; v += 2) {
+            before += mix64(v) < mix64(w);
+        }
+        assert_true(kept[0][w] == (w % 2 == 1 || before < PAIRS_KEEP - N / 2));
+    }
+}
+
+static void a_sum_that_finds_no_memory_changes_nothing(void **state) {
+    (void)state;
+    if (!CAN_FAIL) {
+        return;
+    }
+    struct pairs *p = NULL;
+    assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &p), ST_OK);
+    assert_int_equal(pairs_reserve(p, 4), ST_OK);
+    const struct pair_sum sum = {.a = 1, .f = 2, .s = 3, .from = 1, .to = 2};
+    for (int n = 0; n < 2; n++) {
+        fail_after(n);
+        const enum status st = pairs_add_sum(p, &sum, PAIR_FROM | PAIR_TO);
+        fail_after(-1);
+        assert_int_equal(st, ST_NOMEM);
+        assert_true(pairs_list(p, 1).n == 0 && pairs_list(p, 2).n == 0 && pairs_s(p, 1) == 0);
+    }
+    assert_int_equal(pairs_add_sum(p, &sum, PAIR_FROM | PAIR_TO), ST_OK);
+    pairs_set_s(p, 2, 99);
+    assert_true(pairs_s(p, 2) == 99 && pairs_s(p, 1) == 3);
+    pairs_free(p);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -682,6 +846,10 @@ int main(void) {
         T(a_failed_allocation_changes_nothing),
         T(queries_equal_the_formulas_over_the_log),
         T(bytes_follow_the_longest_lists),
+        cmocka_unit_test(sums_enter_the_sides_asked_for_and_leave_no_trace),
+        T(a_sum_is_so_many_pairs),
+        T(ties_by_hash_are_the_same_choice_whatever_the_indices),
+        cmocka_unit_test(a_sum_that_finds_no_memory_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

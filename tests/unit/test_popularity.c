@@ -831,6 +831,193 @@ static void obs_in_events_of_today_does_not_depend_on_moves(void **state) {
     }
 }
 
+static uint64_t landmark_of_obs(uint64_t n_events) {
+    struct popularity *p = new_popularity(4);
+    popularity_obs_move(p, n_events);
+    const uint64_t at = popularity_obs_landmark(p);
+    popularity_free(p);
+    return at;
+}
+
+static void the_obs_landmark_is_a_multiple_of_20000(void **state) {
+    (void)state;
+    assert_true(landmark_of_obs(0) == 0 && landmark_of_obs(19999) == 0);
+    assert_true(landmark_of_obs(20000) == 20000 && landmark_of_obs(59999) == 40000);
+}
+
+/* ---- sums ------------------------------------------------------------------- */
+
+static struct popularity_sum sum_of(const struct popularity *p, const int64_t *ts_ms, uint32_t n) {
+    struct popularity_sum sum = {.first_ms = ts_ms[0], .last_ms = ts_ms[0], .count = n};
+    for (uint32_t e = 0; e < n; e++) {
+        int64_t w[POP_CLOCKS];
+        assert_int_equal(popularity_weigh(p, ts_ms[e], w), ST_OK);
+        for (int k = 0; k < POP_CLOCKS; k++) {
+            sum.w[k] += w[k];
+        }
+        sum.weight += FIXED_ONE;
+        sum.first_ms = ts_ms[e] < sum.first_ms ? ts_ms[e] : sum.first_ms;
+        sum.last_ms = ts_ms[e] > sum.last_ms ? ts_ms[e] : sum.last_ms;
+    }
+    return sum;
+}
+
+/* All but `listed` and the recent list. */
+static void assert_same_counts(const struct popularity *a, const struct popularity *b) {
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        struct pop_hot x = popularity_hot(a)[i];
+        struct pop_hot y = popularity_hot(b)[i];
+        x.listed = y.listed = 0;
+        assert_memory_equal(&x, &y, sizeof x);
+        for (int k = 0; k < POP_CLOCKS; k++) {
+            assert_true(popularity_count(a, i, k) == popularity_count(b, i, k));
+        }
+    }
+    for (uint8_t d = 0; d < N_DOMAINS; d++) {
+        assert_true(popularity_events(a, d) == popularity_events(b, d));
+        for (int k = 0; k < POP_CLOCKS; k++) {
+            assert_true(popularity_lg_sum(a, d, k) == popularity_lg_sum(b, d, k));
+        }
+        for (int k = 0; k < POP_LISTS; k++) {
+            const uint32_t *x = NULL;
+            const uint32_t *y = NULL;
+            uint64_t in_x = 0; /* which items, in any order */
+            uint64_t in_y = 0;
+            const uint32_t n = popularity_top(a, d, k, &x);
+            assert_int_equal(n, popularity_top(b, d, k, &y));
+            for (uint32_t i = 0; i < n; i++) {
+                in_x += mix64(x[i]);
+                in_y += mix64(y[i]);
+            }
+            assert_true(in_x == in_y);
+        }
+    }
+}
+
+static void a_sum_is_so_many_takes_and_is_taken_back_exactly(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng rng = {seed};
+        struct popularity *a = new_popularity(ITEMS);
+        struct popularity *b = new_popularity(ITEMS);
+        struct popularity *c = new_popularity(ITEMS);
+        for (int round = 0; round < 400; round++) {
+            const uint32_t i = rng_below(&rng, ITEMS);
+            const uint32_t n = 1 + rng_below(&rng, 4);
+            int64_t ts_ms[4];
+            for (uint32_t e = 0; e < n; e++) {
+                ts_ms[e] = START + (int64_t)rng_below(&rng, 400) * HOUR - 50 * HOUR;
+                take(a, i, ts_ms[e]);
+            }
+            const struct popularity_sum sum = sum_of(b, ts_ms, n);
+            const uint32_t j = rng_below(&rng, ITEMS); /* comes and goes */
+            popularity_add(b, j, domain_of(j), &sum);
+            popularity_add(b, i, domain_of(i), &sum);
+            popularity_add(c, i, domain_of(i), &sum);
+            if (round % 3 == 0) {
+                const uint32_t *items = NULL;
+                (void)popularity_top(b, domain_of(j), 0, &items);
+            }
+            popularity_subtract(b, j, domain_of(j), &sum);
+        }
+        assert_same_counts(a, c);
+        for (uint32_t i = 0; i < ITEMS; i++) { /* times stay: what came and went moved them */
+            struct popularity_sum x;
+            struct popularity_sum y;
+            popularity_item(b, i, &x);
+            popularity_item(c, i, &y);
+            assert_true(x.first_ms <= y.first_ms && x.last_ms >= y.last_ms);
+            x.first_ms = y.first_ms;
+            x.last_ms = y.last_ms;
+            assert_memory_equal(&x, &y, offsetof(struct popularity_sum, count));
+            assert_int_equal(x.count, y.count);
+        }
+        popularity_free(a);
+        popularity_free(b);
+        popularity_free(c);
+    }
+}
+
+static void an_items_sum_makes_another_item_equal(void **state) {
+    struct popularity *p = *state;
+    struct popularity *q = new_popularity(ITEMS);
+    struct rng rng = {3};
+    for (int e = 0; e < 3000; e++) {
+        take(p, rng_below(&rng, ITEMS), START + (int64_t)rng_below(&rng, 300) * HOUR);
+    }
+    for (uint32_t i = ITEMS; i-- > 0;) {
+        struct popularity_sum sum;
+        popularity_item(p, i, &sum);
+        popularity_add(q, i, domain_of(i), &sum);
+    }
+    assert_same_counts(p, q);
+    popularity_free(q);
+}
+
+static void a_sum_of_no_takes_moves_no_times(void **state) {
+    struct popularity *p = *state;
+    const struct popularity_sum rest = {.w = {-1, 2, 0, 1}, .first_ms = 5, .last_ms = 6};
+    popularity_add(p, 2, 0, &rest);
+    struct popularity_sum sum;
+    popularity_item(p, 2, &sum);
+    assert_true(sum.first_ms == 0 && sum.last_ms == 0 && sum.w[0] == -1 && sum.count == 0);
+    take(p, 2, START + DAY);
+    popularity_add(p, 2, 0, &rest);
+    popularity_item(p, 2, &sum);
+    assert_true(sum.first_ms == START + DAY && sum.last_ms == START + DAY);
+}
+
+static void a_negative_sum_lowers_a_listed_item(void **state) {
+    struct popularity *p = *state;
+    const uint32_t *items = NULL;
+    for (uint32_t i = 0; i < 2 * (POP_TOP + 1); i += 2) {
+        const struct popularity_sum sum = {.w = {1000 + i, 1000, 1000, 1000}, .count = 1};
+        popularity_add(p, i, 0, &sum);
+    }
+    assert_int_equal(popularity_top(p, 0, 0, &items), POP_TOP); /* all but item 0 */
+    const struct popularity_sum lower = {.w = {-900, 0, 0, 0}};
+    popularity_add(p, 100, 0, &lower);
+    assert_int_equal(popularity_top(p, 0, 0, &items), POP_TOP);
+    bool listed[2 * (POP_TOP + 1)] = {false};
+    for (uint32_t k = 0; k < POP_TOP; k++) {
+        listed[items[k]] = true;
+    }
+    assert_true(listed[0] && !listed[100]);
+}
+
+static void reminding_counts_nothing_and_sums_remind_of_nothing(void **state) {
+    struct popularity *p = *state;
+    const uint32_t *items = NULL;
+    const struct popularity_sum sum = {.w = {1, 1, 1, 1}, .weight = 1, .count = 1};
+    popularity_add(p, 4, 0, &sum);
+    assert_int_equal(popularity_recent(p, 0, &items), 0);
+    popularity_remind(p, 6, 0);
+    take(p, 4, START);
+    popularity_remind(p, 8, 0);
+    assert_int_equal(popularity_recent(p, 0, &items), 3);
+    assert_true(items[0] == 6 && items[1] == 4 && items[2] == 8);
+    assert_int_equal(popularity_hot(p)[6].count, 0);
+    assert_true(popularity_events(p, 0) == 2);
+}
+
+static void the_recent_list_can_be_replaced(void **state) {
+    struct popularity *p = *state;
+    const uint32_t *items = NULL;
+    uint32_t many[POP_RECENT + 7];
+    for (uint32_t k = 0; k < POP_RECENT + 7; k++) {
+        many[k] = 2 * k;
+    }
+    for (uint32_t n = 0; n <= POP_RECENT + 7; n += 19) {
+        const uint32_t kept = n < POP_RECENT ? n : POP_RECENT;
+        popularity_remind(p, 100, 0);
+        popularity_set_recent(p, 0, many, n);
+        assert_int_equal(popularity_recent(p, 0, &items), kept);
+        for (uint32_t k = 0; k < kept; k++) {
+            assert_int_equal(items[k], many[n - kept + k]);
+        }
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -861,6 +1048,13 @@ int main(void) {
         T(obs_and_exp_add_up_and_can_be_taken_back),
         T(the_obs_landmark_moves_by_whole_half_lives),
         T(obs_in_events_of_today_does_not_depend_on_moves),
+        cmocka_unit_test(the_obs_landmark_is_a_multiple_of_20000),
+        cmocka_unit_test(a_sum_is_so_many_takes_and_is_taken_back_exactly),
+        T(an_items_sum_makes_another_item_equal),
+        T(a_sum_of_no_takes_moves_no_times),
+        T(a_negative_sum_lowers_a_listed_item),
+        T(reminding_counts_nothing_and_sums_remind_of_nothing),
+        T(the_recent_list_can_be_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

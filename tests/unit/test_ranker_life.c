@@ -293,6 +293,126 @@ static void a_step_is_pace_times_wider(void **state) {
     }
 }
 
+/* ---- moving to the mean later ------------------------------------------------- */
+
+static void randomise(struct ranker_net net[RANKER_NETS], struct rng *rng) {
+    for (int kind = 0; kind < RANKER_NETS; kind++) {
+        for (int k = 0; k < RANKER_WEIGHTS; k++) {
+            net[kind].weights[k] = (float)rng_normal(rng);
+        }
+    }
+}
+
+static void a_net_that_did_not_learn_meanwhile_becomes_the_mean(void **state) {
+    (void)state;
+    struct rng rng = {41};
+    static struct ranker_net nets[3][RANKER_NETS];
+    static struct ranker a;
+    static struct ranker b;
+    static struct ranker_net mean[RANKER_NETS];
+    const struct ranker_net *all[3];
+    const uint32_t events[3] = {256, 300, 0};
+    float pace = 0.0F;
+    for (int n = 0; n < 3; n++) {
+        randomise(nets[n], &rng);
+        all[n] = nets[n];
+    }
+    ranker_init(&a, 1);
+    memcpy(a.net, nets[1], sizeof a.net);
+    b = a;
+    ranker_mean(&a, all, events, 3);
+    assert_true(ranker_mean_of(all, events, 3, mean, &pace));
+    ranker_move(&b, mean, nets[1], pace);
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_memory_equal(a.net, mean, sizeof mean);
+}
+
+static void what_was_learned_meanwhile_stays(void **state) {
+    (void)state;
+    struct rng rng = {42};
+    static struct ranker r;
+    static struct ranker_net published[RANKER_NETS];
+    static struct ranker_net mean[RANKER_NETS];
+    static struct ranker before;
+    ranker_init(&r, 1);
+    randomise(r.net, &rng);
+    randomise(published, &rng);
+    randomise(mean, &rng);
+    before = r;
+    ranker_move(&r, mean, published, 2.5F);
+    for (int kind = 0; kind < RANKER_NETS; kind++) {
+        for (int k = 0; k < RANKER_WEIGHTS; k++) {
+            const double want = (double)before.net[kind].weights[k] +
+                                (double)mean[kind].weights[k] - (double)published[kind].weights[k];
+            assert_true(fabs((double)r.net[kind].weights[k] - want) < 1e-6);
+        }
+    }
+    assert_true(r.pace == 2.5F);
+    assert_memory_equal(r.m, before.m, sizeof r.m);
+    assert_memory_equal(r.gate, before.gate, sizeof r.gate);
+    assert_true(r.steps == before.steps);
+}
+
+static void a_move_that_is_not_finite_is_not_made(void **state) {
+    (void)state;
+    struct rng rng = {43};
+    static struct ranker r;
+    static struct ranker before;
+    static struct ranker_net mean[RANKER_NETS];
+    ranker_init(&r, 1);
+    before = r;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int k = 0; k < 3; k++) {
+        randomise(mean, &rng);
+        mean[RANKER_TWIN].weights[RANKER_WEIGHTS - 1] = bad[k];
+        ranker_move(&r, mean, before.net, 1.5F);
+        assert_memory_equal(&r, &before, sizeof r);
+    }
+    randomise(mean, &rng);
+    ranker_move(&r, mean, before.net, NAN);
+    assert_memory_equal(&r, &before, sizeof r);
+}
+
+static void without_events_there_is_no_mean(void **state) {
+    (void)state;
+    static struct ranker_net nets[RANKER_NETS];
+    static struct ranker_net mean[RANKER_NETS];
+    static struct ranker_net before[RANKER_NETS];
+    const struct ranker_net *const all[] = {nets, nets};
+    const uint32_t events[2] = {0, 0};
+    float pace = 7.0F;
+    assert_false(ranker_mean_of(all, events, 2, mean, &pace));
+    assert_false(ranker_mean_of(NULL, NULL, 0, mean, &pace));
+    assert_memory_equal(mean, before, sizeof mean);
+    assert_true(pace == 7.0F);
+}
+
+/* The bias of Adam's moments after t steps, seen in the first step of a net whose moments are 0:
+ * v += rate pace sqrt(1 - .999^t)/(1 - .9^t) m/(sqrt(s) + eps). */
+static void the_bias_is_that_of_any_number_of_steps(void **state) {
+    (void)state;
+    const uint64_t after[] = {0, 1, 2, 3, 9, 100, 1023, 5000, 99998, 99999, 1000000};
+    for (size_t k = 0; k < sizeof after / sizeof *after; k++) {
+        struct ranker r;
+        struct ranker first;
+        float e[SAMPLE];
+        struct rng rng = {5};
+        static struct sample s;
+        random_sample(&rng, 30, &s);
+        const struct ranker_rows rows = rows_of(&s);
+        ranker_init(&r, 1);
+        first = r;
+        r.steps = after[k];
+        (void)ranker_learn(&r, &rows, 1.0F, 1.0F, 0, true, e);
+        const double t = (double)(after[k] + 1);
+        const double by = (double)r.net[0].v[X_DOT] - (double)first.net[0].v[X_DOT];
+        const double m = (double)r.m[0].v[X_DOT];
+        const double want = .002 * sqrt(1 - pow(.999, t)) / (1 - pow(.9, t)) * m /
+                            (sqrt((double)r.s[0].v[X_DOT]) + 1e-5);
+        assert_true(fabs(by - want) < 1e-4 * fabs(want) + 1e-7);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_planted_linear_preference_is_learned),
@@ -305,6 +425,11 @@ int main(void) {
         cmocka_unit_test(without_events_the_mean_changes_nothing),
         cmocka_unit_test(the_pace_is_the_effective_number_of_nets),
         cmocka_unit_test(a_step_is_pace_times_wider),
+        cmocka_unit_test(a_net_that_did_not_learn_meanwhile_becomes_the_mean),
+        cmocka_unit_test(what_was_learned_meanwhile_stays),
+        cmocka_unit_test(a_move_that_is_not_finite_is_not_made),
+        cmocka_unit_test(without_events_there_is_no_mean),
+        cmocka_unit_test(the_bias_is_that_of_any_number_of_steps),
     };
     return cmocka_run_group_tests_name("ranker life", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "fixed.h"
 #include "mix.h"
 #include "shared.h"
+#include "snapshot.h"
 
 enum { DAY_MS = 86400000, ITEMS = 30, CATEGORIES = 5, SEEDS = 16, DOMAINS = 2 };
 enum { DIMS = FEATURES_PER_DOMAIN * DOMAINS };
@@ -601,6 +602,186 @@ static void taking_back_across_landmark_moves_leaves_rounding_only(void **state)
     }
 }
 
+/* ---- pending deltas, apart ------------------------------------------------------------------ */
+
+/* Sums of an item, and of a category, that a part is about. */
+struct sums {
+    struct popularity_sum takes;
+    int64_t obs, exp, s, weight, b[FACTORS];
+    uint32_t neighbours;
+    struct categories_item item;
+};
+
+static struct sums sums_of(const struct shared *s, uint32_t i) {
+    struct sums x;
+    memset(&x, 0, sizeof x);
+    popularity_item(s->popularity, i, &x.takes);
+    x.takes.first_ms = x.takes.last_ms = 0;
+    popularity_obs_item(s->popularity, i, &x.obs, &x.exp);
+    x.s = pairs_s(s->pairs, i);
+    x.neighbours = pairs_list(s->pairs, i).n;
+    x.weight = factors_count(s->factors, i);
+    memcpy(x.b, factors_b(s->factors, i), sizeof x.b);
+    const struct categories_item c = categories_item(s->categories, i);
+    x.item.g = c.g;
+    x.item.n = c.n;
+    x.item.repeats = c.repeats;
+    return x;
+}
+
+static bool is_nothing(const struct sums *x) {
+    static const struct sums nothing;
+    return memcmp(x, &nothing, sizeof nothing) == 0;
+}
+
+static void some_items_can_be_without_what_is_pending(void **state) {
+    struct bench *b = *state;
+    struct rng rng = {21};
+    uint8_t items[ITEMS];
+    struct sums before[ITEMS];
+    const struct shared_part part = {.parts = PART_TAKES | PART_PAIRS | PART_CONTEXTS | PART_OBS |
+                                              PART_CATEGORY_ITEMS,
+                                     .items = items};
+    for (int k = 0; k < 300; k++) {
+        add_line(b, &rng, k * 1000);
+    }
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        items[i] = (uint8_t)rng_below(&rng, 2);
+        before[i] = sums_of(b->s, i);
+    }
+    shared_take_out(b->s, b->d, &part);
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        const struct sums now = sums_of(b->s, i);
+        assert_true(items[i] ? is_nothing(&now) : memcmp(&now, &before[i], sizeof now) == 0);
+    }
+    for (uint32_t c = 0; c < CATEGORIES; c++) { /* the category's side is another part */
+        assert_true(categories_category(b->s->categories, c).n > 0);
+    }
+    assert_int_equal(shared_put_back(b->s, b->d, &part), ST_OK);
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        const struct sums now = sums_of(b->s, i);
+        assert_memory_equal(&now, &before[i], sizeof now);
+    }
+}
+
+static void each_part_goes_alone(void **state) {
+    struct bench *b = *state;
+    struct rng rng = {22};
+    for (int k = 0; k < 100; k++) {
+        add_line(b, &rng, k * 1000);
+    }
+    for (unsigned bit = PART_TAKES; bit <= PART_CATEGORY_PAIRS; bit *= 2) {
+        const struct shared_part part = {.parts = bit};
+        int64_t gone[7];
+        struct sums all = {.s = 0};
+        struct categories_category categories = {.g = 0};
+        uint32_t pairs_of_categories = 0;
+        shared_take_out(b->s, b->d, &part);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            const struct sums x = sums_of(b->s, i);
+            all.takes.count += x.takes.count;
+            all.neighbours += x.neighbours;
+            all.weight += x.weight;
+            all.exp += x.exp + x.obs;
+            all.item.n += x.item.n;
+        }
+        for (uint32_t c = 0; c < CATEGORIES; c++) {
+            categories.n += categories_category(b->s->categories, c).n;
+            pairs_of_categories += categories_neighbours(b->s->categories, c).n;
+        }
+        gone[0] = all.takes.count;
+        gone[1] = all.neighbours;
+        gone[2] = all.weight;
+        gone[3] = all.exp;
+        gone[4] = all.item.n;
+        gone[5] = categories.n;
+        gone[6] = pairs_of_categories;
+        for (int k = 0; k < 7; k++) {
+            assert_int_equal(gone[k] == 0, bit == 1U << k);
+        }
+        assert_int_equal(shared_put_back(b->s, b->d, &part), ST_OK);
+    }
+    assert_int_equal(b->s->n_events, b->d->n_events);
+}
+
+static void lists_that_outgrow_the_limit_by_sums_are_noted(void **state) {
+    struct bench *b = *state;
+    for (uint32_t k = 0; k <= PAIRS_NEIGHBOURS; k++) {
+        const struct pair_sum sum = {
+            .a = 1 + k, .s = 5, .from = 3, .to = intern(b->s, 1000 + k, 1)};
+        assert_int_equal(b->s->n_due, 0);
+        assert_int_equal(shared_add_pair_sum(b->s, &sum, PAIR_FROM), ST_OK);
+    }
+    assert_int_equal(b->s->n_due, 1);
+    assert_int_equal(b->s->due[0], 3);
+}
+
+static void time_and_obs_move_apart(void **state) {
+    struct bench *b = *state;
+    struct shared_move move = shared_move_time(b->s, 400 * (int64_t)DAY_MS);
+    assert_int_equal(move.halvings[0], 400);
+    assert_int_equal(move.halvings[3], 0); /* 180 days: not due */
+    assert_int_equal(move.category_halvings, 13);
+    assert_int_equal(move.obs_halvings, 0);
+    b->s->n_events = 1000000; /* of the view: not asked */
+    move = shared_move_obs(b->s, 159999);
+    assert_int_equal(move.obs_halvings, 0);
+    move = shared_move_obs(b->s, 160001);
+    assert_int_equal(move.obs_halvings, 8);
+    assert_int_equal(popularity_obs_landmark(b->s->popularity), 160000);
+    assert_int_equal(move.halvings[0], 0);
+    struct delta *d = b->d;
+    assert_int_equal(delta_reserve_line(d), ST_OK);
+    d->obs[d->n_obs++] = (struct delta_obs){.obs = 256 * 7, .exp = -256 * 5};
+    shared_move_delta(d, &move);
+    assert_int_equal(d->obs[0].obs, 7);
+    assert_int_equal(d->obs[0].exp, -5);
+}
+
+/* ---- awaited -------------------------------------------------------------------------------- */
+
+static void what_is_announced_is_known_and_awaited(void **state) {
+    struct bench *b = *state;
+    struct shared *s = b->s;
+    const struct snapshot_head heads[] = {{.kind = SNAPSHOT_ITEM, .key = 777, .domain = 1},
+                                          {.kind = SNAPSHOT_ITEM, .key = mix64(5), .domain = 0},
+                                          {.kind = SNAPSHOT_CATEGORY, .key = 888},
+                                          {.kind = SNAPSHOT_GLOBALS}};
+    assert_false(shared_awaits(s));
+    assert_false(shared_awaits_item(s, 4));
+    for (int k = 0; k < 4; k++) {
+        assert_int_equal(shared_await(s, &heads[k]), ST_OK);
+        assert_true(shared_awaits(s));
+    }
+    const uint32_t made = items_find(s->items, 777);
+    const uint32_t category = content_n_categories(s->content) - 1;
+    assert_true(made == ITEMS && !items_named(s->items, made) && s->n_items == ITEMS + 1);
+    assert_true(shared_awaits_item(s, made) && shared_awaits_item(s, 4));
+    assert_false(shared_awaits_item(s, 3));
+    assert_int_equal(content_category_hash(s->content, category), 888);
+    assert_true(shared_awaits_category(s, category) && !shared_awaits_category(s, 0));
+    for (uint32_t k = 0; k < 2000; k++) { /* what comes later is not, and has room */
+        assert_false(shared_awaits_item(s, intern(s, 5000 + k, 0)));
+    }
+    s->awaited_items[made] = s->awaited_items[4] = 0;
+    s->awaited_categories[category] = 0;
+    assert_true(shared_awaits(s));
+    s->awaiting_globals = false;
+    assert_false(shared_awaits(s));
+    const struct snapshot_head bad[] = {
+        {.kind = SNAPSHOT_NETS},
+        {.kind = SNAPSHOT_ITEM, .key = 999, .domain = DOMAINS},
+        {.kind = SNAPSHOT_ITEM, .key = mix64(5), .domain = 1},
+        {.kind = SNAPSHOT_CATEGORY, .key = 0},
+    };
+    for (int k = 0; k < 4; k++) {
+        assert_int_equal(shared_await(s, &bad[k]), ST_INVALID);
+    }
+    assert_false(shared_awaits(s));
+    shared_await_nothing(s);
+    assert_null(s->awaited_items);
+}
+
 #define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -623,6 +804,11 @@ int main(void) {
         ON_BENCH(the_categories_landmark_is_one_of_those_that_move),
         ON_BENCH(a_move_says_by_how_much_each_clock_moved),
         ON_BENCH(taking_back_across_landmark_moves_leaves_rounding_only),
+        ON_BENCH(some_items_can_be_without_what_is_pending),
+        ON_BENCH(each_part_goes_alone),
+        ON_BENCH(lists_that_outgrow_the_limit_by_sums_are_noted),
+        ON_BENCH(time_and_obs_move_apart),
+        ON_BENCH(what_is_announced_is_known_and_awaited),
     };
     return cmocka_run_group_tests_name("shared", tests, NULL, NULL);
 }

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model_log.c -- see model_log.h. */
+#include "model_log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "learner_log.h"
+#include "log.h"
+#include "metrics.h"
+#include "mix.h"
+#include "state_record.h"
+
+enum { POLL_MAX = 256, POLL_MS = 2, KEY_OPTIONS = 0xff, TABLE_FIRST = 1024 };
+
+enum phase { ASK_ITEMS, READ_ITEMS, ASK_LOG, READ_LOG, FOLLOW };
+
+struct piece { /* the newest of a key */
+    uint64_t key;
+    uint64_t position;
+    uint8_t *bytes; /* (len,) body of the record; NULL: loaded */
+    size_t len;
+    uint8_t kind; /* 0: an empty slot */
+};
+
+struct model_log {
+    const struct config *cfg;
+    struct learner *learner;
+    struct model_log_ports ports;
+    enum phase phase;
+    struct piece *pieces; /* open addressing until they are sorted: (cap_pieces,) */
+    size_t n_pieces, cap_pieces;
+    size_t n_loaded;
+    struct log_bounds items, log; /* as asked at the start */
+    int64_t from;                 /* of the log */
+    bool at_end;
+    int64_t behind_since_ms;     /* unless at_end */
+    char own[MODEL_OPTIONS_MAX]; /* this process's options */
+    size_t own_len;
+    bool has_options;
+};
+
+static int64_t mono_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- keys and options ---------------------------------------------------------------------- */
+
+void model_key(uint8_t out[MODEL_KEY_BYTES], enum snapshot_kind kind, uint64_t key) {
+    out[0] = (uint8_t)kind;
+    for (int k = 0; k < 8; k++) {
+        out[1 + k] = (uint8_t)(key >> (56 - 8 * k));
+    }
+}
+
+void model_key_options(uint8_t out[MODEL_KEY_BYTES]) {
+    memset(out, 0, MODEL_KEY_BYTES);
+    out[0] = KEY_OPTIONS;
+}
+
+size_t model_options(const struct config *cfg, char *buf, size_t len) {
+    static const char *const names[] = {"learn.seed", "learn.mini.batch", "segments.k",
+                                        "segments.seed.users", "segments.half.life"};
+    size_t used = 0;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        char value[CONFIG_VALUE_MAX] = "";
+        if (config_get(cfg, names[k], value, sizeof value)) {
+            value[0] = '\0'; /* too long to be shown: not one of these */
+        }
+        const int n = snprintf(buf + used, len - used, "%s = %s\n", names[k], value);
+        used += n > 0 && (size_t)n < len - used ? (size_t)n : 0;
+    }
+    for (uint32_t d = 0; d < cfg->n_domains; d++) {
+        const int n = snprintf(buf + used, len - used, "domain %u = %s, repeats %s\n", d,
+                               cfg->domains[d].name, cfg->domains[d].repeats ? "yes" : "no");
+        used += n > 0 && (size_t)n < len - used ? (size_t)n : 0;
+    }
+    return used;
+}
+
+/* The first line that differs, for people. */
+static void differing(const char *theirs, size_t len, const char *ours, size_t our_len,
+                      char *theirs_line, char *ours_line, size_t room) {
+    size_t at = 0;
+    size_t line = 0;
+    while (at < len && at < our_len && theirs[at] == ours[at]) {
+        line = theirs[at] == '\n' ? at + 1 : line;
+        at++;
+    }
+    const size_t a = line < len ? strcspn(theirs + line, "\n") : 0; /* both are terminated */
+    const size_t b = line < our_len ? strcspn(ours + line, "\n") : 0;
+    snprintf(theirs_line, room, "%.*s", (int)a, theirs + (line < len ? line : len));
+    snprintf(ours_line, room, "%.*s", (int)b, ours + (line < our_len ? line : our_len));
+}
+
+static enum status take_options(struct model_log *m, const char *text, size_t len, char *err) {
+    char theirs[MODEL_OPTIONS_MAX];
+    char a[CONFIG_VALUE_MAX];
+    char b[CONFIG_VALUE_MAX];
+    if (m->has_options || len >= sizeof theirs) {
+        return ST_OK; /* the first ones hold */
+    }
+    m->has_options = true;
+    if (len == m->own_len && memcmp(text, m->own, len) == 0) {
+        return ST_OK;
+    }
+    memcpy(theirs, text, len);
+    theirs[len] = '\0';
+    differing(theirs, len, m->own, m->own_len, a, b, sizeof a);
+    snprintf(err, CONFIG_ERROR_MAX,
+             "the shared model in %s was begun with \"%.200s\", this process has \"%.200s\": all "
+             "instances must have the same; set it as it was, or begin a new model with: crossrec "
+             "model reset",
+             m->cfg->model_topic, a, b);
+    return ST_INVALID;
+}
+
+/* ---- pieces ------------------------------------------------------------------------------- */
+
+static size_t slot_of(const struct model_log *m, uint8_t kind, uint64_t key) {
+    size_t i = (size_t)(mix64(key ^ kind) & (m->cap_pieces - 1));
+    while (m->pieces[i].kind && (m->pieces[i].kind != kind || m->pieces[i].key != key)) {
+        i = (i + 1) & (m->cap_pieces - 1);
+    }
+    return i;
+}
+
+static enum status grow(struct model_log *m) {
+    if (2 * (m->n_pieces + 1) <= m->cap_pieces) {
+        return ST_OK;
+    }
+    struct piece *old = m->pieces;
+    const size_t old_cap = m->cap_pieces;
+    struct piece *pieces = calloc(old_cap ? 2 * old_cap : (size_t)TABLE_FIRST, sizeof *m->pieces);
+    if (!pieces) {
+        return ST_NOMEM;
+    }
+    m->pieces = pieces;
+    m->cap_pieces = old_cap ? 2 * old_cap : (size_t)TABLE_FIRST;
+    for (size_t k = 0; k < old_cap; k++) {
+        if (old[k].kind) {
+            m->pieces[slot_of(m, old[k].kind, old[k].key)] = old[k];
+        }
+    }
+    free(old);
+    return ST_OK;
+}
+
+static enum status keep_piece(struct model_log *m, const void *body, size_t len, char *err) {
+    struct snapshot_head head;
+    enum status st = snapshot_head(body, len, &head);
+    st = st ? st : grow(m);
+    if (st) {
+        snprintf(err, CONFIG_ERROR_MAX, "a piece of the model cannot be read: %s", status_str(st));
+        return st;
+    }
+    uint8_t *copy = malloc(len);
+    if (!copy) {
+        return ST_NOMEM;
+    }
+    memcpy(copy, body, len);
+    struct piece *p = &m->pieces[slot_of(m, (uint8_t)head.kind, head.key)];
+    m->n_pieces += p->kind == 0;
+    free(p->bytes);
+    *p = (struct piece){.key = head.key,
+                        .position = head.position,
+                        .bytes = copy,
+                        .len = len,
+                        .kind = (uint8_t)head.kind};
+    return ST_OK;
+}
+
+static int by_position(const void *a, const void *b) {
+    const struct piece *p = a;
+    const struct piece *q = b;
+    if (!p->kind != !q->kind) {
+        return p->kind ? -1 : 1; /* empty slots go behind */
+    }
+    if (p->position != q->position) {
+        return p->position < q->position ? -1 : 1;
+    }
+    if (p->kind != q->kind) {
+        return p->kind < q->kind ? -1 : 1;
+    }
+    return p->key < q->key ? -1 : p->key > q->key;
+}
+
+/* Everybody is told what is to come, and from where the log is needed. */
+static enum status sort_pieces(struct model_log *m, char *err) {
+    if (m->n_pieces > 0) {
+        qsort(m->pieces, m->cap_pieces, sizeof *m->pieces, by_position);
+    }
+    m->from = m->n_pieces > 0 ? (int64_t)m->pieces[0].position : 0;
+    for (size_t k = 0; k < m->n_pieces; k++) {
+        struct snapshot_head head;
+        enum status st = snapshot_head(m->pieces[k].bytes, m->pieces[k].len, &head);
+        st = st ? st : learner_snapshot_await(m->learner, &head);
+        if (st) {
+            snprintf(err, CONFIG_ERROR_MAX, "the model's snapshot cannot be used: %s",
+                     status_str(st));
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+/* Those that hold all records below `offset`. */
+static enum status load_pieces(struct model_log *m, uint64_t offset, char *err) {
+    while (m->n_loaded < m->n_pieces && m->pieces[m->n_loaded].position <= offset) {
+        struct piece *p = &m->pieces[m->n_loaded];
+        enum status st = learner_snapshot_load(m->learner, p->bytes, p->len);
+        free(p->bytes);
+        p->bytes = NULL;
+        if (st) {
+            snprintf(err, CONFIG_ERROR_MAX,
+                     "a piece of the model cannot be loaded (%s): begin a new model with: crossrec "
+                     "model reset",
+                     status_str(st));
+            return st;
+        }
+        m->n_loaded++;
+    }
+    return ST_OK;
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static enum status unreadable(const char *topic, const struct record *r, enum status st,
+                              char *err) {
+    snprintf(err, CONFIG_ERROR_MAX,
+             "%s partition %d offset %" PRId64 " %s; begin a new model with: crossrec model reset",
+             topic, (int)r->partition, r->offset,
+             st == ST_RANGE ? "was written by a later version of crossrec: upgrade this one, or"
+                            : "is damaged: the copy that this cluster has cannot be used, or");
+    return ST_INVALID;
+}
+
+static enum status take_item_record(struct model_log *m, const struct record *r, char *err) {
+    enum state_kind kind;
+    const uint8_t *body = NULL;
+    size_t len = 0;
+    if (!r->value || r->end) {
+        return ST_OK;
+    }
+    enum status st = state_record_open(r->value, r->value_len, &kind, &body, &len);
+    if (st) {
+        return unreadable(m->cfg->items_topic, r, st, err);
+    }
+    if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_OPTIONS) {
+        return take_options(m, (const char *)body, len, err);
+    }
+    return keep_piece(m, body, len, err);
+}
+
+static void note_end(struct model_log *m, bool at_end) {
+    if (m->at_end && !at_end) {
+        m->behind_since_ms = mono_ms();
+    }
+    m->at_end = at_end;
+}
+
+static enum status take_log_record(struct model_log *m, const struct record *r, char *err) {
+    enum state_kind kind;
+    const uint8_t *body = NULL;
+    size_t len = 0;
+    note_end(m, r->end);
+    if (!r->value || r->end) {
+        return ST_OK;
+    }
+    enum status st = state_record_open(r->value, r->value_len, &kind, &body, &len);
+    if (st) {
+        return unreadable(m->cfg->model_topic, r, st, err);
+    }
+    st = load_pieces(m, (uint64_t)r->offset, err);
+    if (st) {
+        return st;
+    }
+    if (kind == STATE_OPTIONS) {
+        return take_options(m, (const char *)body, len, err);
+    }
+    st = learner_log_apply(m->learner, body, len, (uint64_t)r->offset);
+    if (st == ST_INVALID || st == ST_RANGE) {
+        return unreadable(m->cfg->model_topic, r, st, err);
+    }
+    metric_add(M_MODEL_RECORDS, 0, 1);
+    return st;
+}
+
+/* ---- phases --------------------------------------------------------------------------------- */
+
+static enum status ask(const struct log_port *port, struct log_bounds *out, bool *known) {
+    enum status st = port->bounds(port->ctx, 0, out);
+    *known = st == ST_OK;
+    return st == ST_AGAIN ? ST_OK : st;
+}
+
+static enum status ask_items(struct model_log *m) {
+    bool known = false;
+    enum status st = ask(&m->ports.items, &m->items, &known);
+    if (!st && known) {
+        st = m->ports.items.add(m->ports.items.ctx, 0, -1);
+        m->phase = st == ST_OK ? READ_ITEMS : ASK_ITEMS;
+        st = st == ST_AGAIN ? ST_OK : st;
+    }
+    return st;
+}
+
+static enum status read_items(struct model_log *m, int64_t until_ms, char *err) {
+    struct record records[POLL_MAX];
+    enum status st = ST_OK;
+    do {
+        const size_t n = m->ports.items.poll(m->ports.items.ctx, records, POLL_MAX, POLL_MS);
+        for (size_t k = 0; k < n && !st; k++) {
+            st = take_item_record(m, &records[k], err);
+        }
+    } while (!st && mono_ms() < until_ms);
+    if (!st && m->ports.items.position(m->ports.items.ctx, 0) >= m->items.high) {
+        m->ports.items.remove(m->ports.items.ctx, 0);
+        st = sort_pieces(m, err);
+        m->phase = ASK_LOG;
+    }
+    return st;
+}
+
+static enum status ask_log(struct model_log *m, char *err) {
+    bool known = false;
+    enum status st = ask(&m->ports.log, &m->log, &known);
+    if (st || !known) {
+        return st;
+    }
+    const uint64_t newest = m->n_pieces > 0 ? m->pieces[m->n_pieces - 1].position : 0;
+    if (m->from < m->log.low || newest > (uint64_t)m->log.high) {
+        snprintf(err, CONFIG_ERROR_MAX,
+                 "%s holds offsets %" PRId64 " to %" PRId64 ", the model in %s needs %" PRId64
+                 " to %" PRIu64 ": one of the topics was recreated or lost records; begin a new "
+                 "model with: crossrec model reset",
+                 m->cfg->model_topic, m->log.low, m->log.high, m->cfg->items_topic, m->from,
+                 newest);
+        return ST_INVALID;
+    }
+    st = m->ports.log.add(m->ports.log.ctx, 0, m->from);
+    m->phase = st == ST_OK ? READ_LOG : ASK_LOG;
+    return st == ST_AGAIN ? ST_OK : st;
+}
+
+static enum status end_start(struct model_log *m, char *err) {
+    enum status st = load_pieces(m, UINT64_MAX, err);
+    st = st ? st : learner_snapshot_done(m->learner);
+    if (st) {
+        return st;
+    }
+    free(m->pieces);
+    m->pieces = NULL;
+    m->phase = FOLLOW;
+    LOG_INFO("the shared model is read", LOG_INT("pieces", m->n_pieces), LOG_INT("from", m->from),
+             LOG_INT("to", m->log.high),
+             LOG_INT("items", items_n(learner_shared(m->learner)->items)));
+    return ST_OK;
+}
+
+static enum status follow(struct model_log *m, int64_t until_ms, char *err) {
+    struct record records[POLL_MAX];
+    enum status st = ST_OK;
+    size_t n = 0;
+    do {
+        n = m->ports.log.poll(m->ports.log.ctx, records, POLL_MAX,
+                              m->phase == FOLLOW ? 0 : POLL_MS);
+        for (size_t k = 0; k < n && !st; k++) {
+            st = take_log_record(m, &records[k], err);
+        }
+    } while (!st && n > 0 && mono_ms() < until_ms);
+    if (!st && m->ports.log.look(m->ports.log.ctx, 0) == ST_RANGE) {
+        snprintf(err, CONFIG_ERROR_MAX,
+                 "%s lost records that this process had not read yet: restart it",
+                 m->cfg->model_topic);
+        return ST_INVALID;
+    }
+    if (!st && m->phase == READ_LOG && m->ports.log.position(m->ports.log.ctx, 0) >= m->log.high) {
+        st = end_start(m, err);
+    }
+    return st;
+}
+
+enum status model_log_take(struct model_log *m, int slice_ms, char *err) {
+    const int64_t until_ms = mono_ms() + slice_ms;
+    err[0] = '\0';
+    enum status st = ST_OK;
+    switch (m->phase) {
+    case ASK_ITEMS: st = ask_items(m); break;
+    case READ_ITEMS: st = read_items(m, until_ms, err); break;
+    case ASK_LOG: st = ask_log(m, err); break;
+    case READ_LOG:
+    case FOLLOW: st = follow(m, until_ms, err); break;
+    }
+    if (st && err[0] == '\0') {
+        snprintf(err, CONFIG_ERROR_MAX, "the shared model cannot be read: %s", status_str(st));
+    }
+    return st;
+}
+
+/* ---- life cycle, reading -------------------------------------------------------------------- */
+
+enum status model_log_new(const struct config *cfg, struct learner *learner,
+                          const struct model_log_ports *ports, struct model_log **out) {
+    struct model_log *m = calloc(1, sizeof *m);
+    if (!m) {
+        return ST_NOMEM;
+    }
+    m->cfg = cfg;
+    m->learner = learner;
+    m->ports = *ports;
+    m->behind_since_ms = mono_ms();
+    m->own_len = model_options(cfg, m->own, sizeof m->own);
+    *out = m;
+    return ST_OK;
+}
+
+void model_log_free(struct model_log *m) {
+    if (!m) {
+        return;
+    }
+    for (size_t k = 0; m->pieces && k < m->cap_pieces; k++) {
+        free(m->pieces[k].bytes);
+    }
+    free(m->pieces);
+    free(m);
+}
+
+bool model_log_ready(const struct model_log *m) {
+    return m->phase == FOLLOW;
+}
+
+double model_log_progress(const struct model_log *m) {
+    if (m->phase == FOLLOW) {
+        return 1.0;
+    }
+    if (m->phase < READ_LOG || m->log.high <= m->from) {
+        return 0.0;
+    }
+    const int64_t at = m->ports.log.position(m->ports.log.ctx, 0);
+    return at > m->from ? (double)(at - m->from) / (double)(m->log.high - m->from) : 0.0;
+}
+
+int64_t model_log_lag_ms(const struct model_log *m) {
+    return m->at_end ? 0 : mono_ms() - m->behind_since_ms;
+}
+
+bool model_log_has_options(const struct model_log *m) {
+    return m->has_options;
+}
+
+int64_t model_log_low(const struct model_log *m) {
+    return m->from;
+}

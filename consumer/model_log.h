@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * model_log.h -- reading the shared model: its snapshot at the start, its log for ever.
+ *
+ *     crossrec-model-items read to its end      the newest piece a key is kept (snapshot.h)
+ *     crossrec-model from the oldest piece on   before the record at offset x: pieces up to x
+ *     at the end that stood at the start        ready; the log goes on to be read
+ *
+ * Options that every instance must share come with it, too: the first ones in the log hold for all;
+ * whoever has others stops (model_log_take() says which).
+ *
+ * Keys of crossrec-model-items: model_key(). Values of both topics: state_record.h.
+ *
+ * Ownership: borrows learner and ports. Threads: the learner's.
+ */
+#ifndef MODEL_LOG_H
+#define MODEL_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "learner.h"
+#include "ports.h"
+#include "snapshot.h"
+#include "status.h"
+
+enum { MODEL_KEY_BYTES = 9, MODEL_OPTIONS_MAX = 4096 };
+
+struct model_log; /* opaque */
+
+struct model_log_ports {
+    struct log_port items; /* crossrec-model-items */
+    struct log_port log;   /* crossrec-model       */
+};
+
+/** @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status model_log_new(const struct config *cfg, struct learner *learner,
+                                     const struct model_log_ports *ports, struct model_log **out);
+void model_log_free(struct model_log *m);
+
+/** Reads on, for about slice_ms. @param err  out, CONFIG_ERROR_MAX bytes: what is wrong and what to
+ *  type. @return ST_OK, ST_INVALID (err), ST_NOMEM */
+MUST_CHECK enum status model_log_take(struct model_log *m, int slice_ms, char *err);
+
+/** True once everything was applied that stood there at the start. */
+bool model_log_ready(const struct model_log *m);
+/** Share of the start that is done, 0..1. */
+double model_log_progress(const struct model_log *m);
+/** For how long the end of the log has not been seen; 0: at its end. */
+int64_t model_log_lag_ms(const struct model_log *m);
+/** True if the log says which options hold; false: whoever commits first says it. */
+bool model_log_has_options(const struct model_log *m);
+/** The log's records are needed from here on, until a complete sweep says otherwise. */
+int64_t model_log_low(const struct model_log *m);
+
+/** Key of a piece. */
+void model_key(uint8_t out[MODEL_KEY_BYTES], enum snapshot_kind kind, uint64_t key);
+/** Key of the options: as long, of a kind of its own. */
+void model_key_options(uint8_t out[MODEL_KEY_BYTES]);
+/** What all instances must have alike, as "name = value" lines. @return bytes used */
+size_t model_options(const struct config *cfg, char *buf, size_t len);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * restore.h -- a task's state back into memory: from its checkpoint, then from the changelog.
+ *
+ *     (nothing) ──► begin ──► [checkpoint] ──► changelog up to its end ──► done
+ *
+ * The end is the one that stood when the restore began, open transactions included: what the
+ * predecessor committed lies below it. Judged by position (commit markers occupy offsets).
+ *
+ * A task that this process held before goes on where its own part of the changelog ended: when
+ * nobody wrote since, it has nothing to read.
+ *
+ * The checkpoint is used if it is of the same changelog (the uuid in the task's record), of a
+ * position that is still there, and younger than half of what tombstones live
+ * (delete.retention.ms), lest a deleted user come back; else it is dropped, with a log line.
+ *
+ * What is read of the changelog is written into the checkpoint, too, so that it has no holes when
+ * whoever keeps it up (checkpointer.h) gets it: restore_checkpoint(). A checkpoint that cannot be
+ * opened or written is a log line, and the task gets none.
+ *
+ * Ownership: borrows learner and port; owns what it read of a task until restore_drop(). Threads:
+ * the learner's.
+ */
+#ifndef RESTORE_H
+#define RESTORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "checkpoint.h"
+#include "config.h"
+#include "learner.h"
+#include "ports.h"
+#include "state_record.h"
+#include "status.h"
+
+struct restore; /* opaque */
+
+/* What the task's own record said. */
+struct restored {
+    bool exists;            /* a task record was read                                    */
+    bool resumed;           /* it began with what is in memory; without a record: that stands */
+    struct state_task task; /* valid until restore_drop()      */
+    int64_t next;           /* of the changelog: what comes from here on is not in memory */
+    uint64_t users;         /* user records read, tombstones too */
+};
+
+/** @param log  of crossrec-state. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status restore_new(const struct config *cfg, struct learner *learner,
+                                   const struct log_port *log, struct restore **out);
+void restore_free(struct restore *r);
+
+/** Begins with an open task of the learner. @param from  where its state in memory ends, -1: there
+ *  is none. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status restore_begin(struct restore *r, uint32_t task, int64_t from);
+/** Gives up, or ends: what is known of the task is forgotten here. */
+void restore_drop(struct restore *r, uint32_t task);
+
+/** Reads on for about slice_ms. @param err  out, CONFIG_ERROR_MAX bytes. @return ST_OK, ST_INVALID
+ *  (damaged, of a later version, positions that are gone: err says what to type), ST_NOMEM */
+MUST_CHECK enum status restore_take(struct restore *r, int slice_ms, char *err);
+
+/** Is it done? */
+bool restore_done(struct restore *r, uint32_t task, struct restored *out);
+/** The task's checkpoint, which holds everything up to restored.next and is the caller's from now
+ *  on; NULL: it has none. */
+struct checkpoint *restore_checkpoint(struct restore *r, uint32_t task);
+/** Share of what restoring tasks have to read that was read; 1: nothing. */
+double restore_progress(const struct restore *r);
+
+#endif
