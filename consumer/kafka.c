@@ -2504,7 +2504,13 @@ enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms) {
 static rd_kafka_consumer_group_metadata_t *member_of(struct kafka_consumer *c, int generation) {
     rd_kafka_consumer_group_metadata_t *member = NULL;
     pthread_mutex_lock(&c->commit_lock);
+#ifdef CROSSREC_SEED_METADATA_LATE
+    if (generation != 0) {
+        rd_kafka_mem_free(c->f.rk, c->member);
+        c->member = member_now(c, &c->member_len);
+#else
     if (is_current(c, generation)) {
+#endif
         rd_kafka_error_destroy(
             rd_kafka_consumer_group_metadata_read(&member, c->member, c->member_len));
     }
@@ -2522,6 +2528,9 @@ static enum verdict tx_finish(struct kafka_tx *tx, int64_t deadline) {
         sound = sound && tx->list->elems[i].offset >= 0;
     }
     enum verdict v = sound ? tx_try(tx, call_offsets, deadline, text, &code) : TX_ABORT;
+#ifdef CROSSREC_SEED_FENCE_DROPPED
+    v = TX_DONE;
+#endif
     if (v == TX_AGAIN) {
         v = TX_ABORT; /* time is up, and no commit was asked for */
     } else if (v == TX_DONE) {

@@ -14,7 +14,7 @@
 #include "mix.h"
 #include "state_record.h"
 
-enum { POLL_MAX = 256, POLL_MS = 2, KEY_OPTIONS = 0xff, TABLE_FIRST = 1024 };
+enum { POLL_MAX = 256, POLL_MS = 2, KEY_LOW = 0xfe, KEY_OPTIONS = 0xff, TABLE_FIRST = 1024 };
 
 enum phase { ASK_ITEMS, READ_ITEMS, ASK_LOG, READ_LOG, FOLLOW };
 
@@ -35,7 +35,7 @@ struct model_log {
     size_t n_pieces, cap_pieces;
     size_t n_loaded;
     struct log_bounds items, log; /* as asked at the start */
-    int64_t from;                 /* of the log */
+    int64_t from;                 /* of the log: 0 before the first complete sweep */
     bool at_end;
     int64_t behind_since_ms;     /* unless at_end */
     char own[MODEL_OPTIONS_MAX]; /* this process's options */
@@ -61,6 +61,11 @@ void model_key(uint8_t out[MODEL_KEY_BYTES], enum snapshot_kind kind, uint64_t k
 void model_key_options(uint8_t out[MODEL_KEY_BYTES]) {
     memset(out, 0, MODEL_KEY_BYTES);
     out[0] = KEY_OPTIONS;
+}
+
+void model_key_low(uint8_t out[MODEL_KEY_BYTES]) {
+    memset(out, 0, MODEL_KEY_BYTES);
+    out[0] = KEY_LOW;
 }
 
 size_t model_options(const struct config *cfg, char *buf, size_t len) {
@@ -151,12 +156,11 @@ static enum status grow(struct model_log *m) {
     return ST_OK;
 }
 
-static enum status keep_piece(struct model_log *m, const void *body, size_t len, char *err) {
+static enum status keep_piece(struct model_log *m, const void *body, size_t len) {
     struct snapshot_head head;
     enum status st = snapshot_head(body, len, &head);
     st = st ? st : grow(m);
     if (st) {
-        snprintf(err, CONFIG_ERROR_MAX, "a piece of the model cannot be read: %s", status_str(st));
         return st;
     }
     uint8_t *copy = malloc(len);
@@ -190,12 +194,11 @@ static int by_position(const void *a, const void *b) {
     return p->key < q->key ? -1 : p->key > q->key;
 }
 
-/* Everybody is told what is to come, and from where the log is needed. */
+/* The learner is told what is to come. */
 static enum status sort_pieces(struct model_log *m, char *err) {
     if (m->n_pieces > 0) {
         qsort(m->pieces, m->cap_pieces, sizeof *m->pieces, by_position);
     }
-    m->from = m->n_pieces > 0 ? (int64_t)m->pieces[0].position : 0;
     for (size_t k = 0; k < m->n_pieces; k++) {
         struct snapshot_head head;
         enum status st = snapshot_head(m->pieces[k].bytes, m->pieces[k].len, &head);
@@ -254,7 +257,13 @@ static enum status take_item_record(struct model_log *m, const struct record *r,
     if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_OPTIONS) {
         return take_options(m, (const char *)body, len, err);
     }
-    return keep_piece(m, body, len, err);
+    if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_LOW) {
+        struct unpack u = {.at = body, .end = body + len};
+        m->from = (int64_t)unpack_at_most(&u, INT64_MAX);
+        return ST_OK;
+    }
+    st = keep_piece(m, body, len);
+    return st == ST_INVALID || st == ST_RANGE ? unreadable(m->cfg->items_topic, r, st, err) : st;
 }
 
 static void note_end(struct model_log *m, bool at_end) {
@@ -303,6 +312,7 @@ static enum status ask_items(struct model_log *m) {
     bool known = false;
     enum status st = ask(&m->ports.items, &m->items, &known);
     if (!st && known) {
+        m->from = 0;
         st = m->ports.items.add(m->ports.items.ctx, 0, -1);
         m->phase = st == ST_OK ? READ_ITEMS : ASK_ITEMS;
         st = st == ST_AGAIN ? ST_OK : st;
@@ -321,10 +331,22 @@ static enum status read_items(struct model_log *m, int64_t until_ms, char *err) 
     } while (!st && mono_ms() < until_ms);
     if (!st && m->ports.items.position(m->ports.items.ctx, 0) >= m->items.high) {
         m->ports.items.remove(m->ports.items.ctx, 0);
-        st = sort_pieces(m, err);
         m->phase = ASK_LOG;
+    } else if (!st && m->ports.items.look(m->ports.items.ctx, 0) == ST_RANGE) {
+        snprintf(err, CONFIG_ERROR_MAX, "%s was recreated while it was read: start again",
+                 m->cfg->items_topic);
+        return ST_INVALID;
     }
     return st;
+}
+
+/* The log was trimmed behind a sweep that ended after the pieces were read: they are read again. */
+static enum status read_again(struct model_log *m, bool *again) {
+    struct log_bounds b;
+    enum status st = m->ports.items.bounds(m->ports.items.ctx, 0, &b);
+    *again = st == ST_AGAIN || (st == ST_OK && b.high > m->items.high);
+    m->phase = st == ST_OK && *again ? ASK_ITEMS : m->phase;
+    return st == ST_AGAIN ? ST_OK : st;
 }
 
 static enum status ask_log(struct model_log *m, char *err) {
@@ -333,7 +355,19 @@ static enum status ask_log(struct model_log *m, char *err) {
     if (st || !known) {
         return st;
     }
-    const uint64_t newest = m->n_pieces > 0 ? m->pieces[m->n_pieces - 1].position : 0;
+    uint64_t newest = 0;
+    for (size_t k = 0; k < m->cap_pieces; k++) {
+        newest =
+            m->pieces[k].kind && m->pieces[k].position > newest ? m->pieces[k].position : newest;
+    }
+    bool again = false;
+    if (m->from < m->log.low) {
+        st = read_again(m, &again);
+    }
+    if (st || again) {
+        return st;
+    }
+    newest = (uint64_t)m->from > newest ? (uint64_t)m->from : newest;
     if (m->from < m->log.low || newest > (uint64_t)m->log.high) {
         snprintf(err, CONFIG_ERROR_MAX,
                  "%s holds offsets %" PRId64 " to %" PRId64 ", the model in %s needs %" PRId64
@@ -344,8 +378,11 @@ static enum status ask_log(struct model_log *m, char *err) {
         return ST_INVALID;
     }
     st = m->ports.log.add(m->ports.log.ctx, 0, m->from);
-    m->phase = st == ST_OK ? READ_LOG : ASK_LOG;
-    return st == ST_AGAIN ? ST_OK : st;
+    if (st == ST_OK) {
+        m->phase = READ_LOG;
+        return sort_pieces(m, err);
+    }
+    return st == ST_AGAIN || st == ST_RANGE ? ST_OK : st; /* ST_RANGE: trimmed since it was asked */
 }
 
 static enum status end_start(struct model_log *m, char *err) {
@@ -452,8 +489,4 @@ int64_t model_log_lag_ms(const struct model_log *m) {
 
 bool model_log_has_options(const struct model_log *m) {
     return m->has_options;
-}
-
-int64_t model_log_low(const struct model_log *m) {
-    return m->from;
 }

@@ -3,7 +3,8 @@
  * model_log.h -- reading the shared model: its snapshot at the start, its log for ever.
  *
  *     crossrec-model-items read to its end      the newest piece a key is kept (snapshot.h)
- *     crossrec-model from the oldest piece on   before the record at offset x: pieces up to x
+ *     crossrec-model from where the last        before the record at offset x: pieces up to x
+ *       complete sweep over the pieces began
  *     at the end that stood at the start        ready; the log goes on to be read
  *
  * Options that every instance must share come with it, too: the first ones in the log hold for all;
@@ -51,13 +52,12 @@ double model_log_progress(const struct model_log *m);
 int64_t model_log_lag_ms(const struct model_log *m);
 /** True if the log says which options hold; false: whoever commits first says it. */
 bool model_log_has_options(const struct model_log *m);
-/** The log's records are needed from here on, until a complete sweep says otherwise. */
-int64_t model_log_low(const struct model_log *m);
-
 /** Key of a piece. */
 void model_key(uint8_t out[MODEL_KEY_BYTES], enum snapshot_kind kind, uint64_t key);
-/** Key of the options: as long, of a kind of its own. */
+/** Keys of what is no piece: the options; how far back the log is needed since the last complete
+ *  sweep over all pieces (a varint: the smallest position of its pieces). */
 void model_key_options(uint8_t out[MODEL_KEY_BYTES]);
+void model_key_low(uint8_t out[MODEL_KEY_BYTES]);
 /** What all instances must have alike, as "name = value" lines. @return bytes used */
 size_t model_options(const struct config *cfg, char *buf, size_t len);
 

@@ -17,14 +17,24 @@ static const float PRIOR = 10.0F;
 static const float LIFT_FLOOR = 1e-6F;
 static const float GOES_FLOOR = .03F;
 static const float GOES_PRIOR = 5.0F;
+static const float LIKE_DECAY = .96F;
+static const float LIKE_PRIOR = .5F;
 
 enum { ROOM_FIRST = 256 };
+#define NOTHING UINT32_MAX
+
+struct taken { /* a history item */
+    uint32_t item;
+    uint32_t older; /* in `taken`, of the same category; NOTHING: none */
+    float w;
+};
 
 struct cell {
-    uint32_t stamp; /* sums are of this list  */
-    uint32_t known; /* terms are of this list */
-    uint32_t lines; /* of the order           */
-    float sum;      /* T_bc/(n_b + 5) over b  */
+    uint32_t stamp;  /* sums are of this list  */
+    uint32_t known;  /* terms are of this list */
+    uint32_t lines;  /* of the order           */
+    uint32_t newest; /* in `taken`, of the category; NOTHING: none */
+    float sum;       /* T_bc/(n_b + 5) over b  */
     float v;
     int64_t last_ms; /* of the user's interest, if v > 0 */
     struct affinity_terms terms;
@@ -38,6 +48,7 @@ struct affinity {
     int64_t now_ms;
     float v_sum;    /* V */
     float n_basket; /* m */
+    struct taken taken[USER_HISTORY];
 };
 
 enum status affinity_new(struct affinity **out) {
@@ -76,6 +87,7 @@ static struct cell *cell_of(struct affinity *a, uint32_t category) {
     if (c->stamp != a->stamp) {
         c->stamp = a->stamp;
         c->lines = 0;
+        c->newest = NOTHING;
         c->sum = c->v = 0.0F;
     }
     return c;
@@ -130,6 +142,22 @@ static void see_interests(struct affinity *a, const struct user *u) {
     a->v_sum = user_interests_sum(u, a->now_ms);
 }
 
+/* Chains what was taken of each category, newest first. */
+static void see_history(struct affinity *a, const struct user_entry *history, uint32_t n) {
+    float w[USER_HISTORY];
+    for (uint32_t r = 0; r < n; r++) {
+        w[r] = r ? w[r - 1] * LIKE_DECAY : 1.0F;
+    }
+    for (uint32_t r = n; r-- > 0;) {
+        const uint32_t category = content_category(a->shared->content, history[r].item);
+        if (category < a->cap) {
+            struct cell *c = cell_of(a, category);
+            a->taken[r] = (struct taken){.item = history[r].item, .older = c->newest, .w = w[r]};
+            c->newest = r;
+        }
+    }
+}
+
 enum status affinity_look(struct affinity *a, const struct shared *s, const struct user *u,
                           const struct user_entry *history, uint32_t n_history, int64_t now_ms) {
     enum status st = reserve(a, content_n_categories(s->content));
@@ -145,6 +173,7 @@ enum status affinity_look(struct affinity *a, const struct shared *s, const stru
     if (a->cap > 0) {
         see_order(a, history, affinity_order(history, n_history, now_ms));
         see_interests(a, u);
+        see_history(a, history, n_history);
     }
     return ST_OK;
 }
@@ -175,4 +204,37 @@ struct affinity_terms affinity_of(struct affinity *a, uint32_t category) {
     c->terms.goes = a->n_basket > 0.0F ? 0.25F * lg(goes + GOES_FLOOR) : 0.0F;
     c->terms.in = 0.7F * lg(1.0F + (float)c->lines);
     return c->terms;
+}
+
+/* |x and y| of two sorted sets. */
+static uint32_t n_common(const uint64_t *x, uint32_t n_x, const uint64_t *y, uint32_t n_y) {
+    uint32_t n = 0;
+    for (uint32_t i = 0, j = 0; i < n_x && j < n_y;) {
+        n += x[i] == y[j];
+        const bool step = x[i] <= y[j];
+        j += x[i] >= y[j];
+        i += step;
+    }
+    return n;
+}
+
+float affinity_like(const struct affinity *a, uint32_t item) {
+    const uint32_t category = a->cap > 0 ? content_category(a->shared->content, item) : a->cap;
+    if (category >= a->cap || a->cells[category].stamp != a->stamp) {
+        return 0.0F;
+    }
+    const struct content *content = a->shared->content;
+    uint32_t n = 0;
+    const uint64_t *mine = content_attributes(content, item, &n);
+    float sum = 0.0F;
+    float w = LIKE_PRIOR;
+    for (uint32_t r = n ? a->cells[category].newest : NOTHING; r != NOTHING;) {
+        const struct taken *t = &a->taken[r];
+        uint32_t n_other = 0;
+        const uint64_t *other = content_attributes(content, t->item, &n_other);
+        sum += t->w * (float)n_common(mine, n, other, n_other);
+        w += t->w;
+        r = t->older;
+    }
+    return n ? sum / ((float)n * w) : 0.0F;
 }

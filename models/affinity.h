@@ -11,6 +11,12 @@
  *
  * All are 0 of an item without a category. Evaluated where asked for, once a list and category.
  *
+ * And of an item i, how alike it is to what he took of its category: of its attributes A_i
+ * (content.h: brand, size, diet, whatever the catalogue says beside the category) the part that
+ * the history items r of the same category share, w_r = .96^r, r = 0 the newest of all:
+ *
+ *     like  sum_r w_r |A_i and A_r| / (|A_i| (sum_r w_r + .5)) ; 0 without attributes
+ *
  * Ownership: owns its workspace, sized by the categories. Threads: one.
  */
 #ifndef AFFINITY_H
@@ -46,5 +52,8 @@ MUST_CHECK enum status affinity_look(struct affinity *a, const struct shared *s,
 
 /** What is said of a category; zeros of CATEGORY_NONE. */
 struct affinity_terms affinity_of(struct affinity *a, uint32_t category);
+
+/** like of an item, in [0, 1). */
+float affinity_like(const struct affinity *a, uint32_t item);
 
 #endif

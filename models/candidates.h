@@ -25,7 +25,8 @@
  *     repeat domains: .7 lg(1 + times) ;  3 - .25 lg(1 + hours since) ;
  *         clip(.5 lg((since + 1)/(mean interval + 1)), +-2) + 2.5, 0 if taken once
  *         3 (repeat rate) - 1                                 (categories.h)
- *     3 (deal now) (categories.h) ;  lift, gap, goes, in of the item's category (affinity.h)
+ *     3 (deal now) (categories.h) ;  lift, gap, goes, in of the item's category, and the
+ *         item's like (affinity.h)
  * and of the list (enum ranker_context; n: lines of the user):
  *     domain index ;  .1 lg(1 + events of the domain) - 1
  *     .3 lg(1 + n) - 1 ;  .3 lg(1 + n in the domain) - .5

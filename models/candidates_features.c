@@ -153,6 +153,7 @@ static void content_features(const struct candidates *c, const struct shared *s,
         x[X_GAP * k] = terms.gap;
         x[X_GOES * k] = terms.goes;
         x[X_IN * k] = terms.in;
+        x[X_LIKE * k] = affinity_like(c->affinity, b->item[at]);
         x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
         x[X_REPEATED * k] =
             v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F

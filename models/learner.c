@@ -408,6 +408,16 @@ enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                            : learn_new_event(l, t, e, effect->user, effect);
 }
 
+enum status learner_fire(struct learner *l, uint32_t task, uint32_t user, uint32_t trigger,
+                         uint32_t what, int64_t at_ms) {
+    struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
+    if (!t || user >= users_n(t->users) || !users_get(t->users, user)) {
+        return ST_NOT_FOUND;
+    }
+    enum status st = remember_user(t, user, true);
+    return st ? st : user_fire(users_place(t->users, user), trigger, what, at_ms);
+}
+
 int64_t learner_stream_ms(const struct learner *l) {
     return l->stream_ms;
 }

@@ -153,6 +153,11 @@ MUST_CHECK enum status learner_item(struct learner *l, const struct content_row 
 /** Content of the items, for whoever shows them; item index as in learner_shared()->items. */
 const struct content *learner_content(const struct learner *l);
 
+/** Notes in the open batch that a trigger fired for a user (user_fire()), so that it is committed
+ *  and undone with it. @return ST_OK, ST_NOT_FOUND (no such user), ST_INVALID (at_ms), ST_NOMEM */
+MUST_CHECK enum status learner_fire(struct learner *l, uint32_t task, uint32_t user,
+                                    uint32_t trigger, uint32_t what, int64_t at_ms);
+
 /** Forgets a user of any open task: block, history, sets, pre-images. False if not known. */
 bool learner_forget(struct learner *l, uint64_t user);
 

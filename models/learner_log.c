@@ -243,6 +243,13 @@ static bool is_due(const struct shared *s, int64_t ts_ms) {
 
 bool learner_landmark_wanted(const struct learner *l, int64_t *at_ms) {
     const int64_t needed = l->log.wanted_ms;
+#ifdef CROSSREC_SEED_CONTROL_EARLY
+    if (needed != INT64_MIN && is_due(l->shared, needed)) {
+        *at_ms = needed;
+        learner_move_early((struct learner *)(uintptr_t)l, needed);
+        return true;
+    }
+#endif
     if (needed != INT64_MIN && is_due(l->shared, needed)) {
         *at_ms = needed;
         return true;

@@ -109,6 +109,9 @@ static enum status add_increments(struct learner *l, const struct log_record *r)
     if (own) {
         st = add_own(l, r, own);
         settle_own(l, &r->name);
+#ifdef CROSSREC_SEED_ECHO_NOT_SKIPPED
+        st = shared_log_add(l->shared, r, l->log.item, l->log.category, EVERYTHING, false);
+#endif
     } else {
         st = shared_log_add(l->shared, r, l->log.item, l->log.category, EVERYTHING, false);
         l->shared->n_events += r->n_events;
@@ -140,6 +143,12 @@ static enum status move_time(struct learner *l, int64_t at_ms) {
     shared_refresh_top_lists(l->shared);
     return st;
 }
+
+#ifdef CROSSREC_SEED_CONTROL_EARLY
+void learner_move_early(struct learner *l, int64_t at_ms) {
+    (void)move_time(l, at_ms);
+}
+#endif
 
 /* Lists that are too long by what the log says. Those that are only so in the view stay noted. */
 static enum status prune_items(struct learner *l) {

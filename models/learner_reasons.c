@@ -17,7 +17,7 @@ static const enum reason reason_of[RANKER_X] = {
     [X_DOT] = REASON_TASTE,        [X_COS] = REASON_TASTE,       [X_MPOP] = REASON_POPULAR,
     [X_MAGE] = REASON_NEW,         [X_TIMES] = REASON_AGAIN,     [X_SINCE] = REASON_AGAIN,
     [X_INTERVAL] = REASON_AGAIN,   [X_LIFT] = REASON_TASTE,      [X_GAP] = REASON_TASTE,
-    [X_GOES] = REASON_TOGETHER,    [X_IN] = REASON_TOGETHER,
+    [X_GOES] = REASON_TOGETHER,    [X_IN] = REASON_TOGETHER,     [X_LIKE] = REASON_TASTE,
 };
 
 /* ---- the part ------------------------------------------------------------------------------- */

@@ -48,15 +48,12 @@ static bool is_of(const struct learner *l, const struct user *u, uint64_t hash) 
 /* Puts a block in his slot, which is made if he is new. */
 static enum status place_user(struct learner_task *t, uint64_t user, struct user *u,
                               uint64_t voted_in) {
-    size_t len = 0;
-    const char *id = user_id(u, &len);
     uint32_t slot = USER_NONE;
     enum status st = learner_reserve_slots(t, users_n(t->users) + 1);
     if (!st) {
-        st = users_intern(t->users, user, id, len, &slot);
+        st = users_put(t->users, user, u, &slot);
     }
     if (!st) {
-        users_replace(t->users, slot, u);
         t->voted_in[slot] = voted_in;
     }
     return st;

@@ -116,9 +116,9 @@ void learner_log_forget_seen(struct learner_task *t);
 /** Takes what was not committed out of the view: the task is closed. */
 void learner_log_close(struct learner *l, struct learner_task *t);
 
-/** Parts of the model without any pending delta, for a step that looks at sums.
- *  @return learner_put_back: ST_OK, ST_NOMEM */
+/** Parts of the model without any pending delta, for a step that looks at sums. */
 void learner_take_out(struct learner *l, const struct shared_part *part);
+/** @return ST_OK, ST_NOMEM */
 enum status learner_put_back(struct learner *l, const struct shared_part *part);
 /** Brings every pending delta along with a landmark. */
 void learner_move_pending(struct learner *l, const struct shared_move *move);
@@ -191,5 +191,9 @@ enum ranker_kind learner_kind(const struct learner_task *t, const struct candida
 /** Tests the lines of a sampled event before any is learned (prequential). */
 enum status learner_test(struct learner *l, struct learner_task *t, const struct event *e,
                          uint32_t slot);
+
+#ifdef CROSSREC_SEED_CONTROL_EARLY
+void learner_move_early(struct learner *l, int64_t at_ms);
+#endif
 
 #endif

@@ -16,12 +16,11 @@ static bool grow(void **array, size_t bytes) {
 }
 
 #define GROW(field)                                                                                \
-    {                                                                                              \
+    do {                                                                                           \
         void *array = r->field;                                                                    \
         ok = grow(&array, cap * sizeof *r->field);                                                 \
         r->field = array;                                                                          \
-        break;                                                                                     \
-    }
+    } while (0)
 
 enum status log_record_reserve(struct log_record *r, enum log_array which, size_t n) {
     if (n <= r->cap[which]) {
@@ -30,15 +29,15 @@ enum status log_record_reserve(struct log_record *r, enum log_array which, size_
     const size_t cap = n + n / 2;
     bool ok = false;
     switch (which) {
-    case LOG_ITEMS: GROW(items)
-    case LOG_CATEGORIES: GROW(categories)
-    case LOG_TAKES: GROW(takes)
-    case LOG_PAIRS: GROW(pairs)
-    case LOG_CONTEXTS: GROW(contexts)
-    case LOG_OBS: GROW(obs)
-    case LOG_CATEGORY_TAKES: GROW(category_takes)
-    case LOG_CATEGORY_PAIRS: GROW(category_pairs)
-    case LOG_DEALS: GROW(deals)
+    case LOG_ITEMS: GROW(items); break;
+    case LOG_CATEGORIES: GROW(categories); break;
+    case LOG_TAKES: GROW(takes); break;
+    case LOG_PAIRS: GROW(pairs); break;
+    case LOG_CONTEXTS: GROW(contexts); break;
+    case LOG_OBS: GROW(obs); break;
+    case LOG_CATEGORY_TAKES: GROW(category_takes); break;
+    case LOG_CATEGORY_PAIRS: GROW(category_pairs); break;
+    case LOG_DEALS: GROW(deals); break;
     case LOG_ARRAYS: break;
     }
     if (!ok) {

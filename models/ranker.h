@@ -68,6 +68,7 @@ enum ranker_feature {
     X_GAP,  /* ... since he last took of it    */
     X_GOES, /* category goes with the order under way */
     X_IN,   /* ... is in it already            */
+    X_LIKE, /* its attributes are those of what he took of the category */
     RANKER_X
 };
 enum { RANKER_TWIN_X = X_K1_REL }; /* features below are not personal: all that the twin sees */

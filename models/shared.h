@@ -173,11 +173,10 @@ struct shared_part {
     const uint8_t *categories; /* (categories,) likewise                              */
 };
 
-/** (shared_part.c) Takes what a delta has added to these parts out of the view, and puts it back:
- * exact, whatever happened between (a move that the delta was brought along with, pruning).
- * n_events stays.
- *  @return ST_OK, ST_NOMEM (some of it is missing) */
+/** (shared_part.c) Takes what a delta has added to these parts out of the view: exact, whatever
+ *  happened between (a move that the delta was brought along with, pruning). n_events stays. */
 void shared_take_out(struct shared *s, const struct delta *d, const struct shared_part *part);
+/** Puts it back. @return ST_OK, ST_NOMEM (some of it is missing) */
 MUST_CHECK enum status shared_put_back(struct shared *s, const struct delta *d,
                                        const struct shared_part *part);
 

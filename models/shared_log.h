@@ -29,7 +29,8 @@ MUST_CHECK enum status shared_log_check(const struct shared *s, const struct log
 bool shared_log_is_present(const struct shared *s, const struct log_record *r);
 
 /** Indices of its items and categories, made where they are new; items get their names.
- *  @param items, categories  out, (n_items,) and (n_categories,)
+ *  @param items       out, (n_items,)
+ *  @param categories  out, (n_categories,)
  *  @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM */
 MUST_CHECK enum status shared_log_resolve(struct shared *s, const struct log_record *r,
                                           uint32_t *items, uint32_t *categories);

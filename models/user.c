@@ -192,6 +192,10 @@ static void fit(struct user **u, const uint64_t *hashes) {
     }
 }
 
+static bool is_purchase(uint8_t action) {
+    return action == ACTION_ENROLL || action == ACTION_PURCHASE || action == ACTION_ORDER;
+}
+
 enum status user_take(struct user **u, const struct user_line *line) {
     if (!line_ok(*u, line)) {
         return ST_INVALID;
@@ -209,6 +213,9 @@ enum status user_take(struct user **u, const struct user_line *line) {
         user_table_take(*u, line->domain, line->item, line->ts_ms);
     } else if (line->consumes) {
         user_set_add(*u, line->domain, line->item, line->hashes);
+    }
+    if (is_purchase(line->action)) {
+        (*u)->bought = (uint16_t)((*u)->bought | 1U << line->domain);
     }
     fit(u, line->hashes);
     return ST_OK;

@@ -51,6 +51,10 @@
  * Social interaction: engagement.h has the formula; 136 bytes, for whoever has any, which never
  * give way and make nothing else do so.
  *
+ * Firings: when each trigger fired last for the user, and what it was about; 16 bytes each, up to
+ * USER_FIRED of them, which never give way and make nothing else do so, either. Of one more trigger
+ * than that, the firing that is longest ago is forgotten.
+ *
  * Ownership: the caller owns the block and frees it with user_free(). Calls that may
  * grow it take struct user ** and move it. Threads: one.
  */
@@ -73,10 +77,12 @@ enum {
     USER_INTERESTS = 128,      /* categories */
     USER_EVENT_IDS = 128,      /* newest event-id hashes kept for dedupe */
     USER_EVENT_IDS_LEAST = 16, /* ... of which so many whatever else there is */
+    USER_FIRED = 16,           /* triggers whose last firing is kept */
     USER_PARTS = 4,            /* of the day, UTC: from 0, 6, 12, 18 o'clock */
     FEATURES_PER_DOMAIN = 5,   /* see user_features.h */
-    /* 8 KiB cost .001 of recall where households buy 500 kinds of things; and 136 of social */
-    USER_BYTES_MAX = 12288 + 136,
+    /* 8 KiB cost .001 of recall where households buy 500 kinds of things; and 136 of social, and
+       the firings */
+    USER_BYTES_MAX = 12288 + 136 + USER_FIRED * 16,
 };
 
 struct user; /* opaque block */
@@ -98,6 +104,11 @@ struct user_interest { /* what the user has with a category */
     int64_t last_ms;   /* when last taken: the largest event time */
     uint32_t category;
     float v; /* takings, decayed to the time that was asked for */
+};
+
+struct user_firing {
+    int64_t at_ms; /* when a trigger fired last        */
+    uint32_t what; /* what about, as its owner says    */
 };
 
 /** What user_take() needs to know of one line. */
@@ -202,6 +213,14 @@ void user_set_context(struct user *u);
 MUST_CHECK enum status user_social_take(struct user **u, uint32_t who, float w, int64_t ts_ms);
 /** I at now_ms; 0 if there was none. A time before the newest interaction counts as that. */
 float user_social(const struct user *u, int64_t now_ms);
+
+/** A trigger, named by any 32 bits, fired at at_ms: its last firing is this one.
+ *  @return ST_OK, ST_INVALID (|at_ms| not below 2^47), ST_NOMEM; on failure nothing changed */
+MUST_CHECK enum status user_fire(struct user **u, uint32_t trigger, uint32_t what, int64_t at_ms);
+/** Its last firing; false, and nothing written: none is known. */
+bool user_fired(const struct user *u, uint32_t trigger, struct user_firing *out);
+/** True once the user enrolled, purchased or ordered something of the domain. */
+bool user_bought(const struct user *u, uint8_t domain);
 
 /** Segment: -1 none; `pending` is the candidate seen last (hysteresis). */
 int user_segment(const struct user *u);

@@ -12,6 +12,7 @@ _Static_assert(sizeof(struct user_domain) == 48, "the block is packed");
 _Static_assert(sizeof(struct user_area) == 8, "the block is packed");
 _Static_assert(sizeof(struct past) == 12, "the block is packed");
 _Static_assert(sizeof(struct interest) == 16, "the block is packed");
+_Static_assert(sizeof(struct fired) == USER_FIRED_BYTES, "the block is packed");
 _Static_assert(sizeof(struct taken) == 20, "the block is packed");
 _Static_assert(sizeof(struct engagement_social) == 136, "USER_BYTES_MAX counts it");
 _Static_assert(2 * USER_BYTES_MAX <= UINT16_MAX, "offsets are 16 bits");
@@ -26,6 +27,9 @@ uint32_t user_block_entry_bytes(uint32_t area) {
     }
     if (area == AREA_HISTORY) {
         return sizeof(struct past);
+    }
+    if (area == AREA_FIRED) {
+        return sizeof(struct fired);
     }
     if (area == AREA_INTERESTS) {
         return sizeof(struct interest);
@@ -150,7 +154,8 @@ enum status user_block_add_social(struct user **u) {
 /* ---- the cap ------------------------------------------------------------------- */
 
 uint32_t user_block_counted(const struct user *u) {
-    return u->bytes - (u->flags & USER_HAS_SOCIAL ? USER_SOCIAL_BYTES : 0U);
+    const uint32_t fired = user_block_area(u, AREA_FIRED)->cap * (uint32_t)USER_FIRED_BYTES;
+    return u->bytes - fired - (u->flags & USER_HAS_SOCIAL ? USER_SOCIAL_BYTES : 0U);
 }
 
 uint32_t user_block_pressing(const struct user *u) {

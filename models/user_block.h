@@ -3,8 +3,8 @@
  * user_block.h -- the layout of a user's block. Internal to user*.c; everybody else uses
  * user.h.
  *
- *     struct user | struct user_domain [n] | struct user_area [3 + 2 n] | id, padded to 8
- *     | struct engagement_social, if there is any | event ids | history | interests
+ *     struct user | struct user_domain [n] | struct user_area [4 + 2 n] | id, padded to 8
+ *     | struct engagement_social, if there is any | event ids | history | firings | interests
  *     | domain 0: set, table | domain 1: set, table | ...
  *
  * An area is an array that grows in place: what lies behind it moves. Sizes of areas
@@ -23,8 +23,9 @@
 enum {
     AREA_EVENTS = 0,    /* uint64_t, oldest first                              */
     AREA_HISTORY = 1,   /* struct past, oldest first                           */
-    AREA_INTERESTS = 2, /* struct interest, sorted by category                 */
-    AREA_FIRST = 3,     /* then two a domain: set and table                    */
+    AREA_FIRED = 2,     /* struct fired, in the order of their first firing    */
+    AREA_INTERESTS = 3, /* struct interest, sorted by category                 */
+    AREA_FIRST = 4,     /* then two a domain: set and table                    */
     AREAS_PER_DOMAIN = 2,
 };
 
@@ -35,10 +36,11 @@ enum {
     /* The most that one user_take() may leave behind when it finds no memory: two history entries
      * and the largest steps of the interests and of a repeat table. */
     USER_GROWTH_MAX = 24 + 12 * 16 + 16 * 20,
-    /* What user_take() leaves, social interaction not counted. Beside it there is room for what
-     * may come before the next one: social interaction and the event ids that never give way. */
-    USER_BYTES_LIMIT =
-        USER_BYTES_MAX - USER_GROWTH_MAX - USER_SOCIAL_BYTES - USER_EVENT_IDS_LEAST * 8,
+    USER_FIRED_BYTES = 16, /* of one */
+    /* What user_take() leaves, social interaction and firings not counted. Beside it there is room
+     * for what may come before the next one: those, and the event ids that never give way. */
+    USER_BYTES_LIMIT = USER_BYTES_MAX - USER_GROWTH_MAX - USER_SOCIAL_BYTES -
+                       USER_FIRED * USER_FIRED_BYTES - USER_EVENT_IDS_LEAST * 8,
 };
 
 struct user_area {
@@ -70,6 +72,7 @@ struct user {
     uint8_t typical_days; /* active days that the typical vector stands for    */
     int32_t typical_day;  /* the last of them, days since the epoch            */
     uint16_t in_minute;   /* events counted in `minute`                          */
+    uint16_t bought;      /* bit d: something of domain d                        */
     int64_t minute;       /* the newest with a counted event; INT64_MIN: none    */
     double interests;     /* V, a decayed sum with landmark last_ms              */
 };
@@ -90,6 +93,14 @@ struct interest { /* a category, packed; sorted by category */
     float v; /* decayed to its last time, so never below 1 */
     uint32_t last_low;
     int16_t last_high;
+    uint16_t unused;
+};
+
+struct fired { /* the last firing of a trigger, packed */
+    uint32_t trigger;
+    uint32_t what;
+    uint32_t at_low;
+    int16_t at_high;
     uint16_t unused;
 };
 
@@ -139,7 +150,7 @@ char *user_block_id(const struct user *u);
 /** NULL: there is none. */
 struct engagement_social *user_block_social(const struct user *u);
 
-/** Bytes that USER_BYTES_LIMIT is for: without social interaction. */
+/** Bytes that USER_BYTES_LIMIT is for: without social interaction and firings. */
 uint32_t user_block_counted(const struct user *u);
 /** Of these, what cannot be had by dropping event ids beyond USER_EVENT_IDS_LEAST. */
 uint32_t user_block_pressing(const struct user *u);

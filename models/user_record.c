@@ -92,7 +92,8 @@ static void write_mention(struct mentions *m, struct pack *p) {
 static void write_head(const struct user *u, uint64_t voted_in, struct pack *p) {
     pack_u8(p, USER_RECORD_FORMAT);
     pack_uint(p, (u->flags & USER_HAS_CONTEXT ? RECORD_CONTEXT : 0U) |
-                     (u->flags & USER_HAS_SOCIAL ? RECORD_SOCIAL : 0U));
+                     (u->flags & USER_HAS_SOCIAL ? RECORD_SOCIAL : 0U) |
+                     (user_block_area(u, AREA_FIRED)->n > 0 ? RECORD_FIRED : 0U));
     pack_uint(p, u->n_domains);
     pack_text(p, user_block_id(u), u->id_len);
     pack_uint(p, voted_in);
@@ -176,6 +177,7 @@ static unsigned domain_flags(const struct user *u, uint8_t domain) {
     }
     flags |= is_exact(set) ? RECORD_EXACT : 0U;
     flags |= set->halves ? RECORD_FILTER : 0U;
+    flags |= user_bought(u, domain) ? RECORD_BOUGHT : 0U;
     return flags | (user_block_area(u, area_of_table(domain))->n > 0 ? RECORD_TABLE : 0U);
 }
 
@@ -256,6 +258,19 @@ static void write_social(const struct user *u, struct pack *p) {
     }
 }
 
+static void write_fired(const struct user *u, struct pack *p) {
+    const uint32_t n = user_block_area(u, AREA_FIRED)->n;
+    const struct fired *f = user_block_entries(u, AREA_FIRED);
+    if (n > 0) {
+        pack_uint(p, n);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pack_u32(p, f[i].trigger);
+        pack_u32(p, f[i].what);
+        pack_int(p, ts_join(f[i].at_high, f[i].at_low));
+    }
+}
+
 void user_record_write(const struct user *u, uint64_t voted_in, const struct user_words *words,
                        struct pack *p) {
     struct mentions m;
@@ -269,4 +284,5 @@ void user_record_write(const struct user *u, uint64_t voted_in, const struct use
     write_history(u, &m, p);
     write_events(u, p);
     write_social(u, p);
+    write_fired(u, p);
 }

@@ -11,6 +11,7 @@
  *     format | flags | n_domains | id | vote, times, counts, traits, segment, minute, typical days,
  *     sum | items: n, (hash, domain) | categories: n, hash | per domain: counts, sums, days, parts,
  *     typical, set or filter, repeat table | interests | history | event ids | social
+ *     | firings
  *
  * user_record_layout.h has each number. The room that areas have beyond their entries is written
  * too: a user that was read goes on exactly as the one that was written would have.

@@ -12,11 +12,12 @@
  *     a domain    flags, then what they say, in their order:
  *                 ACTIVE n, last, rate, days, parts | MONEY | TYPICAL | EXACT n, room, items
  *                 | FILTER n, words, halves, the words | TABLE n, room, (item, count, last,
- *                 last - first)
+ *                 last - first) | BOUGHT (nothing)
  *     interests   (v, last)
  *     history     n, room, newest first: (item, action and domain, time before the newer one)
  *     event ids   n, room, oldest first
  *     social      if flagged: last, bits of the places taken, (who, sum)
+ *     firings     if flagged: n, (trigger, what, when)
  *
  * `room` is what an area of the block has beyond its entries: whoever reads a user goes on exactly
  * as its writer would have. Internal to user_record*.c.
@@ -29,7 +30,8 @@
 enum {
     RECORD_CONTEXT = 1,
     RECORD_SOCIAL = 2,
-    RECORD_FLAGS = RECORD_CONTEXT | RECORD_SOCIAL,
+    RECORD_FIRED = 4,
+    RECORD_FLAGS = RECORD_CONTEXT | RECORD_SOCIAL | RECORD_FIRED,
 
     RECORD_ACTIVE = 1,
     RECORD_MONEY = 2,
@@ -37,7 +39,8 @@ enum {
     RECORD_EXACT = 8,
     RECORD_FILTER = 16,
     RECORD_TABLE = 32,
-    RECORD_DOMAIN_FLAGS = 63,
+    RECORD_BOUGHT = 64,
+    RECORD_DOMAIN_FLAGS = 127,
 
     RECORD_ITEM_BYTES = 8 + 1,
     RECORD_DOMAIN_BITS = 4, /* of action and domain in one number */

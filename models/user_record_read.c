@@ -297,7 +297,8 @@ static void read_domain(struct reading *r, uint8_t domain) {
     struct unpack *in = &r->in;
     struct user_domain *d = user_block_domain(r->u, domain);
     const uint64_t flags = unpack_at_most(in, RECORD_DOMAIN_FLAGS);
-    const uint64_t taken = RECORD_MONEY | RECORD_EXACT | RECORD_FILTER | RECORD_TABLE;
+    const uint64_t taken =
+        RECORD_MONEY | RECORD_EXACT | RECORD_FILTER | RECORD_TABLE | RECORD_BOUGHT;
     require(in, (flags & RECORD_ACTIVE) || !(flags & taken));
     require(in, !(flags & RECORD_EXACT) || !(flags & RECORD_FILTER));
     if (flags & RECORD_ACTIVE) {
@@ -310,6 +311,9 @@ static void read_domain(struct reading *r, uint8_t domain) {
             d->part[k] = parts[k];
         }
         require(in, d->n > 0);
+    }
+    if (flags & RECORD_BOUGHT) {
+        r->u->bought = (uint16_t)(r->u->bought | 1U << domain);
     }
     if (flags & RECORD_MONEY) {
         d->money = read_sum(in);
@@ -404,6 +408,25 @@ static void read_social(struct reading *r) {
     }
 }
 
+static void read_fired(struct reading *r) {
+    const uint64_t n = unpack_count(&r->in, 2 * sizeof(uint32_t) + 1);
+    require(&r->in, n > 0);
+    if (!open_area(r, AREA_FIRED, n, n, USER_FIRED)) {
+        return;
+    }
+    struct fired *f = user_block_entries(r->u, AREA_FIRED);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t trigger = unpack_u32(&r->in);
+        const uint32_t what = unpack_u32(&r->in);
+        const int64_t at = read_between(&r->in, -USER_TS_LIMIT, USER_TS_LIMIT - 1);
+        for (uint32_t k = 0; k < i; k++) {
+            require(&r->in, f[k].trigger != trigger);
+        }
+        f[i] = (struct fired){
+            .trigger = trigger, .what = what, .at_low = ts_low(at), .at_high = ts_high(at)};
+    }
+}
+
 /* ---- the whole ----------------------------------------------------------------------- */
 
 static enum status read_all(struct reading *r, const struct head *h,
@@ -419,6 +442,9 @@ static enum status read_all(struct reading *r, const struct head *h,
     read_events(r);
     if (h->flags & RECORD_SOCIAL && !r->in.failed) {
         read_social(r);
+    }
+    if (h->flags & RECORD_FIRED && !r->in.failed) {
+        read_fired(r);
     }
     if (r->in.failed || unpack_left(&r->in) > 0) {
         return ST_INVALID;

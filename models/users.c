@@ -104,33 +104,58 @@ uint32_t users_find(const struct users *t, uint64_t hash) {
     return slot != USER_NONE && t->users[slot] ? slot : USER_NONE;
 }
 
-enum status users_intern(struct users *t, uint64_t hash, const char *id, size_t id_len,
-                         uint32_t *out) {
+/* The slot of a hash: the one it has, else the next, which is empty. */
+static enum status reserve(struct users *t, uint64_t hash, uint32_t *out) {
     uint32_t slot = slot_of(t, hash);
-    if (slot != USER_NONE && t->users[slot]) {
-        *out = slot;
-        return ST_OK;
-    }
     if (slot == USER_NONE && t->n == t->room) {
         enum status st = grow(t);
         if (st) {
             return st;
         }
     }
+    *out = slot == USER_NONE ? t->n : slot;
+    return ST_OK;
+}
+
+/* A reserved slot is taken. */
+static void take(struct users *t, uint64_t hash, uint32_t slot, struct user *u) {
+    if (slot == t->n) {
+        t->n++;
+        t->table[probe(t->table, 2 * (size_t)t->room, t->hashes, hash)] = slot;
+        t->hashes[slot] = hash;
+        t->users[slot] = NULL;
+    }
+    users_replace(t, slot, u);
+}
+
+enum status users_intern(struct users *t, uint64_t hash, const char *id, size_t id_len,
+                         uint32_t *out) {
+    uint32_t slot = users_find(t, hash);
+    if (slot != USER_NONE) {
+        *out = slot;
+        return ST_OK;
+    }
+    enum status st = reserve(t, hash, &slot);
     struct user *u = NULL;
-    enum status st = user_new(t->n_domains, id, id_len, &u);
+    if (!st) {
+        st = user_new(t->n_domains, id, id_len, &u);
+    }
     if (st) {
         return st;
     }
-    if (slot == USER_NONE) {
-        slot = t->n++;
-        t->table[probe(t->table, 2 * (size_t)t->room, t->hashes, hash)] = slot;
-        t->hashes[slot] = hash;
-    }
-    t->users[slot] = u;
-    t->n_alive++;
+    take(t, hash, slot, u);
     *out = slot;
     return ST_OK;
+}
+
+enum status users_put(struct users *t, uint64_t hash, struct user *u, uint32_t *out) {
+    uint32_t slot = USER_NONE;
+    enum status st = reserve(t, hash, &slot);
+    if (!st) {
+        take(t, hash, slot, u);
+        *out = slot;
+    }
+    return st;
 }
 
 uint32_t users_n(const struct users *t) {

@@ -33,6 +33,10 @@ uint32_t users_find(const struct users *t, uint64_t hash);
 MUST_CHECK enum status users_intern(struct users *t, uint64_t hash, const char *id, size_t id_len,
                                     uint32_t *out);
 
+/** Puts `u` (owned from now on, never NULL) in the slot of the hash, made if it is new, and frees
+ *  what was there. @return ST_OK, ST_RANGE, ST_NOMEM: nothing changed, u is still the caller's */
+MUST_CHECK enum status users_put(struct users *t, uint64_t hash, struct user *u, uint32_t *out);
+
 uint32_t users_n(const struct users *t);       /* slots                            */
 uint32_t users_n_alive(const struct users *t); /* slots with a user                */
 /** The block of a slot, NULL if taken away. user_take() and friends may move it:

@@ -62,14 +62,28 @@ static int64_t row_ts(uint32_t item) {
     return item % 4 == 0 ? 0 : START + ((int64_t)(item % 4) - 2) * 25 * DAY_MS;
 }
 
+/* Its attributes: of 5, those whose bits are set; one in four items has none. */
+static uint32_t attributes_of(const struct bench *b, uint32_t item) {
+    return b->content && item / 3 % 4 ? (uint32_t)(mix64(item) & 31) : 0;
+}
+
 static void intern(struct bench *b, uint32_t item) {
     char id[16];
     uint32_t out = ITEM_NONE;
     const int len = snprintf(id, sizeof id, "i%u", item);
     struct content_change change;
+    uint64_t attributes[5];
+    uint32_t n = 0;
+    for (uint32_t bit = 0; bit < 5; bit++) {
+        if (attributes_of(b, item) >> bit & 1) {
+            attributes[n++] = 1000 + bit;
+        }
+    }
     const struct content_row row = {
         .available = true,
         .ts_ms = row_ts(item),
+        .n_attributes = n,
+        .attributes = attributes,
         .price = 1.0F,
         .category = category_of(b, item) == CATEGORY_NONE ? 0 : 77 + category_of(b, item)};
     if (b->content) { /* first: the catalogue is there before events are */
@@ -496,6 +510,28 @@ static void truth_affinity(const struct bench *b, const struct truth *t, uint32_
     }
 }
 
+static double n_bits(uint32_t set) {
+    double n = 0.0;
+    for (; set; set &= set - 1) {
+        n++;
+    }
+    return n;
+}
+
+static double truth_like(const struct bench *b, const struct truth *t, uint32_t i) {
+    const double mine = n_bits(attributes_of(b, i));
+    double sum = 0.0;
+    double w = .5;
+    for (uint32_t r = 0; r < t->n_history; r++) {
+        const uint32_t other = t->history[r].item;
+        if (category_of(b, other) == category_of(b, i)) {
+            sum += pow(.96, r) * n_bits(attributes_of(b, i) & attributes_of(b, other));
+            w += pow(.96, r);
+        }
+    }
+    return mine > 0.0 ? sum / (mine * w) : 0.0;
+}
+
 static void truth_content(const struct bench *b, const struct truth *t, uint8_t domain, int64_t now,
                           uint32_t i, double x[RANKER_X]) {
     const uint32_t c = category_of(b, i);
@@ -503,6 +539,7 @@ static void truth_content(const struct bench *b, const struct truth *t, uint8_t 
     double rho_c = rho;
     if (c != CATEGORY_NONE) {
         truth_affinity(b, t, c, now, x);
+        x[X_LIKE] = truth_like(b, t, i);
         rho_c = (t->reps[c] + 20.0 * rho) / (t->events[c] + 20.0);
     }
     x[X_DEAL] = 3.0 * t->deal[i] * left(t->deal_ms[i], now, 7.0);

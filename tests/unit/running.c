@@ -148,7 +148,8 @@ int64_t running_event_at(struct running *r, int topic, int32_t task, int user, i
                              .task = task,
                              .user = user,
                              .item = item,
-                             .ts_ms = START_MS + r->n_events++ * INT64_C(1000),
+                             .ts_ms = START_MS +
+                                      r->n_events++ * (r->step_ms ? r->step_ms : INT64_C(1000)),
                              .record_ms = record_ms};
     return append(r, &in);
 }

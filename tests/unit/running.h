@@ -34,7 +34,8 @@ struct running {
     enum status status; /* of instance_run() */
     char err[CONFIG_ERROR_MAX];
     const char *topics[FAKE_TOPICS];
-    int n_events; /* appended so far, good ones */
+    int n_events;    /* appended so far, good ones */
+    int64_t step_ms; /* of event time, from one event to the next; 0: a second */
 };
 
 /** Two topics with n_parts partitions each, two targets, short intervals, the clock of the

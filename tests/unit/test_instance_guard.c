@@ -84,6 +84,7 @@ static void choose_at_random(struct fixture *f, int n) {
 
 /* Everybody has two dishes of his own. */
 static void choose_by_habit(struct fixture *f, int n) {
+    f->r->step_ms = INT64_C(600000); /* nobody is shown what he took within the hour */
     for (int k = 0; k < n; k++) {
         const int user = (int)(USERS * random_of(f));
         (void)running_event(f->r, FOOD, 0, user, 2 * user + (random_of(f) < 0.5));

@@ -14,7 +14,14 @@
 
 #include "learner_run.h"
 
-enum { USERS = 500, CATEGORIES = 10, ITEMS = 40 /* of a category */, ROUNDS = 20, TOP = 20 };
+enum {
+    USERS = 500,
+    CATEGORIES = 10,
+    ITEMS = 40 /* of a category */,
+    ROUNDS = 20,
+    TOP = 20,
+    SEEDS = 5
+};
 
 static bool likes(uint32_t user, uint32_t category) {
     return category == user % CATEGORIES || category == (user * 7 + 3) % CATEGORIES;
@@ -43,14 +50,15 @@ static void take(struct learner *l, uint32_t user, uint32_t item, int64_t ts_ms)
     assert_int_equal(learner_learn(l, 0, &m.e, &effect), ST_OK);
 }
 
-/* Users who have taken ROUNDS items of their categories; at the end of `now`. */
-static struct learner *world(bool with_categories, int64_t *now) {
+/* Users who have taken ROUNDS items of their categories; at the end of `now`. A net of one seed
+ * may give hardly anybody the item: what is claimed is claimed of the mean of SEEDS. */
+static struct learner *world(uint64_t seed, bool with_categories, int64_t *now) {
     const struct learner_params params = {
         .n_domains = 1,
         .mini_batch = 256,
         .late_max_ms = DAY_MS,
         .prequential_window = 100,
-        .seed = 5,
+        .seed = seed,
         .segments = {.k = 3, .seed_points = 100, .half_life = 1e4}};
     struct learner *l = NULL;
     struct rng rng = {4};
@@ -110,39 +118,48 @@ static void launch(struct learner *l, uint32_t item, uint32_t category, int64_t 
 static void a_new_item_finds_the_users_of_its_category_within_its_first_events(void **state) {
     (void)state;
     const uint32_t item = CATEGORIES * ITEMS;
-    int64_t now = 0;
-    struct learner *l = world(true, &now);
-    teach_item(l, item, 2, now);
-    const double untouched = shown(l, item, 2, true, now);
-    launch(l, item, 2, &now);
-    const double right = shown(l, item, 2, true, now);
-    const double wrong = shown(l, item, 2, false, now);
+    double untouched = 0.0;
+    double right = 0.0;
+    double wrong = 0.0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        int64_t now = 0;
+        struct learner *l = world(seed, true, &now);
+        teach_item(l, item, 2, now);
+        untouched += shown(l, item, 2, true, now) / SEEDS;
+        launch(l, item, 2, &now);
+        right += shown(l, item, 2, true, now) / SEEDS;
+        wrong += shown(l, item, 2, false, now) / SEEDS;
+        learner_free(l);
+    }
     print_message("untouched %.2f; after 3 events: who like the category %.2f, others %.2f\n",
                   untouched, right, wrong);
     assert_true(right > .5);
     assert_true(wrong < .1);
+}
+
+/* How much more often those have a launched item who like its category. */
+static double gap(uint64_t seed, bool with_category) {
+    const uint32_t item = CATEGORIES * ITEMS;
+    int64_t now = 0;
+    struct learner *l = world(seed, with_category, &now);
+    teach_item(l, item, with_category ? 2 : UINT32_MAX, now);
+    launch(l, item, 2, &now);
+    const double more = shown(l, item, 2, true, now) - shown(l, item, 2, false, now);
     learner_free(l);
+    return more;
 }
 
 static void without_a_category_it_takes_longer(void **state) {
     (void)state;
-    const uint32_t item = CATEGORIES * ITEMS;
-    int64_t now = 0;
-    struct learner *with = world(true, &now);
-    struct learner *without = world(false, &now);
-    teach_item(with, item, 2, now);
-    teach_item(without, item, UINT32_MAX, now);
-    int64_t later = now;
-    launch(with, item, 2, &now);
-    launch(without, item, 2, &later);
-    const double gap_with = shown(with, item, 2, true, now) - shown(with, item, 2, false, now);
-    const double gap_without =
-        shown(without, item, 2, true, now) - shown(without, item, 2, false, now);
-    print_message("more often to whom it is for: with category %.2f, without %.2f\n", gap_with,
-                  gap_without);
-    assert_true(gap_with > gap_without + .1);
-    learner_free(with);
-    learner_free(without);
+    double with = 0.0;
+    double without = 0.0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        with += gap(seed, true) / SEEDS;
+        without += gap(seed, false) / SEEDS;
+    }
+    print_message("more often to whom it is for: with category %.2f, without %.2f\n", with,
+                  without);
+    assert_true(with > without + .1);
 }
 
 int main(void) {

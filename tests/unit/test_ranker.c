@@ -519,7 +519,7 @@ static void masked_weights_of_the_twin_are_zero_for_ever(void **state) {
         assert_true(r.m[RANKER_FULL].weights[k] != 0.0F);
         masked += zero;
     }
-    assert_int_equal(masked, (16 + 16 * HIDDEN) + 7 * HIDDEN);
+    assert_int_equal(masked, (17 + 17 * HIDDEN) + 7 * HIDDEN);
 }
 
 /* ---- ranker_learn: what must not happen ------------------------------------------------ */
