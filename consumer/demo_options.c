@@ -145,6 +145,8 @@ void demo_options_configure(const struct demo_options *o, const struct demo_even
     set_topics(o, events, cfg);
     snprintf(cfg->group, sizeof cfg->group, "crossrec-demo-%s", o->run);
     cfg->clock = CLOCK_STREAM;
+    cfg->state = STATE_MEMORY; /* nobody comes back to it; transactions of the embedded broker are
+                                  not real */
     cfg->seed = o->seed;
     cfg->prequential_sample = o->sample;
     if (strcmp(cfg->http_address, defaults.http_address) == 0) {

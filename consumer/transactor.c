@@ -30,7 +30,9 @@ static enum status put(void *ctx, const char *topic, int32_t partition, const vo
 
 static enum status commit(void *ctx, const struct position *parts, size_t n, int generation) {
     const struct transactor *t = ctx;
-    return kafka_tx_commit(t->tx, t->consumer, parts, n, generation, COMMIT_WAIT_MS);
+    const enum status st =
+        kafka_tx_commit(t->tx, t->consumer, parts, n, generation, COMMIT_WAIT_MS);
+    return st == ST_LOST && kafka_consumer_fenced(t->consumer) ? ST_FENCED : st;
 }
 
 static enum status give_up(void *ctx) {

@@ -54,6 +54,7 @@ static bool configure(struct run *r, const char *sample) {
     set(r, "kafka.bootstrap.servers", kafka_fixture_brokers(r->kafka));
     set(r, "redis.address", redis_fixture_address(r->redis));
     set(r, "http.address", "127.0.0.1:19464");
+    set(r, "state", "memory");
     set(r, "clock", "stream");
     set(r, "merge.max.wait", "60s");
     set(r, "prequential.sample", sample);

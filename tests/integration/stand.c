@@ -97,6 +97,7 @@ void stand_begin(struct stand *s, const char *name, const char *ini) {
     s->ini = ini;
     snprintf(s->http, sizeof s->http, "127.9.%d.9:9464", (int)(getpid() % 250) + 1);
     stand_set(s, "crossrec.group", name);
+    stand_set(s, "state", "memory");
     snprintf(text, sizeof text, "dead-%s", name);
     stand_set(s, "crossrec.dead.letters", text);
     stand_set(s, "kafka.bootstrap.servers", kafka_fixture_brokers(s->kafka));

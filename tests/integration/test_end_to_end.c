@@ -98,6 +98,7 @@ static void configure(struct fixture *f) {
     set(f, "kafka.bootstrap.servers", kafka_fixture_brokers(f->kafka));
     set(f, "redis.address", redis_fixture_address(f->redis));
     set(f, "http.address", "off");
+    set(f, "state", "memory");
     set(f, "clock", "stream");
     set(f, "publish.max.lag", "100ms"); /* preloaded: learn all, then publish */
     set(f, "publish.interval", "20ms");

@@ -285,6 +285,34 @@ static size_t search_topic(struct fixture *f, const char *topic, bool values, st
     return n;
 }
 
+/* What restores users and model, in Kafka and on disk. */
+static void search_state(struct fixture *f) {
+    const struct config *cfg = &f->s.cfg;
+    struct found in = {0, 0};
+    const size_t users = search_topic(f, cfg->state_topic, true, &in);
+    assert_true(users >= USERS - 1 + PARTITIONS);
+    assert_true(search_topic(f, cfg->model_topic, true, &in) >= 1);
+    (void)search_topic(f, cfg->items_topic, true, &in); /* as far as a sweep has come */
+    (void)search_topic(f, cfg->outbox_topic, true, &in);
+    assert_true(in.marked == 0 && in.companions == 0);
+    for (int task = 0; task < PARTITIONS; task++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s/state/%d/data.mdb", f->dir, task);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 0, SEEK_END), 0);
+        const size_t len = (size_t)ftell(file);
+        rewind(file);
+        char *all = malloc(len);
+        assert_non_null(all);
+        assert_int_equal(fread(all, 1, len, file), len);
+        clean_of(marker_in(all, len), path, "", 0);
+        assert_false(has_companion(all, len));
+        free(all);
+        fclose(file);
+    }
+}
+
 /* ---- set-up --------------------------------------------------------------------------------- */
 
 static void write_file(struct fixture *f, const char *name, const char *format, const char *arg) {
@@ -323,6 +351,7 @@ static const char *write_files(struct fixture *f) {
 static void prepare(struct fixture *f) {
     struct stand *s = &f->s;
     const char *ini = write_files(f);
+    char state_dir[64];
     stand_begin(s, "sensitive", ini);
     stand_set(s, "crossrec.schemas.dir", f->dir);
     stand_set(s, "crossrec.log.level", "debug");
@@ -330,6 +359,9 @@ static void prepare(struct fixture *f) {
     stand_set(s, "learn.user.rate", "0");
     stand_set(s, "breaker.share", "1");
     stand_set(s, "kafka.transaction.timeout.ms", "10000");
+    stand_set(s, "crossrec.state", "kafka");
+    snprintf(state_dir, sizeof state_dir, "%s/state", f->dir);
+    stand_set(s, "state.dir", state_dir);
     stand_load(s);
     stand_create_all(s, PARTITIONS);
 }
@@ -387,6 +419,7 @@ static void what_is_not_mapped_comes_out_nowhere(void **state) {
     expect_clean_log(s);
     stand_term(s); /* whatever is written at the end is written */
     assert_true(search_redis(f) >= 2 * USERS - 2);
+    search_state(f);
     assert_int_equal(search_topic(f, s->cfg.events, true, &in), 5 * USERS);
     assert_int_equal(in.marked, 0);
     assert_int_equal(in.companions, 5 * USERS); /* as users are there */

@@ -124,6 +124,7 @@ static void configure(struct fixture *f, const char *name) {
     snprintf(text, sizeof text, "dead-%s", name);
     set(f, "crossrec.dead.letters", text);
     set(f, "kafka.bootstrap.servers", kafka_fixture_brokers(f->kafka));
+    set(f, "state", "memory");
     set(f, "redis.address", redis_fixture_address(f->redis));
     set(f, "redis.timeout", "1s");
     set(f, "publish.max.lag", "2s");

@@ -40,6 +40,7 @@ struct running *running_new(int32_t n_parts) {
     log_set_level(LOG_LEVEL_ERROR);
     metrics_reset();
     config_defaults(&r->cfg);
+    r->cfg.state = STATE_MEMORY;
     r->cfg.clock = CLOCK_STREAM;
     r->cfg.publish_interval_ms = 5;
     r->cfg.commit_interval_ms = 20;
