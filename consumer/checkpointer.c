@@ -29,8 +29,13 @@ struct gathered {                  /* of a task */
     size_t n, cap, bytes;
     int64_t since_ms, retry_ms, written_ms;
     uint8_t uuid[16];
-    int generation;
-    _Atomic(struct checkpoint *) adopted; /* on its way to the committer's thread */
+    int generation; /* of what was gathered last, and where its batch stands */
+    struct position positions[CONFIG_TOPICS_MAX];
+    uint32_t n_positions;
+    int64_t end; /* of the changelog, when it is about to be written; -1: it is not */
+    /* on its way to the committer's thread */
+    _Atomic(struct checkpoint *) adopted;
+    atomic_int adopted_generation;
     atomic_bool release;
 };
 
@@ -38,8 +43,10 @@ struct checkpointer {
     const struct config *cfg;
     struct log_port changelog;
     struct transactions transactions;
-    struct gathered *tasks; /* (LEARNER_TASKS_MAX,) */
-    uint32_t n_tasks;       /* tasks are below this */
+    struct gathered *tasks;     /* (LEARNER_TASKS_MAX,) */
+    struct position *positions; /* scratch (cap_positions,) */
+    size_t cap_positions;
+    uint32_t n_tasks; /* tasks are below this */
 };
 
 static int64_t clock_ms(clockid_t id) {
@@ -147,7 +154,20 @@ static void take_orders(struct gathered *g) {
     if (k) {
         close_one(g);
         g->checkpoint = k;
+        g->generation = atomic_load(&g->adopted_generation);
         g->written_ms = clock_ms(CLOCK_MONOTONIC);
+    }
+}
+
+static void note_batch(struct gathered *g, const struct sealed *batch) {
+    if (g->n == 0) {
+        g->since_ms = clock_ms(CLOCK_MONOTONIC);
+    }
+    g->generation = batch->generation;
+    g->n_positions = batch->n_positions;
+    memcpy(g->positions, batch->positions, sizeof g->positions);
+    for (uint32_t k = 0; k < g->n_positions; k++) {
+        committer_tag(batch, g->positions[k].tag);
     }
 }
 
@@ -158,13 +178,10 @@ static void on_committed(void *ctx, const struct sealed *batch) {
     size_t at = 0;
     c->n_tasks = batch->task >= c->n_tasks ? batch->task + 1 : c->n_tasks;
     take_orders(g);
-    if (!g->checkpoint) {
+    if (!g->checkpoint || batch->generation < g->generation) {
         return;
     }
-    if (g->n == 0) {
-        g->since_ms = clock_ms(CLOCK_MONOTONIC);
-    }
-    g->generation = batch->generation;
+    note_batch(g, batch);
     while (parcels_next(&batch->parcels, &at, &p)) {
         if (p.kind != PARCEL_STATE) {
             continue;
@@ -204,15 +221,8 @@ static enum status put_all(struct gathered *g, const struct checkpoint_mark *mar
 
 static void write_one(struct checkpointer *c, struct gathered *g, uint32_t task) {
     char err[CONFIG_ERROR_MAX] = "";
-    struct log_bounds b;
-    const int64_t now = clock_ms(CLOCK_MONOTONIC);
-    g->retry_ms = now + RETRY_MS;
-    if (c->changelog.bounds(c->changelog.ctx, (int32_t)task, &b) ||
-        !c->transactions.stands(c->transactions.ctx, g->generation)) {
-        return;
-    }
     struct checkpoint_mark mark = {
-        .offset = b.high, .wall_ms = clock_ms(CLOCK_REALTIME), .format = CHECKPOINT_FORMAT};
+        .offset = g->end, .wall_ms = clock_ms(CLOCK_REALTIME), .format = CHECKPOINT_FORMAT};
     memcpy(mark.uuid, g->uuid, sizeof mark.uuid);
     qsort(g->entries, g->cap, sizeof *g->entries, by_key);
     if (put_all(g, &mark)) {
@@ -220,11 +230,13 @@ static void write_one(struct checkpointer *c, struct gathered *g, uint32_t task)
         LOG_WARN("checkpoint not written: its task's next restore reads more of the changelog",
                  LOG_INT("task", task), LOG_STR("error", err));
         close_one(g);
-        (void)checkpoint_wipe(c->cfg->state_dir, task, err); /* it would have a hole */
+        if (checkpoint_wipe(c->cfg->state_dir, task, err)) { /* it would have a hole */
+            LOG_WARN("and cannot be removed: remove the folder", LOG_STR("error", err));
+        }
         return;
     }
     forget_all(g);
-    g->written_ms = now;
+    g->written_ms = clock_ms(CLOCK_MONOTONIC);
     g->retry_ms = 0;
 }
 
@@ -233,6 +245,73 @@ static bool is_due(const struct checkpointer *c, const struct gathered *g, bool 
     return g->n > 0 &&
            (last || (now >= g->retry_ms &&
                      (now - g->since_ms >= c->cfg->checkpoint_ms || g->bytes >= BYTES_MAX)));
+}
+
+/* Room for the positions of all tasks. */
+static bool reserve_positions(struct checkpointer *c) {
+    const size_t n = (size_t)c->n_tasks * CONFIG_TOPICS_MAX;
+    struct position *positions =
+        n > c->cap_positions ? realloc(c->positions, n * sizeof *positions) : c->positions;
+    if (!positions) {
+        return false;
+    }
+    c->positions = positions;
+    c->cap_positions = n > c->cap_positions ? n : c->cap_positions;
+    return true;
+}
+
+/* The ends of the changelog for all that is due under one assignment, the latest. Returns it; -1:
+ * nothing is to be written. Brokers that are away are asked once. */
+static int ask_ends(struct checkpointer *c, bool last, size_t *n_positions) {
+    int generation = -1;
+    bool away = !reserve_positions(c);
+    *n_positions = 0;
+    for (uint32_t p = 0; p < c->n_tasks; p++) {
+        c->tasks[p].end = -1;
+        generation = is_due(c, &c->tasks[p], last) && c->tasks[p].generation > generation
+                         ? c->tasks[p].generation
+                         : generation;
+    }
+    for (uint32_t p = 0; p < c->n_tasks; p++) {
+        struct gathered *g = &c->tasks[p];
+        struct log_bounds b;
+        if (!is_due(c, g, last)) {
+            continue;
+        }
+        g->retry_ms = clock_ms(CLOCK_MONOTONIC) + RETRY_MS;
+        if (g->generation != generation || away) {
+            continue;
+        }
+        away = c->changelog.bounds(c->changelog.ctx, (int32_t)p, &b) != ST_OK;
+        if (!away) {
+            g->end = b.high;
+            memcpy(c->positions + *n_positions, g->positions,
+                   g->n_positions * sizeof *g->positions);
+            *n_positions += g->n_positions;
+        }
+    }
+    return *n_positions > 0 ? generation : -1;
+}
+
+/* Were they ours when their ends were asked? Nobody else could write there before it was ours no
+ * more, and then this would not go through. */
+static bool were_ours(const struct checkpointer *c, size_t n_positions, int generation) {
+    const struct transactions *tx = &c->transactions;
+    return tx->stands(tx->ctx, generation) && tx->begin(tx->ctx) == ST_OK &&
+           tx->commit(tx->ctx, c->positions, n_positions, generation) == ST_OK;
+}
+
+static void write_due(struct checkpointer *c, bool last) {
+    size_t n_positions = 0;
+    const int generation = ask_ends(c, last, &n_positions);
+    if (generation < 0 || !were_ours(c, n_positions, generation)) {
+        return;
+    }
+    for (uint32_t p = 0; p < c->n_tasks; p++) {
+        if (c->tasks[p].end >= 0 && c->tasks[p].checkpoint) {
+            write_one(c, &c->tasks[p], p);
+        }
+    }
 }
 
 static void gauge(const struct checkpointer *c) {
@@ -252,12 +331,14 @@ static void gauge(const struct checkpointer *c) {
 
 static void on_idle(void *ctx, bool last) {
     struct checkpointer *c = ctx;
+    bool due = false;
     for (uint32_t p = 0; p < c->n_tasks; p++) {
         struct gathered *g = &c->tasks[p];
         take_orders(g);
-        if (is_due(c, g, last)) {
-            write_one(c, g, p);
-        }
+        due = due || is_due(c, g, last);
+    }
+    if (due) {
+        write_due(c, last);
     }
     gauge(c);
 }
@@ -290,6 +371,7 @@ void checkpointer_free(struct checkpointer *c) {
         checkpoint_close(atomic_exchange(&c->tasks[p].adopted, NULL));
         close_one(&c->tasks[p]);
     }
+    free(c->positions);
     free(c->tasks);
     free(c);
 }
@@ -298,10 +380,18 @@ struct commit_watch checkpointer_watch(struct checkpointer *c) {
     return (struct commit_watch){.committed = on_committed, .idle = on_idle, .ctx = c};
 }
 
-void checkpointer_adopt(struct checkpointer *c, uint32_t task, struct checkpoint *k) {
+void checkpointer_adopt(struct checkpointer *c, uint32_t task, int generation,
+                        struct checkpoint *k) {
+    if (!k) {
+        checkpointer_release(c, task);
+        return;
+    }
+    atomic_store(&c->tasks[task].release, false); /* whoever takes this one closes the other */
+    atomic_store(&c->tasks[task].adopted_generation, generation);
     checkpoint_close(atomic_exchange(&c->tasks[task].adopted, k));
 }
 
 void checkpointer_release(struct checkpointer *c, uint32_t task) {
+    checkpoint_close(atomic_exchange(&c->tasks[task].adopted, NULL));
     atomic_store(&c->tasks[task].release, true);
 }

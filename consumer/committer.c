@@ -149,8 +149,8 @@ static enum status send_batch(struct committer *c, struct sealed *b) {
     return st;
 }
 
-static void tag_of(const struct sealed *b, char *buf, size_t len) {
-    snprintf(buf, len, "%" PRIu64 ":%" PRIu64, b->epoch, b->batch);
+void committer_tag(const struct sealed *batch, char tag[POSITION_TAG_MAX]) {
+    snprintf(tag, POSITION_TAG_MAX, "%" PRIu64 ":%" PRIu64, batch->epoch, batch->batch);
 }
 
 /* Offsets of all batches; of two of one task the later one's. Returns how many. */
@@ -166,7 +166,7 @@ static size_t gather(struct committer *c, size_t n, struct position *out) {
             }
             total += at == total;
             out[at] = b->positions[i];
-            tag_of(b, out[at].tag, sizeof out[at].tag);
+            committer_tag(b, out[at].tag);
         }
     }
     return total;
@@ -283,6 +283,7 @@ static bool answer(struct committer *c, enum status st) {
         a = queue_reserve(c->out);
     }
     if (!a) {
+        c->unknown = true; /* to the watch, too */
         return false;
     }
     *a = (struct sealed_answer){
@@ -323,11 +324,11 @@ static void *run(void *arg) {
         if (queue_wait(c->in, IDLE_MS)) {
             commit_front(c);
         }
-        if (watch) {
+        if (watch && !c->fenced) {
             watch->idle(watch->ctx, false);
         }
     }
-    if (watch) {
+    if (watch && !c->fenced && !c->unknown) {
         watch->idle(watch->ctx, true);
     }
     return NULL;

@@ -50,7 +50,8 @@ struct sealed_answer {
 /* Told of every batch that is final, in order, on the committer's thread; may be NULL. */
 struct commit_watch {
     void (*committed)(void *ctx, const struct sealed *batch);
-    /* Called between transactions, often; `last`: nothing comes any more. */
+    /* Called between transactions, often, unless somebody has our name; `last`: nothing comes any
+     * more, and nothing is on its way whose outcome nobody knows. */
     void (*idle)(void *ctx, bool last);
     void *ctx;
 };
@@ -83,6 +84,9 @@ bool committer_wait(struct committer *c, int timeout_ms, struct sealed_answer *o
 
 /** Batches submitted and not yet taken by committer_answer(). */
 size_t committer_pending(const struct committer *c);
+
+/** The text that is kept beside the offsets of a batch: "epoch:batch". */
+void committer_tag(const struct sealed *batch, char tag[POSITION_TAG_MAX]);
 
 /** Stops the thread and frees. What is not committed yet is given up, without an answer; a
  *  call in progress is waited for, brokers that are away are not. NULL is allowed. */

@@ -113,8 +113,8 @@ static bool section_exists(const char *section) {
 }
 
 static enum status unknown_section(struct loader *l, const struct place *p) {
-    const char *names[64] = {"kafka", "domain.NAME", "topic.NAME"};
-    size_t n = 3;
+    const char *names[64] = {"kafka", "domain.NAME", "topic.NAME", "trigger.NAME"};
+    size_t n = 4;
     const struct option *o;
     for (size_t i = 0; (o = option_at(i)) && n < sizeof names / sizeof names[0]; i++) {
         if (strcmp(o->section, names[n - 1]) != 0) {
@@ -139,6 +139,9 @@ static enum status open_section(struct loader *l, const struct place *p, const c
         l->own_topics = true;
         return draft_add_topic(&l->draft, p, section + 6);
     }
+    if (strncmp(section, "trigger.", 8) == 0) {
+        return draft_add_trigger(&l->draft, p, section + 8);
+    }
     return section_exists(section) ? ST_OK : unknown_section(l, p);
 }
 
@@ -158,7 +161,11 @@ static bool on_line(void *arg, const struct ini_line *line) {
     /* Names of topics have dots: here it is known where they end. */
     bool topic = strncmp(line->section, "topic.", 6) == 0;
     bool domain = strncmp(line->section, "domain.", 7) == 0;
-    p.named = topic ? strlen(line->section) - 6 : domain ? strlen(line->section) - 7 : 0;
+    bool trigger = strncmp(line->section, "trigger.", 8) == 0;
+    p.named = topic     ? strlen(line->section) - 6
+              : domain  ? strlen(line->section) - 7
+              : trigger ? strlen(line->section) - 8
+                        : 0;
     int before = seen_before(l, name, line->number);
     if (before) {
         return draft_complain(&l->draft, &p, "already set in line %d", before) == ST_OK;
@@ -197,7 +204,14 @@ static const char *known_name(const struct config *c, enum option_scope scope, u
     if (scope == SCOPE_DOMAIN) {
         return i < c->n_domains ? c->domains[i].name : NULL;
     }
+    if (scope == SCOPE_TRIGGER) {
+        return i < c->n_triggers ? c->triggers[i].name : NULL;
+    }
     return i < c->n_topics ? c->topics[i].name : NULL;
+}
+
+static const char *scope_name(enum option_scope scope) {
+    return scope == SCOPE_DOMAIN ? "domain" : scope == SCOPE_TRIGGER ? "trigger" : "topic";
 }
 
 /* The option of this scope that `word` is, as key: "event.id" of EVENT_ID, "map.action.PAID" of
@@ -254,8 +268,8 @@ static bool named_of(const struct config *c, enum option_scope scope, const char
     for (size_t j = 0; j < best && !known_here; j++) {
         name[j] = (char)tolower((unsigned char)word[j]);
     }
-    snprintf(out, len, "%s.%.*s.%.*s", scope == SCOPE_DOMAIN ? "domain" : "topic",
-             CONFIG_NAME_MAX - 1, name, CONFIG_NAME_MAX - 1, key);
+    snprintf(out, len, "%s.%.*s.%.*s", scope_name(scope), CONFIG_NAME_MAX - 1, name,
+             CONFIG_NAME_MAX - 1, key);
     return true;
 }
 
@@ -284,7 +298,7 @@ static bool name_of(const struct config *c, const char *word, char *out, size_t 
             return true;
         }
     }
-    return false;
+    return strncmp(word, "TRIGGER_", 8) == 0 && named_of(c, SCOPE_TRIGGER, word + 8, out, len);
 }
 
 static enum status load_variable(struct loader *l, const char *variable) {
@@ -388,6 +402,7 @@ static enum status check(struct loader *l) {
     enum status st = check_domains(d, &p);
     p.name = "topic";
     st = st ? st : draft_check_topics(d, &p, l->path);
+    st = st ? st : draft_check_triggers(d, &p);
     if (st) {
         return st;
     }

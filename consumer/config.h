@@ -8,9 +8,9 @@
  *
  *     defaults < file (ini) < environment (CROSSREC_REDIS_ADDRESS=) < --set key=value
  *
- * A name is `section.key`: [redis] address = ... is redis.address. Two sections are
- * named by the operator: [domain.NAME] and [topic.NAME]. The two shipped domains and
- * topics (course, food; course-views, food-orders) stand unless the file names a section of
+ * A name is `section.key`: [redis] address = ... is redis.address. Three sections are
+ * named by the operator: [domain.NAME], [topic.NAME] and [trigger.NAME]. The two shipped domains
+ * and topics (course, food; course-views, food-orders) stand unless the file names a section of
  * that kind; environment and --set adjust or add. [kafka] passes through to librdkafka, except a
  * deny list with reasons. Environment: CROSSREC_ + the name in upper case with every other
  * character as `_`; for [kafka], `_` becomes `.`.
@@ -40,6 +40,7 @@ enum {
     CONFIG_ERROR_MAX = 1024,
     CONFIG_LIST_MAX = 100, /* largest N of a list */
     CONFIG_SYMBOLS_MAX = 32,
+    CONFIG_TRIGGERS_MAX = 16,
     DOMAIN_OF_RECORD = 0xff, /* the domain stands in the record: crossrec-events */
 };
 
@@ -105,6 +106,30 @@ struct config_topic {
     uint8_t domain;         /* topic.NAME.domain, as an index; DOMAIN_OF_RECORD                */
 };
 
+enum trigger_kind {
+    TRIGGER_FIRST_PURCHASE, /* of somebody known from another domain */
+    TRIGGER_LIFECYCLE,      /* new, returning, resurrected, dormant: a change */
+    TRIGGER_SEGMENT,        /* a change of the segment */
+    TRIGGER_TOP_SCORE,      /* a list has another first item, with a high score */
+    TRIGGER_KINDS
+};
+
+enum { TRIGGER_ANY = -1, TRIGGER_KIND_OPEN = -1 };
+
+struct config_trigger {
+    char name[CONFIG_NAME_MAX]; /* trigger.NAME                                         */
+    int kind;                   /* enum trigger_kind                                    */
+    char target_of[CONFIG_NAME_MAX], domain_of[CONFIG_NAME_MAX]; /* as they were written  */
+    char from_of[CONFIG_NAME_MAX], to_of[CONFIG_NAME_MAX];
+    uint8_t target;      /* trigger.NAME.target: whose stream, as a domain's index    */
+    int domain;          /* trigger.NAME.domain: where it is bought; TRIGGER_ANY      */
+    int from, to;        /* enum lifecycle, or a segment; TRIGGER_ANY                 */
+    double score;        /* trigger.NAME.score: more than this                        */
+    int64_t events_min;  /* trigger.NAME.events.min: in other domains, before         */
+    int64_t cooldown_ms; /* trigger.NAME.cooldown: of one user                        */
+    int64_t expires_ms;  /* trigger.NAME.expires: after its event                     */
+};
+
 struct config_pair {
     char key[CONFIG_NAME_MAX];
     char value[CONFIG_VALUE_MAX];
@@ -119,12 +144,15 @@ struct config {
     uint32_t n_globals;
     struct config_topic raws[CONFIG_TOPICS_MAX]; /* intake = repartition: they become `events` */
     uint32_t n_raws;
+    struct config_trigger triggers[CONFIG_TRIGGERS_MAX];
+    uint32_t n_triggers;
     struct config_pair kafka[CONFIG_KAFKA_MAX]; /* passed through, without "kafka." */
     uint32_t n_kafka;
 
     /* [crossrec] */
     char group[CONFIG_NAME_MAX];        /* consumer group, default crossrec             */
     char instance_id[CONFIG_NAME_MAX];  /* default: host name and pid                   */
+    bool static_members;                /* static.members: instance.id is a static member's name */
     int clock;                          /* enum config_clock: wall | stream             */
     int state;                          /* enum config_state: memory | kafka            */
     int log_level;                      /* enum config_log_level                        */
@@ -141,6 +169,8 @@ struct config {
     char model_topic[CONFIG_NAME_MAX];  /* model.topic, crossrec-model                  */
     char items_topic[CONFIG_NAME_MAX];  /* model.items.topic, crossrec-model-items      */
     char outbox_topic[CONFIG_NAME_MAX]; /* outbox.topic, crossrec-triggers              */
+    int64_t trigger_max_age_ms;         /* trigger.max.age: older events make none, 1 d */
+    int64_t trigger_maxlen;             /* trigger.maxlen: entries a stream, 100000     */
 
     /* [merge], [learn] */
     int64_t merge_max_wait_ms;   /* merge.max.wait, 500 ms                               */

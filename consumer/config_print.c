@@ -19,7 +19,9 @@ void config_help(FILE *out) {
         option_name(o, name, sizeof name);
         option_range(o, range, sizeof range);
         bool number = o->type == OPTION_INT || o->type == OPTION_REAL;
-        bool required = o->type == OPTION_DOMAIN || strcmp(name, "topic.NAME.schema") == 0;
+        bool required = o->type == OPTION_DOMAIN || strcmp(name, "topic.NAME.schema") == 0 ||
+                        strcmp(name, "trigger.NAME.kind") == 0 ||
+                        strcmp(name, "trigger.NAME.target") == 0;
         fprintf(out, "%-30s %-22s %-26s %-22s %s\n", name, required ? "(required)" : o->text, range,
                 number ? o->unit : "", o->help);
     }
@@ -66,6 +68,13 @@ static const char INI_MAPPING[] =
     "#\n"
     "# [topic.NAME]\n";
 
+static const char INI_TRIGGERS[] =
+    "\n# What a partner is told of a user, in a stream of Redis: docs/triggers.md. With state = "
+    "kafka.\n"
+    "# kind and target must be given. Every option of a trigger, at its default:\n"
+    "#\n"
+    "# [trigger.NAME]\n";
+
 static void print_option(FILE *out, const struct option *o, const char *value, const char *mark) {
     char range[128];
     option_range(o, range, sizeof range);
@@ -98,6 +107,16 @@ static void print_named(FILE *out, const struct config *c, enum option_scope sco
         if (o->scope == scope && is_shown(o)) {
             option_format(o, base, text, sizeof text);
             print_option(out, o, o->type == OPTION_DOMAIN ? domain_name(c, t) : text, "");
+        }
+    }
+}
+
+static void print_triggers(FILE *out) {
+    const struct option *o;
+    fputs(INI_TRIGGERS, out);
+    for (size_t i = 0; (o = option_at(i)); i++) {
+        if (o->scope == SCOPE_TRIGGER) {
+            print_option(out, o, o->text, "#");
         }
     }
 }
@@ -138,6 +157,7 @@ void config_print_ini(FILE *out) {
         print_named(out, &c, SCOPE_TOPIC, k);
     }
     print_mapping(out);
+    print_triggers(out);
 }
 
 /* ---- one value ---------------------------------------------------------------------- */
@@ -168,6 +188,19 @@ static enum status get_domain(const struct config *c, const char *rest, char *bu
                 return ST_NOT_FOUND;
             }
             option_format(o, &c->domains[i], buf, len);
+            return ST_OK;
+        }
+    }
+    return ST_NOT_FOUND;
+}
+
+static enum status get_trigger(const struct config *c, const char *rest, char *buf, size_t len) {
+    for (uint32_t i = 0; i < c->n_triggers; i++) {
+        const char *key;
+        const struct option *o =
+            is_of(rest, c->triggers[i].name, &key) ? option_find(SCOPE_TRIGGER, key) : NULL;
+        if (o) {
+            option_format(o, &c->triggers[i], buf, len);
             return ST_OK;
         }
     }
@@ -225,7 +258,8 @@ enum status config_get(const struct config *c, const char *name, char *buf, size
     }
     const struct option *o = option_find(SCOPE_CONFIG, name);
     if (!o) {
-        return ST_NOT_FOUND;
+        return strncmp(name, "trigger.", 8) == 0 ? get_trigger(c, name + 8, buf, len)
+                                                 : ST_NOT_FOUND;
     }
     option_format(o, c, buf, len);
     return ST_OK;

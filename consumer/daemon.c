@@ -81,6 +81,10 @@ static const char *commit_name(const struct config *cfg, size_t k) {
     return names[k];
 }
 
+static const char *trigger_name(const struct config *cfg, size_t k) {
+    return cfg->triggers[k].name;
+}
+
 static const char *version_name(const struct config *cfg, size_t k) {
     (void)cfg;
     (void)k;
@@ -122,6 +126,7 @@ enum status daemon_label_metrics(const struct config *cfg) {
         {(const enum metric[]){M_FEEDBACK}, 1, ACTIONS - ACTIONS_OF_EVENTS, feedback_name},
         {(const enum metric[]){M_TASKS}, 1, TASK_STATES, state_name},
         {(const enum metric[]){M_COMMITS}, 1, 3, commit_name},
+        {(const enum metric[]){M_TRIGGERS}, 1, cfg->n_triggers, trigger_name},
         {(const enum metric[]){M_BUILD}, 1, 1, version_name},
     };
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
@@ -171,6 +176,11 @@ static enum status explain(void *ctx, const struct http_explain *q, char **text)
 static enum status tell_segments(void *ctx, char **text) {
     struct daemon *d = ctx;
     return instance_segments(d->instance, text);
+}
+
+static enum status tell_model(void *ctx, const char *items, char **text) {
+    struct daemon *d = ctx;
+    return instance_model(d->instance, items, text);
 }
 
 /* ---- life cycle ---------------------------------------------------------------------- */
@@ -253,6 +263,7 @@ static enum status open_all(struct daemon *d, char *err) {
                                      .live = is_live,
                                      .explain = explain,
                                      .segments = tell_segments,
+                                     .model = tell_model,
                                      .ctx = d};
         st = http_start(cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
     }

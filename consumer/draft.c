@@ -87,6 +87,10 @@ static void consider_all(const struct draft *d, struct nearest *n, bool environm
             snprintf(name, sizeof name, "topic.%s.%s", c->topics[k].name, o->key);
             consider_name(n, environment, name);
         }
+        for (uint32_t k = 0; o->scope == SCOPE_TRIGGER && k < c->n_triggers; k++) {
+            snprintf(name, sizeof name, "trigger.%s.%s", c->triggers[k].name, o->key);
+            consider_name(n, environment, name);
+        }
     }
     consider_name(n, environment, "kafka.bootstrap.servers");
 }
@@ -97,7 +101,6 @@ static const struct {
     const char *why;
 } NOT_YET[] = {
     {"state.memory.max", "not in this version: the state lives in memory without a limit"},
-    {"trigger.max.age", "not in this version: there are no triggers"},
 };
 
 enum status draft_unknown(const struct draft *d, const struct place *p, const char *word) {
@@ -143,6 +146,15 @@ void draft_default_topic(struct config_topic *t, const char *name) {
     set_defaults(t, SCOPE_TOPIC);
     t->kind = DRAFT_KIND_OPEN;
     snprintf(t->name, sizeof t->name, "%s", name);
+}
+
+static struct config_trigger *new_trigger(struct config *c, const char *name) {
+    struct config_trigger *t = &c->triggers[c->n_triggers++];
+    memset(t, 0, sizeof *t);
+    set_defaults(t, SCOPE_TRIGGER);
+    t->kind = TRIGGER_KIND_OPEN;
+    snprintf(t->name, sizeof t->name, "%s", name);
+    return t;
 }
 
 static struct config_topic *new_topic(struct draft *d, const char *name) {
@@ -226,6 +238,32 @@ enum status draft_add_topic(struct draft *d, const struct place *p, const char *
     return ST_OK;
 }
 
+static struct config_trigger *find_trigger(struct config *c, const char *name) {
+    for (uint32_t i = 0; i < c->n_triggers; i++) {
+        if (strcmp(c->triggers[i].name, name) == 0) {
+            return &c->triggers[i];
+        }
+    }
+    return NULL;
+}
+
+enum status draft_add_trigger(struct draft *d, const struct place *p, const char *name) {
+    struct config *c = &d->config;
+    const char *bad = option_bad_domain(name);
+    if (bad || strlen(name) >= CONFIG_NAME_MAX) {
+        return draft_complain(d, p, "the name of a trigger %s, at most %d bytes",
+                              bad ? bad : "is too long", CONFIG_NAME_MAX - 1);
+    }
+    if (find_trigger(c, name)) {
+        return ST_OK;
+    }
+    if (c->n_triggers == CONFIG_TRIGGERS_MAX) {
+        return draft_complain(d, p, "more than %d triggers", CONFIG_TRIGGERS_MAX);
+    }
+    new_trigger(c, name);
+    return ST_OK;
+}
+
 /* ---- kafka.* -------------------------------------------------------------------- */
 
 /* Options of librdkafka that crossrec decides, and why. */
@@ -248,7 +286,7 @@ static const struct {
     {"group.remote.assignor", "only range keeps partition p of all topics together"},
     {"enable.partition.eof", "always on: the merge must know the end of a topic"},
     {"group.id", "use group, in [crossrec]"},
-    {"group.instance.id", "use instance.id, in [crossrec]"},
+    {"group.instance.id", "use instance.id and static.members = yes, in [crossrec]"},
     {"partitioner", "use partitioner, in [crossrec]"},
     {"metadata.broker.list", "use kafka.bootstrap.servers"},
     {"check.crcs", "always on"},
@@ -329,8 +367,13 @@ static enum status set_topic(struct draft *d, const struct place *p, const struc
 }
 
 static const char *known_name(const struct config *c, enum option_scope scope, uint32_t i) {
-    const uint32_t n = scope == SCOPE_DOMAIN ? c->n_domains : c->n_topics;
-    return i == n ? NULL : scope == SCOPE_DOMAIN ? c->domains[i].name : c->topics[i].name;
+    switch (scope) {
+    case SCOPE_DOMAIN: return i < c->n_domains ? c->domains[i].name : NULL;
+    case SCOPE_TOPIC: return i < c->n_topics ? c->topics[i].name : NULL;
+    case SCOPE_TRIGGER: return i < c->n_triggers ? c->triggers[i].name : NULL;
+    case SCOPE_CONFIG: break;
+    }
+    return NULL;
 }
 
 enum status draft_find_named(const struct draft *d, enum option_scope scope, const char *rest,
@@ -354,7 +397,7 @@ enum status draft_find_named(const struct draft *d, enum option_scope scope, con
     return ST_OK;
 }
 
-/* domain.NAME.key and topic.NAME.key; `rest` is what follows the first dot. */
+/* domain.NAME.key, topic.NAME.key and trigger.NAME.key; `rest` is what follows the first dot. */
 static enum status set_named(struct draft *d, const struct place *p, enum option_scope scope,
                              const char *name, const char *rest) {
     size_t n = p->named;
@@ -369,6 +412,10 @@ static enum status set_named(struct draft *d, const struct place *p, enum option
     snprintf(which, sizeof which, "%.*s", (int)n, rest);
     if (scope == SCOPE_TOPIC) {
         return set_topic(d, p, o, which, rest + n + 1);
+    }
+    if (scope == SCOPE_TRIGGER) {
+        enum status st = draft_add_trigger(d, p, which);
+        return st ? st : set_option(d, p, o, find_trigger(&d->config, which));
     }
     enum status st = draft_add_domain(d, p, which);
     return st ? st : set_option(d, p, o, find_domain(&d->config, which));
@@ -388,5 +435,8 @@ enum status draft_set(struct draft *d, const struct place *p, const char *name) 
         return set_named(d, p, SCOPE_TOPIC, name, name + 6);
     }
     const struct option *o = option_find(SCOPE_CONFIG, name);
+    if (!o && strncmp(name, "trigger.", 8) == 0) { /* trigger.max.age is of all of them */
+        return set_named(d, p, SCOPE_TRIGGER, name, name + 8);
+    }
     return o ? set_option(d, p, o, &d->config) : draft_unknown(d, p, name);
 }

@@ -8,7 +8,7 @@
  *     environment CROSSREC_PUBLISH_N=abc: not a whole number
  *     --set publish.n=0: must be 1..100 (items a list)
  *
- * Naming a domain or topic that does not exist adds it.
+ * Naming a domain, topic or trigger that does not exist adds it.
  */
 #ifndef DRAFT_H
 #define DRAFT_H
@@ -37,7 +37,7 @@ struct place {
     const char *equal; /* what stood between name and value: " = " or "="       */
     const char *value;
     bool environment; /* names are in the form of environment variables         */
-    size_t named;     /* bytes of the domain's or topic's name; 0: to be found   */
+    size_t named;     /* bytes of the domain's, topic's or trigger's name; 0: to be found */
 };
 
 enum { DRAFT_KIND_OPEN = -1 }; /* kind of a topic whose kind was not set */
@@ -55,6 +55,7 @@ void draft_default_topic(struct config_topic *t, const char *name);
 /** Adds a domain, or a topic, that p->name names; ST_OK also if it exists already. */
 MUST_CHECK enum status draft_add_domain(struct draft *d, const struct place *p, const char *name);
 MUST_CHECK enum status draft_add_topic(struct draft *d, const struct place *p, const char *name);
+MUST_CHECK enum status draft_add_trigger(struct draft *d, const struct place *p, const char *name);
 
 /** Finds the option, and the domain or topic, that a name without "domain." or "topic." means: of
  *  names that could be split in several places, the longest known NAME counts, then the shortest.
@@ -70,6 +71,10 @@ MUST_CHECK enum status draft_check_topics(struct draft *d, const struct place *p
                                           const char *ini_path);
 /** Divides the checked topics into those of the tasks, globals and raws. */
 void draft_split_topics(struct draft *d);
+
+/** config_triggers.c: what the triggers say by name becomes what it means. p->name is overwritten
+ *  for errors. */
+MUST_CHECK enum status draft_check_triggers(struct draft *d, struct place *p);
 
 /** Sets the error "WHERE NAME: text" and returns ST_INVALID. */
 MUST_CHECK enum status draft_complain(const struct draft *d, const struct place *p,

@@ -94,7 +94,7 @@ static void answer_metrics(const struct http *h, struct MHD_Connection *c, struc
     }
 }
 
-/* ---- /explain, /segments ----------------------------------------------------------- */
+/* ---- /explain, /segments, /model ----------------------------------------------------------- */
 
 /* The address as of IPv6: one of IPv4 is mapped. */
 static bool address_of(const struct sockaddr *from, struct in6_addr *out) {
@@ -176,6 +176,12 @@ static void answer_segments(const struct http *h, struct MHD_Connection *c, stru
     }
 }
 
+static void answer_model(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    if (may_ask(h->ops.model != NULL, c, a)) {
+        set_answer(a, h->ops.model(h->ops.ctx, argument(c, "items", NULL), &a->body));
+    }
+}
+
 /* ---- routes ------------------------------------------------------------------------ */
 
 static void answer_root(const struct http *h, struct MHD_Connection *c, struct answer *a);
@@ -191,6 +197,7 @@ static const struct route {
     {"/metrics", "Prometheus text format", answer_metrics},
     {"/explain", "why a user sees what he sees: ?user=ID&target=DOMAIN&n=10", answer_explain},
     {"/segments", "what the segments of users are, and how engaged", answer_segments},
+    {"/model", "how far it has the shared model, and its digests: ?items=50", answer_model},
 };
 
 enum { N_ROUTES = sizeof ROUTES / sizeof ROUTES[0] };
@@ -198,7 +205,7 @@ enum { N_ROUTES = sizeof ROUTES / sizeof ROUTES[0] };
 static void answer_root(const struct http *h, struct MHD_Connection *c, struct answer *a) {
     (void)h;
     (void)c;
-    char text[512];
+    char text[1024];
     size_t n = 0;
     for (size_t i = 0; i < N_ROUTES; i++) {
         n += (size_t)snprintf(text + n, sizeof text - n, "GET %-10s %s\n", ROUTES[i].path,

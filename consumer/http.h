@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * http.h -- the admin endpoint (libmicrohttpd): /livez, /readyz, /metrics, /explain, /segments.
+ * http.h -- the admin endpoint (libmicrohttpd): /livez, /readyz, /metrics, /explain, /segments,
+ * /model.
  *
  *     GET /livez    200 "ok" while the process runs and `live` says so, else 503 + why
  *     GET /readyz   200 "ok", or 503 with the reason in a line
@@ -8,6 +9,7 @@
  *     GET /explain?user=ID&target=DOMAIN[&n=10]   JSON, or 400, 404, 503 and why; 403 to anybody
  *                   but this machine: it tells what people took
  *     GET /segments JSON, or as above: a segment may be one user
+ *     GET /model[?items=50]   JSON, or as above
  *     GET /         a line per route; anything else 404; other methods 405
  *
  * Loopback by default. Runs on threads of libmicrohttpd's own, one a connection, at most 32; sees
@@ -40,6 +42,8 @@ struct http_ops {
     enum status (*explain)(void *ctx, const struct http_explain *q, char **text);
     /** Likewise, without arguments. */
     enum status (*segments)(void *ctx, char **text);
+    /** Likewise; items: a number as it was given, NULL if it was not. */
+    enum status (*model)(void *ctx, const char *items, char **text);
     void *ctx;
 };
 

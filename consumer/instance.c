@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hash.h"
 #include "instance_state.h"
 #include "log.h"
 #include "metrics.h"
@@ -54,6 +55,7 @@ struct learner_params instance_learner_params(const struct config *cfg) {
         .explore = (float)cfg->rank_explore,
         .seed = (uint64_t)cfg->seed,
         .log = cfg->state == STATE_KAFKA,
+        .hash_of = hash_id,
         .segments = {.k = (uint32_t)cfg->segments_k,
                      .seed_points = (uint32_t)cfg->segments_seed_users,
                      .half_life = cfg->segments_half_life,
@@ -126,6 +128,7 @@ void instance_free(struct instance *in) {
         if (in->places[p].exists) {
             instance_drop_waiting(in, &in->places[p]);
             task_close(&in->places[p].task);
+            outbox_free(&in->places[p].outbox);
             publish_free(in->places[p].publish);
         }
     }
@@ -191,7 +194,8 @@ static struct look look_at_tasks(struct instance *in) {
         l.dirty += publish_dirty(pl->publish);
         l.catching_up |= pl->task.catching_up;
         const bool announced = memcmp(pl->announced, pl->task.next, sizeof pl->announced) == 0;
-        l.unsettled |= pl->task.dirty || pl->task.n_sealed > 0 || !(announced || pl->owed);
+        l.unsettled |= pl->task.dirty || pl->task.n_sealed > 0 || !(announced || pl->owed) ||
+                       !instance_outbox_settled(in, pl);
         l.owed |= pl->owed;
         if (!instance_at_end(in, pl)) {
             l.at_end = false;
@@ -298,6 +302,7 @@ static void update_gauges(struct instance *in) {
     gauge_lag(in);
     gauge_recall(in);
     instance_durable_gauges(in);
+    instance_durable_expire(in);
     instance_guard(in);
     judge_ready(in, &l);
     atomic_store(&in->settled, l.states[TASK_RUNNING] > 0 && l.states[TASK_RESTORING] == 0 &&
@@ -348,6 +353,7 @@ static void loop_once(struct instance *in, bool busy) {
     instance_take_acks(in);
     (void)instance_globals(in);
     instance_durable_take(in);
+    instance_outbox_take(in);
     instance_restore(in);
     instance_admit(in);
     if (in->now_ms >= in->next_round_ms) {
@@ -364,6 +370,7 @@ static void loop(struct instance *in) {
         busy = instance_learn(in) > 0;
         instance_commit(in, false);
         busy |= instance_sweep(in) > 0;
+        instance_triggers_sweep(in);
         if (in->now_ms >= in->next_gauges_ms) {
             update_gauges(in);
         }

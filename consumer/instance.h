@@ -18,7 +18,7 @@
  * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
  * the time. The publisher and the committer run on threads of their own; the admin threads
  * read metrics and instance_ready() only, and put questions into a mailbox that the loop looks into
- * once a round (instance_explain(), instance_segments()).
+ * once a round (instance_explain(), instance_segments(), instance_model()).
  *
  * state = kafka: a batch is one Kafka transaction of state, deltas of the shared model, dead
  * letters and offsets (committer.h). A task that is assigned is restored from the changelog
@@ -57,6 +57,7 @@ struct instance_ports {
     struct log_port changelog_bounds; /* the same, for the committer's thread */
     struct log_port model;            /* crossrec-model */
     struct log_port model_items;      /* crossrec-model-items */
+    struct log_port outbox;           /* crossrec-triggers; poll NULL: there are no triggers */
     /** Removes the records of the model's log below an offset; the committer's thread. May block.
      */
     void (*trim_model)(void *ctx, int64_t below);
@@ -117,6 +118,12 @@ MUST_CHECK enum status instance_explain(struct instance *in, const struct explai
  *  waits as instance_explain(). @param text  as there; JSON: segments_text.h. @return ST_OK,
  *  ST_AGAIN, ST_LOST, ST_NOMEM: as there */
 MUST_CHECK enum status instance_segments(struct instance *in, char **text);
+
+/** How far this instance has the shared model, whatever runs here: asks and waits as
+ *  instance_explain(). @param items  how many items of each domain to show, NULL: none. @param text
+ *  as there; JSON: model_text.h. @return ST_OK; ST_INVALID (items); ST_NOT_FOUND (state = memory:
+ *  the model is its own); ST_AGAIN, ST_LOST, ST_NOMEM: as there */
+MUST_CHECK enum status instance_model(struct instance *in, const char *items, char **text);
 
 /** Refresh sweeps completed since the start; true if nothing waits to be learned or
  *  published. Any thread; for tests and the demo. */

@@ -20,12 +20,18 @@ enum {
     HIDE_SLOTS = 20000,
     SWEEP_ITEMS = 400,    /* pieces a commit */
     SWEEP_RECORDS = 1000, /* the log must have grown by so much for another sweep */
+    PARKED_MS = 1800000,  /* a task that has not come back by then is somebody else's */
+    ENDS_MS = 1000,
 };
 
 /* ---- life cycle ------------------------------------------------------------------------- */
 
 enum status instance_durable_new(struct instance *in) {
     if (in->cfg->state != STATE_KAFKA) {
+        if (in->cfg->n_triggers > 0) {
+            LOG_WARN("triggers are off: they need state = kafka, whose transactions hold them",
+                     LOG_INT("triggers", in->cfg->n_triggers));
+        }
         return ST_OK;
     }
     struct durable *d = calloc(1, sizeof *d);
@@ -33,6 +39,7 @@ enum status instance_durable_new(struct instance *in) {
         return ST_NOMEM;
     }
     in->durable = d;
+    restore_progress_start(&d->meter);
     d->trim_model = in->ports.trim_model;
     d->trim_ctx = in->ports.trim_ctx;
     const struct model_log_ports ports = {.items = in->ports.model_items, .log = in->ports.model};
@@ -59,6 +66,7 @@ void instance_durable_free(struct instance *in) {
     restore_free(d->restore);
     free(d->body.bytes);
     free(d->value.bytes);
+    free(d->clock.bytes);
     free(d);
     in->durable = NULL;
 }
@@ -85,22 +93,58 @@ void instance_durable_take(struct instance *in) {
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 void instance_durable_begin(struct instance *in, struct place *pl) {
-    if (restore_begin(in->durable->restore, pl->task.p, pl->changelog_next)) {
+    if (in->now_ms - pl->parked_ms > RESTORE_TOMBSTONES_MS) {
+        pl->changelog_next = -1; /* tombstones since then may be gone */
+    }
+    if (restore_begin(in->durable->restore, pl->task.p, pl->changelog_next, pl->uuid)) {
         instance_fail(in, ST_NOMEM, "out of memory for a task");
     }
 }
 
-/* In order: everything below the end is in memory, or was never committed. */
-void instance_durable_park(struct instance *in, struct place *pl, bool orderly) {
-    struct log_bounds b;
+void instance_durable_leave(struct instance *in, const struct position *parts, size_t n) {
     const struct log_port *log = &in->ports.changelog;
+    const int64_t until_ms = instance_mono_ms() + ENDS_MS;
+    bool asks = true;
+    for (size_t k = 0; k < n; k++) {
+        struct place *pl = instance_place(in, (uint32_t)parts[k].partition);
+        struct log_bounds b;
+        if (!pl || parts[k].topic != 0 || pl->task.state != TASK_RUNNING) {
+            continue;
+        }
+        pl->leaving_at = -1;
+        asks = asks && instance_mono_ms() < until_ms &&
+               log->bounds(log->ctx, parts[k].partition, &b) == ST_OK;
+        if (asks) {
+            pl->leaving_at = b.high;
+            pl->task.dirty = true;
+        }
+    }
+}
+
+/* Everything below that end is in memory, or was never committed: batches were committed after it
+ * was asked, which nobody can whose place another has taken. */
+void instance_durable_park(struct instance *in, struct place *pl, bool settled) {
     restore_drop(in->durable->restore, pl->task.p);
+    instance_outbox_leave(in, pl);
     if (in->durable->checkpointer) {
         checkpointer_release(in->durable->checkpointer, pl->task.p);
     }
-    if (orderly && pl->task.state == TASK_RUNNING &&
-        log->bounds(log->ctx, (int32_t)pl->task.p, &b) == ST_OK) {
-        pl->changelog_next = b.high;
+    if (settled && pl->task.state == TASK_RUNNING && pl->leaving_at >= 0) {
+        pl->changelog_next = pl->leaving_at;
+    }
+    pl->leaving_at = -1;
+    pl->parked_ms = in->now_ms;
+}
+
+void instance_durable_expire(struct instance *in) {
+    for (uint32_t p = 0; in->durable && p < in->n_places; p++) {
+        struct place *pl = instance_place(in, p);
+        if (pl && pl->task.state == TASK_PARKED && in->now_ms - pl->parked_ms > PARKED_MS) {
+            free(pl->gone);
+            learner_task_close(in->learner, p);
+            instance_drop_place(in, pl);
+            LOG_INFO("a task that went long ago is forgotten", LOG_INT("task", p));
+        }
     }
 }
 
@@ -206,13 +250,18 @@ bool instance_durable_restored(struct instance *in, struct place *pl) {
     }
     if (r.exists) {
         memcpy(pl->uuid, r.task.uuid, sizeof pl->uuid);
-    } else if (!r.resumed && getrandom(pl->uuid, sizeof pl->uuid, 0) != (ssize_t)sizeof pl->uuid) {
+    }
+    if (!r.resumed) {
+        pl->n_gone = 0; /* who must go is looked for among all that was restored */
+    }
+    if (!r.exists && !r.resumed &&
+        getrandom(pl->uuid, sizeof pl->uuid, 0) != (ssize_t)sizeof pl->uuid) {
         instance_fail(in, ST_IO, "no random numbers to name a changelog by");
         return false;
     }
     struct checkpoint *k = restore_checkpoint(in->durable->restore, t->p);
     if (in->durable->checkpointer) {
-        checkpointer_adopt(in->durable->checkpointer, t->p, k);
+        checkpointer_adopt(in->durable->checkpointer, t->p, t->generation, k);
     }
     pl->changelog_next = r.next;
     pl->batch = 1;
@@ -228,7 +277,7 @@ bool instance_durable_restored(struct instance *in, struct place *pl) {
 
 static bool must_go(const struct people *people, const struct user *u, uint64_t user) {
     const int64_t erased_ms = people_get(people, user).erased_ms;
-    return !people_may_show(people, user) || (erased_ms > 0 && erased_ms >= user_last_ms(u));
+    return !people_may_show(people, user) || (erased_ms > 0 && erased_ms >= user_first_ms(u));
 }
 
 /* Whoever was erased or withdrew while nobody held the task: each restored user once. */
@@ -243,6 +292,24 @@ void instance_durable_hide(struct instance *in, struct place *pl) {
         }
         pl->looked_at++;
     }
+}
+
+/* Those who come before they were looked at. */
+bool instance_durable_welcome(struct instance *in, struct place *pl, uint64_t user) {
+    const struct users *users = learner_users(in->learner, pl->task.p);
+    if (!in->durable || pl->looked_at >= users_n(users)) {
+        return true;
+    }
+    const uint32_t slot = users_find(users, user);
+    if (slot == USER_NONE || slot < pl->looked_at ||
+        !must_go(in->people, users_get(users, slot), user)) {
+        return true;
+    }
+    if (!instance_can_hide(in, 1)) {
+        return false;
+    }
+    instance_hide(in, user);
+    return true;
 }
 
 void instance_durable_forgot(struct instance *in, struct place *pl, uint64_t user) {
@@ -290,10 +357,24 @@ static enum status add_user(struct instance *in, struct sealed *batch, size_t k)
                  : parcels_add(&batch->parcels, &parcel);
 }
 
-static enum status add_gone(struct place *pl, struct sealed *batch) {
+static size_t n_gone_sealed(const struct place *pl) {
+    size_t n = 0;
+    for (uint32_t k = 0; k < pl->task.n_sealed; k++) {
+        n += pl->gone_in[k];
+    }
+    return n;
+}
+
+/* Tombstones; whoever has come again has a record instead, in this batch or since. */
+static enum status add_gone(const struct instance *in, struct place *pl, struct sealed *batch) {
+    const size_t first = n_gone_sealed(pl);
     enum status st = ST_OK;
-    for (size_t k = 0; k < pl->n_gone && !st; k++) {
+    pl->gone_in[pl->task.n_sealed] = pl->n_gone - first;
+    for (size_t k = first; k < pl->n_gone && !st; k++) {
         uint8_t key[STATE_KEY_USER_LEN];
+        if (users_find(learner_users(in->learner, pl->task.p), pl->gone[k]) != USER_NONE) {
+            continue;
+        }
         state_key_user(key, pl->gone[k]);
         const struct parcel parcel = {.kind = PARCEL_STATE,
                                       .partition = (int32_t)batch->task,
@@ -301,13 +382,12 @@ static enum status add_gone(struct place *pl, struct sealed *batch) {
                                       .key_len = sizeof key};
         st = parcels_add(&batch->parcels, &parcel);
     }
-    pl->n_gone = 0;
     return st;
 }
 
 static enum status add_users(struct instance *in, struct place *pl, struct sealed *batch) {
     const size_t n = learner_sealed_users(in->learner, batch->task);
-    enum status st = add_gone(pl, batch); /* before those who have come again */
+    enum status st = add_gone(in, pl, batch);
     for (size_t k = 0; k < n && !st; k++) {
         st = add_user(in, batch, k);
     }
@@ -327,6 +407,9 @@ static enum status add_task(struct instance *in, const struct place *pl, struct 
         snprintf(t.topics[k].topic, sizeof t.topics[k].topic, "%s", in->cfg->topics[k].name);
         t.topics[k].incarnation = pl->incarnation[k];
         t.topics[k].next = pl->task.next[k];
+#ifdef CROSSREC_SEED_COMMIT_BEFORE_EFFECT
+        t.topics[k].next = merge_position(in->merge, batch->task, (uint16_t)k);
+#endif
     }
     memcpy(t.uuid, pl->uuid, sizeof t.uuid);
     if (!learner.failed) {
@@ -434,6 +517,16 @@ static enum status add_options(struct pieces *p, const char *text, size_t len) {
     return add_sealed(p->in, p->batch, STATE_OPTIONS, &parcel);
 }
 
+static enum status add_low(struct pieces *p) {
+    struct durable *d = p->in->durable;
+    uint8_t key[MODEL_KEY_BYTES];
+    model_key_low(key);
+    pack_uint(&d->body, d->sweep_low);
+    pack_raw(&d->body, d->clock.bytes, d->clock.len);
+    struct parcel parcel = {.kind = PARCEL_ITEMS, .key = key, .key_len = sizeof key};
+    return d->clock.failed ? ST_NOMEM : add_sealed(p->in, p->batch, STATE_CONTROL, &parcel);
+}
+
 /* Globals and all nets at one position: a mean is of the latest of all. */
 static enum status add_rest(struct pieces *p) {
     struct durable *d = p->in->durable;
@@ -445,7 +538,8 @@ static enum status add_rest(struct pieces *p) {
         st = learner_snapshot_nets(p->in->learner, task, &d->body);
         st = st ? st : add_body(p);
     }
-    return st ? st : add_options(p, text, len);
+    st = st ? st : add_options(p, text, len);
+    return st ? st : add_low(p);
 }
 
 static bool sweep_due(const struct instance *in) {
@@ -461,6 +555,8 @@ static enum status add_pieces(struct instance *in, struct sealed *batch) {
         d->sweep = SWEEP_OF_ITEMS;
         d->sweep_at = 0;
         d->swept_at = d->sweep_low = learner_log_position(in->learner);
+        d->clock.len = 0;
+        learner_snapshot_clock(in->learner, &d->clock);
     }
     const bool items = d->sweep == SWEEP_OF_ITEMS;
     if (d->sweep == SWEEP_OF_REST) {
@@ -494,6 +590,7 @@ enum status instance_durable_seal(struct instance *in, struct place *pl, struct 
         learner_log_write(in->learner, p, &d->body);
         st = add_model(in, batch, STATE_DELTA);
     }
+    st = st ? st : instance_outbox_seal(pl, batch);
     st = st ? st : add_controls(in, batch);
     if (!st && p == 0 && pl->task.state == TASK_RUNNING && sweep_due(in)) {
         st = add_pieces(in, batch);
@@ -513,16 +610,30 @@ bool instance_durable_wants_seal(struct instance *in, const struct place *pl) {
 
 /* ---- after the commit ------------------------------------------------------------------- */
 
+static void forget_gone(struct place *pl) {
+    const size_t n = pl->gone_in[0];
+    if (n > 0) {
+        pl->n_gone -= n;
+        memmove(pl->gone, pl->gone + n, pl->n_gone * sizeof *pl->gone);
+    }
+    memmove(pl->gone_in, pl->gone_in + 1, sizeof pl->gone_in - sizeof *pl->gone_in);
+}
+
 void instance_durable_committed(struct instance *in, const struct sealed_answer *a) {
     struct durable *d = in->durable;
+    if (d) {
+        forget_gone(&in->places[a->task]);
+    }
     if (d && a->task == 0 && a->batch == d->sweep_batch) {
         atomic_store(&d->needed, (int64_t)d->sweep_low);
         d->sweep_batch = 0;
     }
 }
 
-/* Pieces that were in it are not in the topic: the sweep begins anew. */
+/* Pieces that were in it are not in the topic: the sweep begins anew. Tombstones neither: those who
+ * were forgotten stay forgotten. */
 void instance_durable_undone(struct instance *in, uint32_t task) {
+    memset(in->places[task].gone_in, 0, sizeof in->places[task].gone_in);
     if (in->durable && task == 0) {
         in->durable->sweep = SWEEP_NONE;
         in->durable->sweep_batch = 0;
@@ -567,9 +678,14 @@ void instance_durable_gauges(struct instance *in) {
     size_t bytes = 0;
     metric_set(M_MODEL_LAG, 0, 1e-3 * (double)model_log_lag_ms(d->model));
     metric_set(M_MODEL_PENDING, 0, (double)learner_log_pending(in->learner, &bytes));
-    metric_set(M_RESTORE_PROGRESS, 0,
-               model_log_ready(d->model) ? restore_progress(d->restore)
-                                         : model_log_progress(d->model));
+    const bool ready = model_log_ready(d->model);
+    const double share = ready ? restore_progress(d->restore) : model_log_progress(d->model);
+    metric_set(M_RESTORE_PROGRESS, 0, share);
+    restore_progress_show(&d->meter, in->now_ms,
+                          !ready        ? "the shared model"
+                          : share < 1.0 ? "users and tasks"
+                                        : NULL,
+                          share, (uint64_t)metric_value(ready ? M_RESTORED : M_MODEL_RECORDS, 0));
     double oldest = 0.0;
     double undo = 0.0;
     for (uint32_t p = 0; p < in->n_places; p++) {

@@ -11,16 +11,18 @@
 #include "explain_text.h"
 #include "hash.h"
 #include "instance_state.h"
+#include "learner_log.h"
 #include "mailbox.h"
+#include "model_text.h"
 #include "segments_text.h"
 
 enum { ASK_MS = 2000, SENTENCE_MAX = 1024, TASKS_TEXT_MAX = 160 };
 
-enum topic { ABOUT_USER, ABOUT_SEGMENTS };
+enum topic { ABOUT_USER, ABOUT_SEGMENTS, ABOUT_MODEL };
 
 struct question {
     enum topic topic;
-    uint32_t n; /* from here on: of ABOUT_USER */
+    uint32_t n; /* also of ABOUT_MODEL; from here on: of ABOUT_USER */
     uint8_t target;
     uint16_t user_len;
     char user[ID_LEN_MAX];
@@ -69,24 +71,30 @@ static char *say_no_target(const struct instance *in, const char *name) {
     return say("there is no target %.100s here; there are: %s", name, known);
 }
 
+/* A whole number of [least, most], which is what the argument called `name` must be. */
+static bool read_number(const char *name, const char *given, unsigned long least,
+                        unsigned long most, uint32_t *out, char **text) {
+    char *end = NULL;
+    const unsigned long n = strtoul(given, &end, 10);
+    if (*given < '0' || *given > '9' || *end || n < least || n > most) {
+        *text = say("%s must be a whole number from %lu to %lu", name, least, most);
+        return false;
+    }
+    *out = (uint32_t)n;
+    return true;
+}
+
 /* The question, or why it is none. */
 static enum status read_question(const struct instance *in, const struct explain_query *q,
                                  struct question *out, char **text) {
-    const uint32_t longest = (uint32_t)CONFIG_LIST_MAX;
     *out = (struct question){.n = (uint32_t)in->cfg->list_n};
     if (!q->user || q->user_len < 1 || q->user_len > ID_LEN_MAX || !q->target) {
         *text = say("which user (1 to %d bytes), which target? Type /explain?user=ID&target=%s",
                     (int)ID_LEN_MAX, in->n_targets ? in->cfg->domains[in->targets[0]].name : "");
         return ST_INVALID;
     }
-    if (q->n) {
-        char *end = NULL;
-        const unsigned long n = strtoul(q->n, &end, 10);
-        if (*q->n < '0' || *q->n > '9' || *end || n < 1 || n > longest) {
-            *text = say("n must be a whole number from 1 to %u", longest);
-            return ST_INVALID;
-        }
-        out->n = (uint32_t)n;
+    if (q->n && !read_number("n", q->n, 1, CONFIG_LIST_MAX, &out->n, text)) {
+        return ST_INVALID;
     }
     if (!find_target(in, q->target, &out->target)) {
         *text = say_no_target(in, q->target);
@@ -126,6 +134,18 @@ enum status instance_explain(struct instance *in, const struct explain_query *q,
 
 enum status instance_segments(struct instance *in, char **text) {
     const struct question question = {.topic = ABOUT_SEGMENTS};
+    return ask(in, &question, text);
+}
+
+enum status instance_model(struct instance *in, const char *items, char **text) {
+    struct question question = {.topic = ABOUT_MODEL};
+    if (in->cfg->state != STATE_KAFKA) {
+        *text = say("state = memory: the model is this instance's own, nobody shares it");
+        return ST_NOT_FOUND;
+    }
+    if (items && !read_number("items", items, 0, MODEL_TOP_MAX, &question.n, text)) {
+        return ST_INVALID;
+    }
     return ask(in, &question, text);
 }
 
@@ -239,8 +259,39 @@ static enum status tell_segments(struct instance *in, char **text) {
     return st;
 }
 
+static uint32_t count_running(struct instance *in) {
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        n += runs(in, p);
+    }
+    return n;
+}
+
+static enum status tell_model(struct instance *in, const struct question *q, char **text) {
+    const struct model_log *log = in->durable->model;
+    struct model_state m = {.cfg = in->cfg,
+                            .shared = learner_shared(in->learner),
+                            .ready = model_log_ready(log),
+                            .progress = model_log_progress(log),
+                            .lag_ms = model_log_lag_ms(log),
+                            .tasks = count_running(in),
+                            .top = q->n};
+    m.digest.position = learner_log_position(in->learner);
+    m.digest.pending = learner_log_pending(in->learner, &m.pending_bytes);
+    enum status st = m.ready ? learner_digest(in->learner, &m.digest) : ST_OK;
+    if (st) { /* counts may be missing in the view */
+        instance_fail(in, st, "out of memory for a digest of the shared model");
+        return ST_NOMEM;
+    }
+    *text = model_text(&m);
+    return *text ? ST_OK : ST_NOMEM;
+}
+
 /* *text is malloc'ed; NULL: out of memory. */
 static enum status answer_to(struct instance *in, const struct question *q, char **text) {
+    if (q->topic == ABOUT_MODEL) {
+        return tell_model(in, q, text);
+    }
     uint32_t p = 0;
     while (p < in->n_places && !runs(in, p)) {
         p++;
@@ -252,6 +303,7 @@ static enum status answer_to(struct instance *in, const struct question *q, char
     switch (q->topic) {
     case ABOUT_USER: return tell_user(in, q, text);
     case ABOUT_SEGMENTS: return tell_segments(in, text);
+    case ABOUT_MODEL: break; /* above */
     }
     return ST_INVALID;
 }

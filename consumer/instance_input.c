@@ -254,6 +254,14 @@ static bool learn_one(struct instance *in, struct place *pl, const struct merged
     if (!take_feedback(in, &e)) {
         return true;
     }
+    if (!instance_durable_welcome(in, pl, e.user)) {
+        return false;
+    }
+    const bool triggers = instance_triggers_on(in);
+    struct firing_look before = {0};
+    if (triggers) {
+        before = instance_triggers_before(in, pl, &e);
+    }
     enum status st = learner_learn(in->learner, pl->task.p, &e, &effect);
     if (st == ST_AGAIN) {
         in->stalled = true;
@@ -275,6 +283,9 @@ static bool learn_one(struct instance *in, struct place *pl, const struct merged
         return true;
     }
     count_event(m, &effect);
+    if (triggers) {
+        instance_triggers_after(in, pl, &e, effect.user, &before);
+    }
     if (publish_touch(pl->publish, effect.user, m->record_ms)) {
         instance_fail(in, ST_NOMEM, "out of memory for the dirty users");
     }

@@ -5,6 +5,7 @@
 #include "because.h"
 #include "hash.h"
 #include "instance_state.h"
+#include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
 #include "mix.h"
@@ -78,8 +79,8 @@ static bool has_own_ids(const struct config *cfg, uint8_t domain) {
 }
 
 /* The user's id at the partner whose domain `target` is; NULL: he has none there. */
-static const char *id_at(const struct instance *in, const struct user *u, uint8_t target,
-                         size_t *len) {
+const char *instance_id_at(const struct instance *in, const struct user *u, uint8_t target,
+                           size_t *len) {
     const char *id = user_id(u, len);
     if (!in->identity) {
         return id;
@@ -121,7 +122,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     struct list *list = &in->list;
     const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
     size_t id_len = 0;
-    const char *id = u ? id_at(in, u, target, &id_len) : NULL;
+    const char *id = u ? instance_id_at(in, u, target, &id_len) : NULL;
     if (!id) {
         return; /* taken back meanwhile; or nobody there knows him */
     }
@@ -131,6 +132,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     }
     metric_add(M_RANKED, target, 1);
     struct publish_written *w = publish_written(pl->publish, slot, k);
+    instance_triggers_ranked(in, pl, slot, target, list, &w->top);
     const uint64_t digest = digest_of(in, list, id, id_len);
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
@@ -151,7 +153,8 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
         metric_add(M_UNCHANGED, target, 1);
         return;
     }
-    *w = (struct publish_written){.digest = digest, .at_s = now_s};
+    w->digest = digest;
+    w->at_s = now_s;
 }
 
 static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int64_t record_ms) {
@@ -330,7 +333,7 @@ static void write_empty(struct instance *in, struct place *pl, uint32_t slot) {
     for (uint32_t k = 0; user && k < in->n_targets && slot < publish_slots(pl->publish); k++) {
         const uint8_t target = in->targets[k];
         size_t len = 0;
-        const char *id = id_at(in, u, target, &len);
+        const char *id = instance_id_at(in, u, target, &len);
         if (id) {
             write_empty_to(in, pl, slot, target, id, len);
             *publish_written(pl->publish, slot, k) = (struct publish_written){0};
@@ -352,6 +355,7 @@ void instance_hide(struct instance *in, uint64_t user) {
             write_empty(in, pl, slot);
         }
         if (slot != USER_NONE) {
+            outbox_forget(&pl->outbox, user);
             instance_durable_forgot(in, pl, user);
         }
     }
@@ -418,8 +422,12 @@ static void begin_when_due(struct instance *in) {
                 instance_owe(in, &in->places[p]);
             }
         }
+        instance_outbox_lost(in);
     } else if (atomic_exchange(&in->refresh, false) ||
                (!in->sweeping && in->now_ms >= in->next_refresh_ms)) {
+        if (in->durable) {
+            learner_solve_all(in->learner); /* vectors that do not depend on the way here */
+        }
         start_sweep(in, true);
     } else if (!in->sweeping && in->catalogue_changed) {
         in->catalogue_changed = false; /* one that changes during a sweep: another one follows */
@@ -521,6 +529,10 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
         return;
     }
     struct task *t = &pl->task;
+    if (a->kind == ACK_STREAM || a->kind == ACK_GAP) {
+        instance_outbox_ack(in, pl, a);
+        return;
+    }
     if (a->kind == ACK_EPOCH) {
         take_epoch(in, pl, a->epoch);
         return;

@@ -8,6 +8,8 @@
  *     instance_input.c     records to merged events to the learner
  *     instance_globals.c   what global topics say
  *     instance_publish.c   publish rounds, sweeps, fallback, info
+ *     instance_triggers.c  which triggers fire
+ *     instance_outbox.c    committed triggers on their way to the streams
  *     instance_guard.c     which net is served: gauges and log lines
  *     instance_explain.c   questions of the admin endpoint
  */
@@ -20,17 +22,20 @@
 #include "breaker.h"
 #include "checkpointer.h"
 #include "committer.h"
+#include "firing.h"
 #include "identity.h"
 #include "instance.h"
 #include "intake.h"
 #include "mailbox.h"
 #include "merge.h"
 #include "model_log.h"
+#include "outbox.h"
 #include "people.h"
 #include "publish.h"
 #include "publisher.h"
 #include "recent.h"
 #include "restore.h"
+#include "restore_progress.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -39,6 +44,35 @@ enum {
     SLICE_MS = 2,
     WHY_MAX = 256,
     LETTER_SCRATCH = 1 << 16,
+};
+
+/* Where a task's triggers are on their way from the outbox topic to the streams, in this order. */
+enum delivery_state {
+    DELIVERY_NONE,          /* no triggers, or the task does not run                       */
+    DELIVERY_ASK_END,       /* restoring: the end of the task's outbox partition is asked for */
+    DELIVERY_FIND_END,      /* ... and read, for the newest id                             */
+    DELIVERY_FOUND,         /* ... which is known: the task may run                        */
+    DELIVERY_ASK_STREAMS,   /* the streams' last ids are asked for                         */
+    DELIVERY_AWAIT_STREAMS, /* ... by the publisher                                        */
+    DELIVERY_ASK_LOG,       /* the outbox is to be read from somewhere                     */
+    DELIVERY_READ_LOG,      /* ... up to its end                                           */
+    DELIVERY_LIVE,          /* batches are handed over as they are committed               */
+};
+
+struct delivery {
+    enum delivery_state state;
+    uint32_t generation;               /* of what was asked for and handed over */
+    uint32_t asked, answered;          /* domains below it; streams */
+    struct entry_id last[DOMAINS_MAX]; /* of each stream: in it, or handed over last */
+    int64_t from, low, high, back; /* of the partition; from -1: `back` records before the end */
+    int64_t retry_ms;
+    bool judging; /* nothing that comes now has shown that it is read from far enough back */
+    bool missed;  /* a batch was committed that may lie behind `high` */
+};
+
+struct triggers_sweep { /* over everybody, for those who became dormant */
+    uint32_t task, slot;
+    int64_t began_ms, next_ms;
 };
 
 /* A task with what the pipeline keeps beside it. */
@@ -59,10 +93,16 @@ struct place {
     int64_t changelog_next; /* what comes from here on is not in memory; -1: nothing is */
     uint32_t incarnation[CONFIG_TOPICS_MAX];
     uint8_t uuid[16]; /* of the task's changelog */
-    uint64_t *gone;   /* (n_gone,) users who were forgotten since the last seal */
+    uint64_t *gone; /* (n_gone,) users who were forgotten and whose tombstones are not final: those
+                       of the sealed batches, oldest first, then those of the open one */
     size_t n_gone, cap_gone;
+    size_t gone_in[LEARNER_BATCHES]; /* how many of them are in the k-th oldest sealed batch */
+    int64_t leaving_at; /* end of the changelog, asked before the last batch was sealed; -1 */
+    int64_t parked_ms;
     uint32_t looked_at;        /* restored users below this slot may be shown, or are gone */
     int64_t sealed_ms;         /* when the oldest batch that waits was sealed */
+    struct outbox outbox;      /* triggers that are not final */
+    struct delivery delivery;  /* those that are */
     uint8_t twin[DOMAINS_MAX]; /* bit 0 cold, bit 1 known: the twin is served, as was told last */
 };
 
@@ -70,8 +110,10 @@ struct place {
 struct durable {
     struct model_log *model;
     struct restore *restore;
+    struct restore_meter meter;        /* how far a start is, for people */
     struct checkpointer *checkpointer; /* NULL: no state.dir */
     struct pack body, value;           /* scratch */
+    struct pack clock;                 /* of the model's log where the sweep began */
     int64_t landmark_at_ms;            /* event time of the landmark record that was sent last */
     int64_t landmark_sent_ms;          /* when */
     int64_t options_sent_ms;           /* 0: not */
@@ -130,6 +172,8 @@ struct instance {
     int64_t sweep_refill_ms, sweep_resume_ms;
     uint64_t losses_seen;
     uint64_t fallback_digest[DOMAINS_MAX];
+    struct triggers_sweep dormant;
+    uint32_t delivery_generation;
     int info_segments;       /* segments that the last info named; -1: info is due */
     struct mailbox *mailbox; /* struct question, see instance_explain.c */
 
@@ -161,6 +205,8 @@ void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lo
 void instance_restore(struct instance *in);
 /** Tasks that there are, whoever has them: partitions of a topic. May ask the brokers. */
 uint32_t instance_n_tasks(struct instance *in);
+/** Forgets a parked task, as if it had never been here; its epoch is remembered. */
+void instance_drop_place(struct instance *in, struct place *pl);
 /** Seals what is due and takes the committer's answers. */
 void instance_commit(struct instance *in, bool all);
 void instance_take_answers(struct instance *in);
@@ -175,9 +221,15 @@ enum status instance_durable_new(struct instance *in);
 void instance_durable_free(struct instance *in);
 /** Reads on in the model's log, and in the changelog for tasks that restore. */
 void instance_durable_take(struct instance *in);
-/** A task was assigned, or goes; `orderly`: it was ours to the end. */
+/** A task was assigned. */
 void instance_durable_begin(struct instance *in, struct place *pl);
-void instance_durable_park(struct instance *in, struct place *pl, bool orderly);
+/** Tasks are about to be given away: another batch of each is due, which shows that they were ours
+ *  when the end of the changelog was asked. */
+void instance_durable_leave(struct instance *in, const struct position *parts, size_t n);
+/** A task goes; `settled`: all of it is final, and was ours to the end. */
+void instance_durable_park(struct instance *in, struct place *pl, bool settled);
+/** Frees tasks that went long ago. */
+void instance_durable_expire(struct instance *in);
 /** Is the task's state in memory? Then its positions and epoch are set; false: not yet, or the
  *  instance has failed. */
 bool instance_durable_restored(struct instance *in, struct place *pl);
@@ -193,6 +245,9 @@ struct commit_watch instance_durable_watch(struct instance *in);
 bool instance_durable_wants_seal(struct instance *in, const struct place *pl);
 /** Forgets restored users who must not be shown, some each call. Of a running task. */
 void instance_durable_hide(struct instance *in, struct place *pl);
+/** An event of a user is to be learned: if he is one of those, he is forgotten before. False: not
+ *  now. */
+bool instance_durable_welcome(struct instance *in, struct place *pl, uint64_t user);
 /** A user of the task was forgotten. */
 void instance_durable_forgot(struct instance *in, struct place *pl, uint64_t user);
 void instance_durable_gauges(struct instance *in);
@@ -227,7 +282,43 @@ enum status instance_explain_new(struct instance *in);
 /** Answers the question that waits, if one does. Costs a look otherwise. */
 void instance_answer(struct instance *in);
 
+/* ---- instance_triggers.c ---- */
+/** With state = kafka and a trigger. */
+bool instance_triggers_on(const struct instance *in);
+/** The user of an event before it is learned; and after, as whoever learned it says. */
+struct firing_look instance_triggers_before(const struct instance *in, const struct place *pl,
+                                            const struct event *e);
+void instance_triggers_after(struct instance *in, struct place *pl, const struct event *e,
+                             uint32_t slot, const struct firing_look *before);
+/** A list was ranked. *top: its first item's index + 1 the last time, 0 unknown; kept up. */
+void instance_triggers_ranked(struct instance *in, struct place *pl, uint32_t slot, uint8_t target,
+                              const struct list *list, uint32_t *top);
+/** A slice of the sweep over users who do nothing any more. */
+void instance_triggers_sweep(struct instance *in);
+
+/* ---- instance_outbox.c ---- */
+/** A task was assigned: finds the newest id. Then it runs; then it goes. */
+void instance_outbox_begin(struct instance *in, struct place *pl);
+bool instance_outbox_restored(const struct instance *in, const struct place *pl);
+void instance_outbox_run(struct instance *in, struct place *pl);
+void instance_outbox_leave(struct instance *in, struct place *pl);
+/** The triggers of the open batch become records of it. @return ST_OK, ST_NOMEM */
+enum status instance_outbox_seal(struct place *pl, struct sealed *batch);
+/** The oldest sealed batch is final. */
+void instance_outbox_committed(struct instance *in, struct place *pl);
+/** One step. */
+void instance_outbox_take(struct instance *in);
+/** ACK_STREAM, ACK_GAP. */
+void instance_outbox_ack(struct instance *in, struct place *pl, const struct publisher_ack *a);
+/** Redis lost what was written. */
+void instance_outbox_lost(struct instance *in);
+/** Is everything that was committed handed over? */
+bool instance_outbox_settled(const struct instance *in, const struct place *pl);
+
 /* ---- instance_publish.c ---- */
+/** The user's id at the partner whose domain `target` is; NULL: he has none there. */
+const char *instance_id_at(const struct instance *in, const struct user *u, uint8_t target,
+                           size_t *len);
 /** Writes empty lists over those of a user who must not be shown, and forgets him. */
 void instance_hide(struct instance *in, uint64_t user);
 /** A user is to be ranked, though he did nothing. @return ST_OK, ST_NOMEM */

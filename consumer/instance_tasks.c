@@ -14,6 +14,7 @@ enum {
     REVOKE_WAIT_MS = 5000,
     EPOCH_WAIT_MS = 2000, /* Redis away at takeover: the wall clock alone is larger than any
                              epoch that was minted by a clock that is right */
+    CLAIM_SLICE_MS = 50,
 };
 
 /* ---- assignment ------------------------------------------------------------------------ */
@@ -127,6 +128,18 @@ static bool grows(struct instance *in, const struct position *parts, size_t n) {
     return learned && fresh;
 }
 
+void instance_drop_place(struct instance *in, struct place *pl) {
+    merge_remove_task(in->merge, pl->task.p);
+    instance_drop_waiting(in, pl);
+    publish_free(pl->publish);
+    letters_free(&pl->task.letters);
+    instance_outbox_leave(in, pl);
+    outbox_free(&pl->outbox);
+    const uint64_t epoch = pl->task.epoch;
+    *pl = (struct place){.former_epoch = epoch};
+    pl->task.epoch = epoch; /* the next one is larger: see make_place() */
+}
+
 /* State in memory: the events of all tasks are learned again, in one order, so that it does not
  * matter in which pieces the tasks arrived (after a kill -9 the group gives away what the dead
  * member held only when its session has ended). What stands in Redis stays until then. */
@@ -150,13 +163,7 @@ static enum status begin_anew(struct instance *in) {
         if (!pl) {
             continue;
         }
-        merge_remove_task(in->merge, p);
-        instance_drop_waiting(in, pl);
-        publish_free(pl->publish);
-        letters_free(&pl->task.letters);
-        const uint64_t epoch = pl->task.epoch;
-        *pl = (struct place){.former_epoch = epoch};
-        pl->task.epoch = epoch; /* the next one is larger: see make_place() */
+        instance_drop_place(in, pl);
     }
     in->sweeping = false;
     in->round_left = 0;
@@ -218,6 +225,7 @@ static void find_floors(struct instance *in) {
             t->tagged |= parts[k].tag[0] != '\0';
             if (in->durable && !t->floor_known) {
                 instance_durable_begin(in, &in->places[parts[k].partition]);
+                instance_outbox_begin(in, &in->places[parts[k].partition]);
             }
             t->floor_known = true;
         }
@@ -230,18 +238,21 @@ static bool seal(struct instance *in, struct place *pl);
 /* state = kafka: the task's state is in memory, and its record with the new epoch is final. */
 static bool claim_task(struct instance *in, struct place *pl) {
     struct task *t = &pl->task;
-    if (t->claimed || t->claiming) {
-        return t->claimed;
+    if (t->claimed) {
+        return true;
     }
-    if (instance_durable_restored(in, pl)) {
+    if (!t->claiming && instance_outbox_restored(in, pl) && instance_durable_restored(in, pl)) {
         t->claiming = true;
         t->dirty = true;
-        (void)seal(in, pl);
+    }
+    if (t->claiming && t->dirty) {
+        (void)seal(in, pl); /* hundreds of tasks: there may be no room now */
     }
     return false;
 }
 
 static bool all_restored(struct instance *in, bool *any) {
+    const int64_t until_ms = instance_mono_ms() + CLAIM_SLICE_MS;
     bool ready = in->globals_complete;
     *any = false;
     for (uint32_t p = 0; p < in->n_places; p++) {
@@ -259,7 +270,11 @@ static bool all_restored(struct instance *in, bool *any) {
             task_take_over(t, 0, instance_wall_ms() / 1000);
             t->epoch_known = true;
         }
-        ready = ready && t->floor_known && t->epoch_known && (!in->durable || claim_task(in, pl));
+        bool mine = t->floor_known && t->epoch_known;
+        if (in->durable && mine && in->globals_complete) { /* brokers that are away block */
+            mine = (t->claimed || instance_mono_ms() < until_ms) && claim_task(in, pl);
+        }
+        ready = ready && mine;
     }
     return ready;
 }
@@ -319,6 +334,7 @@ void instance_restore(struct instance *in) {
             LOG_INFO("task runs", LOG_INT("task", p), LOG_INT("epoch", pl->task.epoch));
             if (in->durable) {
                 instance_owe(in, pl); /* what stands in Redis may be older than the state */
+                instance_outbox_run(in, pl);
             }
         }
     }
@@ -331,6 +347,7 @@ void instance_restore(struct instance *in) {
 static void undo(struct instance *in, struct place *pl) {
     learner_undo(in->learner, pl->task.p);
     task_undo(&pl->task);
+    outbox_undo(&pl->outbox);
     instance_durable_undone(in, pl->task.p);
     metric_add(M_UNDONE, 0, 1);
     LOG_WARN("uncommitted events taken back: they will be read again by whoever owns the task",
@@ -367,6 +384,7 @@ static void take_answer(struct instance *in, const struct sealed_answer *a) {
         learner_committed(in->learner, a->task);
         task_committed(&pl->task);
         instance_durable_committed(in, a);
+        instance_outbox_committed(in, pl);
         pl->sealed_ms = in->now_ms;
         pl->task.claimed |= pl->task.claiming;
         pl->task.claiming = false;
@@ -428,7 +446,7 @@ static bool seal(struct instance *in, struct place *pl) {
 }
 
 size_t instance_open_bytes(const struct instance *in, const struct place *pl) {
-    return learner_batch_bytes(in->learner, pl->task.p) + pl->task.letters.len;
+    return learner_batch_bytes(in->learner, pl->task.p) + pl->task.letters.len + pl->outbox.bytes;
 }
 
 static bool seal_due(const struct instance *in, const struct place *pl) {
@@ -502,6 +520,9 @@ static void park(struct instance *in, struct place *pl, bool orderly) {
 void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lost) {
     struct instance *in = ctx;
     if (in->committer && !lost && !in->fatal) {
+        if (in->durable) {
+            instance_durable_leave(in, parts, n);
+        }
         settle(in, parts, n);
     }
     if (in->committer && lost) {

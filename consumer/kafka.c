@@ -1341,8 +1341,9 @@ enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
     if (!intake && strcmp(cfg->partitioner, "any") != 0) {
         snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
     }
-    enum status st = fetcher_open(&c->f, cfg, NO_DEFAULTS, group, intake ? "earliest" : "error",
-                                  on_rebalance, err);
+    const struct setting named[] = {{"group.instance.id", cfg->instance_id}, {NULL, NULL}};
+    enum status st = fetcher_open(&c->f, cfg, !intake && cfg->static_members ? named : NO_DEFAULTS,
+                                  group, intake ? "earliest" : "error", on_rebalance, err);
     if (st) {
         goto fail;
     }
@@ -2976,7 +2977,12 @@ enum status kafka_group_members(const struct config *cfg, int *members, char *er
     if (code) {
         st = client_fail(&cl, cfg->group, code, err);
     } else {
-        *members = list->group_cnt > 0 ? list->groups[0].member_cnt : 0;
+        const struct rd_kafka_group_info *group = list->group_cnt > 0 ? &list->groups[0] : NULL;
+        if (group && group->err) { /* its coordinator is on the way: nobody knows */
+            st = client_fail(&cl, cfg->group, group->err, err);
+        } else {
+            *members = group ? group->member_cnt : 0;
+        }
         rd_kafka_group_list_destroy(list);
     }
     client_close(&cl);

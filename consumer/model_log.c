@@ -14,7 +14,14 @@
 #include "mix.h"
 #include "state_record.h"
 
-enum { POLL_MAX = 256, POLL_MS = 2, KEY_LOW = 0xfe, KEY_OPTIONS = 0xff, TABLE_FIRST = 1024 };
+enum {
+    POLL_MAX = 256,
+    POLL_MS = 2,
+    KEY_LOW = 0xfe,
+    KEY_OPTIONS = 0xff,
+    TABLE_FIRST = 1024,
+    CLOCK_MAX = 256
+};
 
 enum phase { ASK_ITEMS, READ_ITEMS, ASK_LOG, READ_LOG, FOLLOW };
 
@@ -36,6 +43,8 @@ struct model_log {
     size_t n_loaded;
     struct log_bounds items, log; /* as asked at the start */
     int64_t from;                 /* of the log: 0 before the first complete sweep */
+    uint8_t clock[CLOCK_MAX];     /* (clock_len,) of the log at `from` */
+    size_t clock_len;
     bool at_end;
     int64_t behind_since_ms;     /* unless at_end */
     char own[MODEL_OPTIONS_MAX]; /* this process's options */
@@ -199,6 +208,14 @@ static enum status sort_pieces(struct model_log *m, char *err) {
     if (m->n_pieces > 0) {
         qsort(m->pieces, m->cap_pieces, sizeof *m->pieces, by_position);
     }
+    if (m->clock_len > 0 && learner_snapshot_begin(m->learner, m->clock, m->clock_len)) {
+        snprintf(
+            err, CONFIG_ERROR_MAX,
+            "what %s says of the log's clock is damaged; begin a new model with: crossrec model "
+            "reset",
+            m->cfg->items_topic);
+        return ST_INVALID;
+    }
     for (size_t k = 0; k < m->n_pieces; k++) {
         struct snapshot_head head;
         enum status st = snapshot_head(m->pieces[k].bytes, m->pieces[k].len, &head);
@@ -236,11 +253,24 @@ static enum status load_pieces(struct model_log *m, uint64_t offset, char *err) 
 static enum status unreadable(const char *topic, const struct record *r, enum status st,
                               char *err) {
     snprintf(err, CONFIG_ERROR_MAX,
-             "%s partition %d offset %" PRId64 " %s; begin a new model with: crossrec model reset",
+             "%s partition %d offset %" PRId64 " %s begin a new model with: crossrec model reset",
              topic, (int)r->partition, r->offset,
              st == ST_RANGE ? "was written by a later version of crossrec: upgrade this one, or"
-                            : "is damaged: the copy that this cluster has cannot be used, or");
+                            : "is damaged:");
     return ST_INVALID;
+}
+
+static enum status take_low(struct model_log *m, const uint8_t *body, size_t len) {
+    struct unpack u = {.at = body, .end = body + len};
+    const int64_t from = (int64_t)unpack_at_most(&u, INT64_MAX);
+    const size_t rest = (size_t)(u.end - u.at);
+    if (u.failed || rest > sizeof m->clock) {
+        return ST_INVALID;
+    }
+    m->from = from;
+    m->clock_len = rest;
+    memcpy(m->clock, u.at, rest);
+    return ST_OK;
 }
 
 static enum status take_item_record(struct model_log *m, const struct record *r, char *err) {
@@ -258,9 +288,7 @@ static enum status take_item_record(struct model_log *m, const struct record *r,
         return take_options(m, (const char *)body, len, err);
     }
     if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_LOW) {
-        struct unpack u = {.at = body, .end = body + len};
-        m->from = (int64_t)unpack_at_most(&u, INT64_MAX);
-        return ST_OK;
+        return take_low(m, body, len) ? unreadable(m->cfg->items_topic, r, ST_INVALID, err) : ST_OK;
     }
     st = keep_piece(m, body, len);
     return st == ST_INVALID || st == ST_RANGE ? unreadable(m->cfg->items_topic, r, st, err) : st;

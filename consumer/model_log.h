@@ -55,7 +55,8 @@ bool model_log_has_options(const struct model_log *m);
 /** Key of a piece. */
 void model_key(uint8_t out[MODEL_KEY_BYTES], enum snapshot_kind kind, uint64_t key);
 /** Keys of what is no piece: the options; how far back the log is needed since the last complete
- *  sweep over all pieces (a varint: the smallest position of its pieces). */
+ *  sweep over all pieces (a varint: the log's position when it began; then the log's clock there,
+ *  learner_snapshot_clock()). */
 void model_key_options(uint8_t out[MODEL_KEY_BYTES]);
 void model_key_low(uint8_t out[MODEL_KEY_BYTES]);
 /** What all instances must have alike, as "name = value" lines. @return bytes used */

@@ -193,6 +193,16 @@ static const char *bad_bands(const char *text) {
         SCOPE_TOPIC, "topic.NAME", key, type, FIELD(config_topic, field), def, min, max, unit,     \
             help, NULL                                                                             \
     }
+#define OF_TRIGGER(key, field, def, help)                                                          \
+    {                                                                                              \
+        SCOPE_TRIGGER, "trigger.NAME", key, OPTION_STRING, FIELD(config_trigger, field), def, 0,   \
+            0, "", help, NULL                                                                      \
+    }
+#define OF_TRIGGER_NUMBER(key, type, field, def, min, max, unit, help)                             \
+    {                                                                                              \
+        SCOPE_TRIGGER, "trigger.NAME", key, type, FIELD(config_trigger, field), def, min, max,     \
+            unit, help, NULL                                                                       \
+    }
 #define SYMBOL(key, field, help)                                                                   \
     {                                                                                              \
         SCOPE_TOPIC, "topic.NAME", key, OPTION_SYMBOL, FIELD(config_topic, symbols), "", field,    \
@@ -205,9 +215,12 @@ static const struct option OPTIONS[] = {
          "Consumer group; its instances share the work."),
     TEXT("crossrec", "instance.id", instance_id, "", bad_instance,
          "Name of this process, unlike any other of the group; empty: host name and pid."),
+    WORD("crossrec", "static.members", OPTION_BOOL, static_members, "no", "",
+         "instance.id is also the name of a static member: a restart within session.timeout.ms moves "
+         "no task; after a stop for good the tasks wait so long."),
     WORD("crossrec", "clock", OPTION_ENUM, clock, "wall", "wall|stream",
          "What \"now\" is: the wall clock, or the largest event time taken (demo, replay)."),
-    WORD("crossrec", "state", OPTION_ENUM, state, "memory", "memory|kafka",
+    WORD("crossrec", "state", OPTION_ENUM, state, "kafka", "memory|kafka",
          "Where the state of users and the shared model live: kafka (changelog topics, in "
          "transactions), or memory (everything is read again at each start)."),
     TEXT("state", "topic", state_topic, "crossrec-state", option_bad_topic,
@@ -223,10 +236,14 @@ static const struct option OPTIONS[] = {
          "Compacted topic of the shared model, for instances that join."),
     TEXT("outbox", "topic", outbox_topic, "crossrec-triggers", option_bad_topic,
          "Topic of triggers on their way to Redis."),
+    TIME("trigger", "max.age", trigger_max_age_ms, "1d", SECOND, 7 * DAY,
+         "Events older than this make no triggers."),
+    NUMBER("trigger", "maxlen", trigger_maxlen, "100000", 100, 1000000000, "entries a stream",
+           "Above (roughly), the oldest entries of a stream are dropped, read or not."),
     WORD("crossrec", "log.level", OPTION_ENUM, log_level, "info", "debug|info|warn|error",
          "Lines below this level are not logged."),
     TEXT("crossrec", "schemas.dir", schemas_dir, "", NULL,
-         "Folder with a writer schema per id; empty: the shipped ones, ids 1 to 10."),
+         "Folder with a writer schema per id; empty: the shipped ones, ids 1 to 11."),
     TEXT("crossrec", "dead.letters", dead_letters, "crossrec-dead-letters", option_bad_topic,
          "Topic for events that cannot be used, as they came, with the reason."),
     TEXT("crossrec", "events", events, "crossrec-events", option_bad_topic,
@@ -351,6 +368,23 @@ static const struct option OPTIONS[] = {
            "yes, no or unknown: what a word of theirs says of the consent."),
     OF_TOPIC_NUMBER("weight.ACTION", OPTION_WEIGHT, weight, "1", 0, 100, "",
                     "How much such an event teaches; 0: it only counts as taken."),
+    OF_TRIGGER_NUMBER("kind", OPTION_ENUM, kind, "first_purchase", 0, 0,
+                      "first_purchase|lifecycle|segment|top_score", "What has to happen."),
+    OF_TRIGGER("target", target_of, "",
+               "The domain whose partner is told; of top_score, also whose list it is."),
+    OF_TRIGGER("domain", domain_of, "any",
+               "first_purchase: the domain that it is the first one in; any."),
+    OF_TRIGGER_NUMBER("events.min", OPTION_INT, events_min, "1", 0, 1000000000, "lines",
+                      "first_purchase: what the user must have done in other domains before."),
+    OF_TRIGGER("from", from_of, "any",
+               "lifecycle: new, returning, resurrected, dormant or any; segment: its number or any."),
+    OF_TRIGGER("to", to_of, "any", "Likewise: what it becomes."),
+    OF_TRIGGER_NUMBER("score", OPTION_REAL, score, "0", -1000000, 1000000, "",
+                      "top_score: the list's first item is another one, with a score above this."),
+    OF_TRIGGER_NUMBER("cooldown", OPTION_DURATION, cooldown_ms, "1d", 0, 365 * DAY, "",
+                      "The same trigger, for the same user, not again within this."),
+    OF_TRIGGER_NUMBER("expires", OPTION_DURATION, expires_ms, "1d", SECOND, 7 * DAY, "",
+                      "Of no use so long after its event: expires_at; not delivered after it."),
 };
 /* clang-format on */
 

@@ -19,9 +19,10 @@
 #include "status.h"
 
 enum option_scope {
-    SCOPE_CONFIG, /* a field of struct config                  */
-    SCOPE_DOMAIN, /* of struct config_domain: [domain.NAME]    */
-    SCOPE_TOPIC,  /* of struct config_topic: [topic.NAME]      */
+    SCOPE_CONFIG,  /* a field of struct config                  */
+    SCOPE_DOMAIN,  /* of struct config_domain: [domain.NAME]    */
+    SCOPE_TOPIC,   /* of struct config_topic: [topic.NAME]      */
+    SCOPE_TRIGGER, /* of struct config_trigger: [trigger.NAME] */
 };
 
 enum option_type {

@@ -200,15 +200,35 @@ struct store_write {
     bool want_previous; /* the reply tells the value that stood there */
 };
 
+/* One entry of a stream, behind one that must be there. Views, copied by `append`. */
+struct store_field {
+    const char *name; /* terminated */
+    const char *value;
+    size_t len;
+};
+
+struct store_entry {
+    const char *key;
+    size_t key_len;
+    uint64_t after_ms, after_seq; /* the stream had an entry with this id, or 0-0: it need not */
+    uint64_t ms, seq;
+    uint64_t maxlen; /* about so many entries are kept */
+    const struct store_field *fields;
+    size_t n_fields;
+};
+
 enum store_result {
     STORE_WRITTEN,
     STORE_FENCED, /* a newer version stands there: epoch and seq say which   */
+    STORE_GAP,    /* append: the entry before it is not there; epoch-seq: the last one's id */
     STORE_ERROR,  /* the server refused (OOM, READONLY, ...): text in `why`  */
 };
 
 struct store_reply {
     enum store_result result;
-    uint64_t epoch, seq;  /* STORE_FENCED                                     */
+    uint64_t epoch, seq;  /* STORE_FENCED, STORE_GAP                          */
+    int64_t number;       /* append, STORE_WRITTEN: entries that were dropped at the stream's other
+                             end; -1: an entry with this id, or a larger one, was there */
     const char *previous; /* want_previous: borrowed until the next call; NULL if none */
     size_t previous_len;
     const char *why; /* STORE_ERROR */
@@ -223,6 +243,7 @@ struct store {
     /** Appends one write, or an expiry only, to the pipeline. */
     enum status (*put)(void *ctx, const struct store_write *w);
     enum status (*expire)(void *ctx, const char *key, size_t key_len, int64_t ttl_ms);
+    enum status (*append)(void *ctx, const struct store_entry *e);
     /** Sends what was appended and hands each reply, in order, to `each` with its index.
      *  @return ST_OK (every reply came, whatever it said), ST_LOST (the connection broke:
      *  replies after the last one handed out are unknown) */
@@ -230,6 +251,8 @@ struct store {
                          void *arg);
     /** One GET. *value is borrowed until the next call, NULL if there is no key. */
     enum status (*get)(void *ctx, const char *key, const char **value, size_t *len);
+    /** The last id that a stream ever had; 0-0: none, or no stream. */
+    enum status (*last_id)(void *ctx, const char *key, uint64_t *ms, uint64_t *seq);
     void *ctx;
 };
 

@@ -24,6 +24,7 @@ struct publish; /* opaque */
 struct publish_written {
     uint64_t digest; /* 0: nothing in this epoch        */
     uint32_t at_s;   /* wall clock, seconds; 0: never   */
+    uint32_t top;    /* dense index + 1 of the first item of the list ranked last; 0: unknown */
 };
 
 MUST_CHECK enum status publish_new(uint32_t n_targets, struct publish **out);

@@ -24,6 +24,7 @@
 #include "marks.h"
 #include "metrics.h"
 #include "queue.h"
+#include "trigger.h"
 #include "uplink.h"
 
 enum {
@@ -130,6 +131,34 @@ static bool tell_fenced(struct publisher *p, const struct rec *rec, uint64_t epo
     return true;
 }
 
+static bool tell_gap(struct publisher *p, const struct rec *rec) {
+    struct publisher_ack *ack = queue_reserve(p->acks);
+    if (ack) {
+        *ack = (struct publisher_ack){.task = rec->task,
+                                      .generation = rec->generation,
+                                      .target = rec->target,
+                                      .kind = ACK_GAP};
+        queue_push(p->acks);
+    }
+    return ack != NULL;
+}
+
+static void count_trigger(const struct rec *rec, int64_t number) {
+    if (rec->kind == REC_TRIGGER && number >= 0) {
+        metric_add(M_TRIGGERS_RELAYED, 0, 1);
+        metric_add(M_TRIGGERS_TRIMMED, 0, (uint64_t)number);
+    }
+}
+
+/* The front of the queue is done with. */
+static void pop(struct publisher *p) {
+    const struct rec *rec = queue_front(p->recs);
+    if (rec->kind == REC_TRIGGER) {
+        free(rec->trigger);
+    }
+    queue_pop(p->recs);
+}
+
 static void skip(const struct rec *rec, const char *why) {
     metric_add(M_REDIS_ERRORS, 0, 1);
     LOG_ERROR("this write can never work and is left out", LOG_INT("task", rec->task),
@@ -157,6 +186,13 @@ static void on_reply(void *arg, size_t i, const struct store_reply *reply) {
             check_previous(p, rec, reply);
         }
         count_written(p, rec);
+        count_trigger(rec, reply->number);
+        break;
+    case STORE_GAP:
+        if (!tell_gap(p, rec)) {
+            p->hold = HOLD_ACKS;
+            return;
+        }
         break;
     case STORE_FENCED:
         /* The same epoch is our own: this was written, and superseded, before the answer
@@ -177,14 +213,40 @@ static void on_reply(void *arg, size_t i, const struct store_reply *reply) {
         skip(rec, reply->why);
         break;
     }
-    queue_pop(p->recs);
+    pop(p);
     p->popped++;
 }
 
 /* ---- sending ------------------------------------------------------------------------ */
 
+static enum status append(struct publisher *p, const struct rec *rec, size_t key_len) {
+    struct trigger t;
+    struct trigger_field f[TRIGGER_FIELDS_MAX];
+    struct store_field fields[TRIGGER_FIELDS_MAX];
+    char numbers[TRIGGER_BUF];
+    enum status st = trigger_read(rec->trigger, rec->trigger_len, &t);
+    const size_t n = st ? 0 : trigger_fields(&t, f, numbers);
+    for (size_t k = 0; k < n; k++) {
+        fields[k] = (struct store_field){.name = f[k].name, .value = f[k].value, .len = f[k].len};
+    }
+    const struct store_entry e = {.key = p->key,
+                                  .key_len = key_len,
+                                  .after_ms = rec->after_ms,
+                                  .after_seq = rec->after_seq,
+                                  .ms = rec->epoch,
+                                  .seq = rec->seq,
+                                  .maxlen = (uint64_t)p->cfg->trigger_maxlen,
+                                  .fields = fields,
+                                  .n_fields = n};
+    return st ? st : p->store.append(p->store.ctx, &e);
+}
+
 static enum status put(struct publisher *p, const struct rec *rec, size_t *bytes) {
     size_t key_len = rec_key(p->cfg, rec, p->key);
+    if (rec->kind == REC_TRIGGER) {
+        *bytes += rec->trigger_len;
+        return append(p, rec, key_len);
+    }
     if (rec->kind == REC_TOUCH) {
         return p->store.expire(p->store.ctx, p->key, key_len, p->cfg->publish_ttl_ms);
     }
@@ -212,7 +274,8 @@ static size_t fill(struct publisher *p, enum status *st) {
     while (n < PUBLISHER_PIPELINE && bytes < PIPELINE_BYTES) {
         const struct rec *rec = queue_at(p->recs, n);
         bool published = rec && rec->kind == REC_PUBLISHED;
-        if (!rec || rec->kind == REC_TAKEOVER || (published && !only_published)) {
+        if (!rec || rec->kind == REC_TAKEOVER || rec->kind == REC_STREAM ||
+            (published && !only_published)) {
             break;
         }
         *st = put(p, rec, &bytes);
@@ -233,7 +296,7 @@ static void not_appended(struct publisher *p, enum status st) {
         was_refused(p, "out of memory");
     } else {
         skip(queue_front(p->recs), status_str(st));
-        queue_pop(p->recs);
+        pop(p);
     }
 }
 
@@ -301,6 +364,35 @@ static void take_over(struct publisher *p, const struct rec *rec) {
     uplink_calm(p->uplink);
 }
 
+static void look_at_stream(struct publisher *p, const struct rec *rec) {
+    struct publisher_ack *ack = queue_reserve(p->acks);
+    uint64_t ms = 0;
+    uint64_t seq = 0;
+    if (!ack) {
+        uplink_back_off(p->uplink);
+        return;
+    }
+    p->key[rec_key(p->cfg, rec, p->key)] = '\0';
+    enum status st = p->store.last_id(p->store.ctx, p->key, &ms, &seq);
+    if (st == ST_LOST) {
+        went_down(p, "the connection broke or timed out");
+        return;
+    }
+    if (st && st != ST_INVALID) {
+        was_refused(p, "XINFO STREAM is refused");
+        return;
+    }
+    *ack = (struct publisher_ack){.epoch = ms,
+                                  .seq = seq,
+                                  .task = rec->task,
+                                  .generation = rec->generation,
+                                  .target = rec->target,
+                                  .kind = ACK_STREAM};
+    queue_push(p->acks);
+    pop(p);
+    uplink_calm(p->uplink);
+}
+
 /* Nothing to send: is Redis still there, and what was written? */
 static void probe(struct publisher *p) {
     const struct mark *m = marks_any(&p->marks);
@@ -352,6 +444,8 @@ static void *run(void *arg) {
         const struct rec *rec = queue_front(p->recs);
         if (rec && rec->kind == REC_TAKEOVER) {
             take_over(p, rec);
+        } else if (rec && rec->kind == REC_STREAM) {
+            look_at_stream(p, rec);
         } else if (rec) {
             publish(p);
         } else if (!queue_wait(p->recs, PROBE_MS) && !is_finished(p)) {
@@ -363,6 +457,9 @@ static void *run(void *arg) {
 }
 
 static void publisher_free(struct publisher *p) {
+    while (p->recs && queue_front(p->recs)) {
+        pop(p);
+    }
     queue_free(p->recs);
     queue_free(p->acks);
     free(p->key);

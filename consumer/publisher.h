@@ -15,6 +15,10 @@
  * within a second when there is nothing to write), losses grows by one: the learner then
  * publishes everything again.
  *
+ * Triggers (REC_TRIGGER) are entries of streams, in the order of the queue, each behind one that
+ * was written before (redis.h). Where that one is missing nothing is written: ACK_GAP, and whoever
+ * has the triggers begins anew from what the stream's last id is (REC_STREAM).
+ *
  * Threads: publisher_start() makes its thread; the rest is called by the learner.
  */
 #ifndef PUBLISHER_H
@@ -34,11 +38,15 @@ enum publisher_ack_kind {
     ACK_EPOCH,  /* answer to REC_TAKEOVER: epoch of `published`, 0 if there is none */
     ACK_FENCED, /* writes of this task are refused: epoch is the newer one; told once
                    for each newer epoch, until the next takeover of the task       */
+    ACK_STREAM, /* answer to REC_STREAM: (epoch, seq) is the stream's last id, 0-0 if none */
+    ACK_GAP,    /* a trigger was not written: the one before it is not in the stream */
 };
 
 struct publisher_ack {
-    uint64_t epoch;
+    uint64_t epoch, seq;
     int32_t task;
+    uint32_t generation; /* STREAM, GAP: of the rec */
+    uint8_t target;      /* likewise                */
     enum publisher_ack_kind kind;
 };
 
@@ -49,7 +57,8 @@ MUST_CHECK enum status publisher_start(const struct config *cfg, const struct st
                                        struct publisher **out);
 
 /** A place for the next rec, NULL while the queue is full; then publisher_push(). The
- *  element has room for cfg->list_n items. */
+ *  element has room for cfg->list_n items. The `trigger` of a REC_TRIGGER is the publisher's from
+ *  publisher_push() on. */
 struct rec *publisher_reserve(struct publisher *p);
 void publisher_push(struct publisher *p);
 size_t publisher_room(const struct publisher *p);

@@ -36,7 +36,8 @@ size_t rec_bytes(uint32_t n) {
 
 size_t rec_key_max(const struct config *cfg) {
     (void)cfg; /* its names are bounded by their arrays */
-    return (size_t)2 * CONFIG_NAME_MAX + ID_LEN_MAX + PUT_NUMBER_MAX + sizeof ":published:";
+    return (size_t)2 * CONFIG_NAME_MAX + ID_LEN_MAX + PUT_NUMBER_MAX +
+           sizeof ":published:" + sizeof ":triggers:";
 }
 
 size_t rec_value_max(const struct config *cfg) {
@@ -61,6 +62,8 @@ size_t rec_key(const struct config *cfg, const struct rec *r, char *buf) {
         p = put_text(p, ":fallback");
     } else if (r->kind == REC_INFO) {
         p = put_text(p, ":info");
+    } else if (r->kind == REC_TRIGGER || r->kind == REC_STREAM) {
+        p = put_i64(put_text(p, ":triggers:"), r->task);
     } else {
         p = put_text(p, ":rec:");
         p = put_bytes(p, r->user_id, at_most_id(r->user_id_len));
@@ -180,7 +183,9 @@ size_t rec_value(const struct config *cfg, const struct rec *r, char *buf) {
     case REC_INFO: return (size_t)(put_info(put_version(buf, r), cfg, r) - buf);
     case REC_PUBLISHED: return (size_t)(put_published(put_version(buf, r), cfg, r) - buf);
     case REC_TOUCH:
-    case REC_TAKEOVER: break;
+    case REC_TAKEOVER:
+    case REC_TRIGGER:
+    case REC_STREAM: break;
     }
     return 0;
 }

@@ -6,6 +6,7 @@
  *     <prefix>:<target>:fallback        the same shape, not personalised
  *     <prefix>:<target>:info            where a reader starts
  *     <prefix>:published:<partition>    how far every rec has been written
+ *     <prefix>:<target>:triggers:<partition>  stream: triggers (trigger.h)
  *
  * Every value begins with {"version":[epoch,seq], for the fence. JSON is written with put.h.
  *
@@ -17,8 +18,8 @@
  *  published: {"version":[E,S],"offsets":{"course-views":123,...},"ts":<stream time ms>}
  *
  * struct rec travels from learner to publisher through a queue, in place: it owns the user
- * id bytes; item ids point into the catalogue's arena, names of categories into the content's:
- * neither ever moves.
+ * id bytes and, of a trigger, its record; item ids point into the catalogue's arena, names of
+ * categories into the content's: neither ever moves.
  */
 #ifndef REC_H
 #define REC_H
@@ -40,6 +41,8 @@ enum rec_kind {
     REC_INFO,      /* a target's info                                               */
     REC_PUBLISHED, /* everything before this in the queue stands in Redis           */
     REC_TAKEOVER,  /* read `published` of a task: answered by an ack with its epoch */
+    REC_TRIGGER,   /* an entry of a stream, behind another one                      */
+    REC_STREAM,    /* what a stream's last id is: answered by an ack                */
 };
 
 struct rec_item {
@@ -65,6 +68,12 @@ struct rec {
     uint8_t target; /* domain index                                               */
     bool personalised;
     uint32_t partitions; /* INFO */
+    /* TRIGGER: a record of trigger.h, owned by the rec; its id is (epoch, seq); after: the one that
+     * was written before it. The generation comes back in the ack, also of STREAM. */
+    uint8_t *trigger;
+    size_t trigger_len;
+    uint64_t after_ms, after_seq;
+    uint32_t generation;
     char user_id[ID_LEN_MAX + 1];
     struct rec_item items[]; /* (n,), room for config.list_n */
 };

@@ -28,11 +28,14 @@ enum {
     RELOADS = 2,    /* times the script is loaded again in one flush                       */
     FIRST_REPLIES = 256,
     ARGS_MAX = 12, /* of command() */
+    ENTRY_FIELDS_MAX = 32,
+    ENTRY_ID_MAX = 2 * RESP_NUMBER_MAX + 1,
 };
 
 static const char *const ADDRESS_HELP = "type host:port, [v6 address]:port or unix:/path";
 static const char *const RIGHTS =
-    "+evalsha +script|load +getrange +get +set +pexpire +info ~<prefix>:*";
+    "+evalsha +script|load +getrange +get +set +pexpire +info +xadd +xlen +xinfo|stream "
+    "~<prefix>:*";
 
 /* Integers up to 2^53 are exact in Lua, and two of them fit into the 48 bytes. Replies:
  * [epoch, seq]: fenced; a string or nil: written, what stood there; OK: written. pcall and
@@ -54,6 +57,30 @@ static const char SCRIPT[] = "local head = redis.pcall('GETRANGE', KEYS[1], 0, 4
                              "if done['err'] or ARGV[5] ~= '1' then return done end\n"
                              "return previous\n";
 
+/* ARGV: after, id (each as ms, seq), maxlen, id, fields. Replies: entries dropped; -1: there
+ * already; [gap, ms, seq]: `after` is not there. */
+static const char APPEND[] =
+    "local top = '0-0'\n"
+    "local info = redis.pcall('XINFO', 'STREAM', KEYS[1])\n"
+    "if info['err'] then\n"
+    "  if not string.find(info['err'], 'no such key', 1, true) then return info end\n"
+    "else\n"
+    "  for i = 1, #info, 2 do\n"
+    "    if info[i] == 'last-generated-id' then top = info[i + 1] end\n"
+    "  end\n"
+    "end\n"
+    "local tms, tseq = string.match(top, '^(%d+)%-(%d+)$')\n"
+    "local function below(ms, seq)\n"
+    "  local d = tonumber(tms) - tonumber(ms)\n"
+    "  return d < 0 or (d == 0 and tonumber(tseq) < tonumber(seq))\n"
+    "end\n"
+    "if below(ARGV[1], ARGV[2]) then return {'gap', tms, tseq} end\n"
+    "if not below(ARGV[3], ARGV[4]) then return -1 end\n"
+    "local n = redis.call('XLEN', KEYS[1])\n"
+    "local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], ARGV[6], unpack(ARGV, 7))\n"
+    "if type(done) == 'table' and done['err'] then return done end\n"
+    "return n + 1 - redis.call('XLEN', KEYS[1])\n";
+
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x)  TEXT_OF_(x)
 
@@ -66,7 +93,7 @@ struct redis {
     int64_t timeout_ms;
 
     redisContext *c; /* NULL: not connected */
-    char sha[REDIS_ID_MAX];
+    char sha[REDIS_ID_MAX], append_sha[REDIS_ID_MAX];
     char run_id[REDIS_ID_MAX],
         replication_id[REDIS_ID_MAX]; /* of the last connection; "": unknown */
     bool warned_info;
@@ -262,16 +289,22 @@ static enum status authenticate(struct redis *r, char *why, size_t len) {
     return st;
 }
 
-static enum status load_script(struct redis *r, char *why, size_t len) {
-    const struct span args[] = {resp_text("SCRIPT"), resp_text("LOAD"), resp_text(SCRIPT)};
+static enum status load_one(struct redis *r, const char *script, char sha[REDIS_ID_MAX], char *why,
+                            size_t len) {
+    const struct span args[] = {resp_text("SCRIPT"), resp_text("LOAD"), resp_text(script)};
     redisReply *reply = command(r, 3, args);
     enum status st = ST_OK;
     if (!reply || reply->type != REDIS_REPLY_STRING ||
-        !copy(r->sha, sizeof r->sha, reply->str, reply->len)) {
+        !copy(sha, REDIS_ID_MAX, reply->str, reply->len)) {
         st = explain("SCRIPT LOAD", reply, why, len);
     }
     freeReplyObject(reply);
     return st;
+}
+
+static enum status load_script(struct redis *r, char *why, size_t len) {
+    enum status st = load_one(r, SCRIPT, r->sha, why, len);
+    return st ? st : load_one(r, APPEND, r->append_sha, why, len);
 }
 
 /* What INFO says: run_id:..., a line each. "" if it does not say. */
@@ -435,6 +468,45 @@ static enum status redis_expire(void *ctx, const char *key, size_t key_len, int6
     return append(r, args, 3);
 }
 
+static struct span entry_id(char buf[ENTRY_ID_MAX], struct span ms, struct span seq) {
+    memcpy(buf, ms.s, ms.len);
+    buf[ms.len] = '-';
+    memcpy(buf + ms.len + 1, seq.s, seq.len);
+    return (struct span){buf, ms.len + 1 + seq.len};
+}
+
+static enum status redis_append(void *ctx, const struct store_entry *e) {
+    struct redis *r = ctx;
+    if (!r->c) {
+        return ST_LOST;
+    }
+    if (e->ms > VERSION_MAX || e->seq > VERSION_MAX || e->n_fields > ENTRY_FIELDS_MAX) {
+        return ST_RANGE;
+    }
+    char numbers[5][RESP_NUMBER_MAX];
+    char id[ENTRY_ID_MAX];
+    const struct span ms = resp_number(e->ms, numbers[2]);
+    const struct span seq = resp_number(e->seq, numbers[3]);
+    struct span args[10 + 2 * ENTRY_FIELDS_MAX] = {
+        {"EVALSHA", 7},
+        resp_text(r->append_sha),
+        {"1", 1},
+        {e->key, e->key_len},
+        resp_number(e->after_ms, numbers[0]),
+        resp_number(e->after_seq, numbers[1]),
+        ms,
+        seq,
+        resp_number(e->maxlen, numbers[4]),
+        entry_id(id, ms, seq),
+    };
+    size_t n = 10;
+    for (size_t k = 0; k < e->n_fields; k++) {
+        args[n++] = resp_text(e->fields[k].name);
+        args[n++] = (struct span){e->fields[k].value, e->fields[k].len};
+    }
+    return append(r, args, n);
+}
+
 /* Reads the next reply of command i. */
 static bool read_reply(struct redis *r, size_t i) {
     void *reply = NULL;
@@ -497,9 +569,15 @@ static struct store_reply translate(const redisReply *reply) {
         out.previous_len = reply->len;
         return out;
     case REDIS_REPLY_STATUS:
-    case REDIS_REPLY_NIL:
-    case REDIS_REPLY_INTEGER: /* PEXPIRE */ return out;
+    case REDIS_REPLY_NIL: return out;
+    case REDIS_REPLY_INTEGER: /* PEXPIRE, append */ out.number = reply->integer; return out;
     case REDIS_REPLY_ARRAY:
+        if (reply->elements == 3 && reply->element[1]->str && reply->element[2]->str) {
+            out.result = STORE_GAP;
+            out.epoch = strtoull(reply->element[1]->str, NULL, 10);
+            out.seq = strtoull(reply->element[2]->str, NULL, 10);
+            return out;
+        }
         if (reply->elements == 2 && reply->element[0]->str && reply->element[1]->str) {
             out.result = STORE_FENCED;
             out.epoch = strtoull(reply->element[0]->str, NULL, 10);
@@ -572,12 +650,63 @@ static enum status redis_get(void *ctx, const char *key, const char **value, siz
     return ST_OK;
 }
 
+/* "1764115200000-0" */
+static bool read_entry_id(const char *text, uint64_t *ms, uint64_t *seq) {
+    char *end = NULL;
+    const unsigned long long a = strtoull(text, &end, 10);
+    if (end == text || *end != '-') {
+        return false;
+    }
+    *ms = a;
+    *seq = strtoull(end + 1, NULL, 10);
+    return true;
+}
+
+static bool find_last_id(const redisReply *reply, uint64_t *ms, uint64_t *seq) {
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *name = reply->element[i];
+        const redisReply *value = reply->element[i + 1];
+        if (name->str && value->str && strcmp(name->str, "last-generated-id") == 0) {
+            return read_entry_id(value->str, ms, seq);
+        }
+    }
+    return false;
+}
+
+static enum status redis_last_id(void *ctx, const char *key, uint64_t *ms, uint64_t *seq) {
+    struct redis *r = ctx;
+    if (!r->c) {
+        return ST_LOST;
+    }
+    const struct span args[] = {resp_text("XINFO"), resp_text("STREAM"), resp_text(key)};
+    redisReply *reply = command(r, 3, args);
+    if (!reply) {
+        return ST_LOST;
+    }
+    enum status st = ST_IO;
+    if (reply->type == REDIS_REPLY_ARRAY && find_last_id(reply, ms, seq)) {
+        st = ST_OK;
+    } else if (is_error(reply, "ERR no such key")) {
+        *ms = *seq = 0;
+        st = ST_OK;
+    } else {
+        st = is_error(reply, "WRONGTYPE") ? ST_INVALID : ST_IO;
+        LOG_WARN("Redis refused XINFO STREAM",
+                 LOG_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : ""),
+                 LOG_STR("rights", RIGHTS));
+    }
+    freeReplyObject(reply);
+    return st;
+}
+
 struct store redis_store(struct redis *r) {
     return (struct store){.connect = redis_connect,
                           .put = redis_put,
                           .expire = redis_expire,
+                          .append = redis_append,
                           .flush = redis_flush,
                           .get = redis_get,
+                          .last_id = redis_last_id,
                           .ctx = r};
 }
 

@@ -13,16 +13,24 @@
  * bytes; put() answers ST_RANGE to an epoch or seq above it, and to ttl_ms < 0. expire()
  * answers ST_RANGE to ttl_ms < 1; a key that is not there is no error.
  *
+ * Streams. append() is a script, too: an entry is added only if the stream's last id (XINFO STREAM,
+ * last-generated-id: what consumers delete does not change it) is not smaller than `after`, the one
+ * that was added before it. If it is (FLUSHALL, a restart from an older copy, DEL), nothing is
+ * added: else what is added again later would be refused as too old. An id that is not larger than
+ * the last one was added before: that counts as written. XADD has MAXLEN ~.
+ *
  * Loss is noticed by run id and replication id (INFO) at every connection. READONLY closes
  * the connection, so that the next one may find the new master.
  *
- * get() answers ST_OK, ST_LOST, ST_INVALID (no string stands there), ST_IO (refused).
+ * get() and last_id() answer ST_OK, ST_LOST, ST_INVALID (no string, no stream stands there), ST_IO
+ * (refused).
  *
  * Rights that the daemon needs (ACL, Redis 6.2 or newer):
  *
  *     ACL SETUSER crossrec on ><password> ~<prefix>:* +evalsha +script|load +getrange +get
- *         +set +pexpire +info
+ *         +set +pexpire +info +xadd +xlen +xinfo|stream
  *
+ * (the last three with triggers alone).
  * Without +info every reconnection counts as a loss and the eviction policy is not seen.
  *
  * SIGPIPE: hiredis 0.14 writes with write(2). Block or ignore the signal in the thread that

@@ -36,6 +36,15 @@ static bool is_stopped(const struct config *cfg) {
     return members == 0;
 }
 
+static bool has_state(const struct config *cfg) {
+    if (cfg->state != STATE_KAFKA) {
+        fprintf(stderr,
+                "crossrec: crossrec.state = memory keeps nothing in Kafka: there is nothing to "
+                "reset\n");
+    }
+    return cfg->state == STATE_KAFKA;
+}
+
 /* ---- everything is forgotten ----------------------------------------------------------------- */
 
 static bool delete_topic(const struct config *cfg, const char *topic) {
@@ -151,6 +160,9 @@ static enum status go_on_one(const struct config *cfg, struct kafka_log *log,
             st = write_task(producer, cfg, p, &t);
             printf("%s partition %d: read from its earliest retained offset at the next start\n",
                    topic, (int)p);
+        } else if (!st) {
+            printf("%s partition %d: nothing of it was ever learned, nothing to do\n", topic,
+                   (int)p);
         }
         if (st) {
             snprintf(err, CONFIG_ERROR_MAX, "the record of task %d in %s: %s", (int)p,
@@ -219,7 +231,7 @@ static int topic_reset(const struct cli *cli) {
                 topic);
         return CLI_USAGE;
     }
-    if (!is_stopped(cfg)) {
+    if (!has_state(cfg) || !is_stopped(cfg)) {
         return CLI_FAILED;
     }
     return on ? go_on(cfg, topic) : rebuild(cfg);
@@ -231,7 +243,7 @@ static int model_reset(const struct cli *cli) {
         fprintf(stderr, "crossrec: model has no `%s`; it has reset\n", cli->args[0]);
         return CLI_USAGE;
     }
-    if (!is_stopped(cfg) || !delete_topic(cfg, cfg->model_topic) ||
+    if (!has_state(cfg) || !is_stopped(cfg) || !delete_topic(cfg, cfg->model_topic) ||
         !delete_topic(cfg, cfg->items_topic)) {
         return CLI_FAILED;
     }

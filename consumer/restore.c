@@ -16,7 +16,8 @@ enum {
     POLL_MAX = 512,
     POLL_MS = 2,
     PUTS_A_COMMIT = 20000,
-    TOMBSTONES_MS = 43200000, /* half of delete.retention.ms, as storage.c makes the topic */
+    LOCKED_MS = 2000,   /* a checkpoint that was given away just now is closed by another thread */
+    RENEW_MS = 3600000, /* a checkpoint with nothing new says again how young it is */
 };
 
 enum phase { IDLE, ASK, ADD, READ, DONE };
@@ -29,7 +30,10 @@ struct reading { /* of one task */
     struct checkpoint *checkpoint; /* NULL: none */
     uint32_t n_puts;               /* since its last commit */
     bool by_checkpoint;            /* what it had is in memory: its uuid must be the changelog's */
-    uint8_t uuid[16];              /* of the checkpoint */
+    bool marked;                   /* the checkpoint has a mark */
+    struct checkpoint_mark mark;   /* as it was opened */
+    uint8_t uuid[16];              /* of the changelog that the state in memory is of */
+    int64_t begun_ms;
     uint64_t users;
     uint8_t *body; /* (body_len,) of the newest task record; NULL: none */
     size_t body_len;
@@ -85,12 +89,28 @@ static bool is_active(const struct reading *g) {
     return g->phase == ASK || g->phase == ADD || g->phase == READ;
 }
 
-enum status restore_begin(struct restore *r, uint32_t task, int64_t from) {
+/* The users that a checkpoint, another changelog or a restore that was given up brought go again.
+ */
+static enum status empty_task(struct restore *r, struct reading *g) {
+    const uint32_t task = (uint32_t)(g - r->readings);
+    free(g->body);
+    g->body = NULL;
+    g->users = 0;
+    g->by_checkpoint = false;
+    learner_task_close(r->learner, task);
+    return learner_task_open(r->learner, task);
+}
+
+enum status restore_begin(struct restore *r, uint32_t task, int64_t from, const uint8_t uuid[16]) {
     restore_drop(r, task);
     struct reading *g = &r->readings[task];
-    *g = (struct reading){.phase = ASK, .from = from, .next = from};
+    *g = (struct reading){.phase = ASK, .from = from, .next = from, .begun_ms = mono_ms()};
     r->n_readings = task >= r->n_readings ? task + 1 : r->n_readings;
     r->n_active++;
+    if (from < 0) {
+        return empty_task(r, g);
+    }
+    memcpy(g->uuid, uuid, sizeof g->uuid);
     return ST_OK;
 }
 
@@ -176,6 +196,9 @@ static void give_up_checkpoint(struct restore *r, struct reading *g, const char 
              LOG_INT("task", task_of(r, g)), LOG_STR("reason", why));
     checkpoint_close(g->checkpoint);
     g->checkpoint = NULL;
+    g->marked = false;
+    g->mark = (struct checkpoint_mark){.offset = -1};
+    g->n_puts = 0;
     if (checkpoint_wipe(r->cfg->state_dir, task_of(r, g), err)) {
         LOG_WARN("and cannot be removed: remove the folder", LOG_STR("error", err));
     }
@@ -198,49 +221,47 @@ static enum status take_copy(void *ctx, const uint8_t *key, size_t key_len, cons
     return take_value(both->r, both->g, key, key_len, value, value_len);
 }
 
-/* The users that a checkpoint or another changelog brought go again. */
-static enum status empty_task(struct restore *r, struct reading *g) {
-    free(g->body);
-    g->body = NULL;
-    g->users = 0;
-    g->by_checkpoint = false;
-    learner_task_close(r->learner, task_of(r, g));
-    return learner_task_open(r->learner, task_of(r, g));
-}
-
-/* Opens it, and takes what it has into memory if nothing is there yet. Says from where the
- * changelog goes on; -1: from its beginning. */
-static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t *from) {
+/* Opens it. ST_OK: g->checkpoint, or none; ST_AGAIN: whoever had it is about to close it. */
+static enum status open_checkpoint(struct restore *r, struct reading *g) {
     char err[CONFIG_ERROR_MAX] = "";
-    struct checkpoint_mark mark;
-    *from = -1;
     if (!r->cfg->state_dir[0]) {
         return ST_OK;
     }
     enum status st = checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, err);
+    if (st == ST_OK) {
+        g->marked = checkpoint_mark(g->checkpoint, &g->mark) == ST_OK;
+        return ST_OK;
+    }
+    g->checkpoint = NULL;
+    if (st == ST_AGAIN && mono_ms() - g->begun_ms < LOCKED_MS) {
+        return ST_AGAIN;
+    }
+    if (st == ST_INVALID || st == ST_RANGE) {
+        give_up_checkpoint(r, g, err);
+        st = checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, err);
+    }
     if (st) {
         g->checkpoint = NULL;
-        if (st == ST_INVALID || st == ST_RANGE) {
-            give_up_checkpoint(r, g, err);
-        } else {
-            LOG_WARN("no checkpoint for a task: the changelog is read instead",
-                     LOG_INT("task", task_of(r, g)), LOG_STR("error", err));
-        }
-        return ST_OK;
+        LOG_WARN("no checkpoint for a task: the changelog is read instead",
+                 LOG_INT("task", task_of(r, g)), LOG_STR("error", err));
     }
-    if (checkpoint_mark(g->checkpoint, &mark) == ST_NOT_FOUND) {
-        return ST_OK; /* a new one */
+    return ST_OK;
+}
+
+/* Takes what it has into memory if nothing is there yet. Says from where the changelog goes on; -1:
+ * from its beginning. */
+static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t *from) {
+    *from = -1;
+    enum status st = open_checkpoint(r, g);
+    if (st || !g->checkpoint || !g->marked) {
+        return st; /* none, or a new one */
     }
-    if (wall_ms() - mark.wall_ms > TOMBSTONES_MS || mark.offset < g->bounds.low ||
-        mark.offset > g->bounds.high) {
+    if (wall_ms() - g->mark.wall_ms > RESTORE_TOMBSTONES_MS || g->mark.offset < g->bounds.low ||
+        g->mark.offset > g->bounds.high) {
         give_up_checkpoint(r, g, "it is too old, or of another changelog");
-        if (checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, err)) {
-            g->checkpoint = NULL;
-        }
-        return ST_OK;
+        return open_checkpoint(r, g);
     }
-    *from = mark.offset;
-    memcpy(g->uuid, mark.uuid, sizeof g->uuid);
+    *from = g->mark.offset;
     if (g->from >= 0) {
         return ST_OK;
     }
@@ -250,20 +271,23 @@ static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t
         return st;
     }
     g->by_checkpoint = st == ST_OK;
+    memcpy(g->uuid, g->mark.uuid, sizeof g->uuid);
     if (st) {
         *from = -1;
         give_up_checkpoint(r, g, "it is damaged, or of a later version");
-        return empty_task(r, g);
+        st = empty_task(r, g);
+        return st ? st : open_checkpoint(r, g);
     }
     return ST_OK;
 }
 
+/* Before its first record is read, the changelog's name is taken to be what it was. */
 static void commit_puts(struct restore *r, struct reading *g, int64_t position,
                         const uint8_t uuid[16]) {
     struct checkpoint_mark mark = {
         .offset = position, .wall_ms = wall_ms(), .format = CHECKPOINT_FORMAT};
     memcpy(mark.uuid, uuid, sizeof mark.uuid);
-    if (g->n_puts > 0 && checkpoint_commit(g->checkpoint, &mark)) {
+    if (checkpoint_commit(g->checkpoint, &mark)) {
         give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
     }
     g->n_puts = 0;
@@ -284,7 +308,7 @@ static void copy_record(struct restore *r, struct reading *g, const struct recor
         return;
     }
     if (++g->n_puts >= PUTS_A_COMMIT) {
-        commit_puts(r, g, rec->offset + 1, (const uint8_t[16]){0});
+        commit_puts(r, g, rec->offset + 1, g->mark.uuid);
     }
 }
 
@@ -322,7 +346,7 @@ static enum status ask(struct restore *r, uint32_t task, char *err) {
     struct reading *g = &r->readings[task];
     enum status st = r->log.bounds(r->log.ctx, (int32_t)task, &g->bounds);
     if (st == ST_AGAIN) {
-        return ST_OK;
+        return ST_AGAIN;
     }
     if (st) {
         snprintf(err, CONFIG_ERROR_MAX,
@@ -337,7 +361,7 @@ static enum status ask(struct restore *r, uint32_t task, char *err) {
     int64_t from = -1;
     st = read_checkpoint(r, g, &from);
     if (st) {
-        return st;
+        return st == ST_AGAIN ? ST_OK : st; /* the others need not wait */
     }
     if (g->from >= 0 && from < 0) { /* a checkpoint that begins here would have holes */
         checkpoint_close(g->checkpoint);
@@ -357,32 +381,73 @@ static enum status add(struct restore *r, uint32_t task) {
     enum status st = r->log.add(r->log.ctx, (int32_t)task, g->begin);
     if (st == ST_OK) {
         g->phase = READ;
+    } else if (st == ST_RANGE) { /* it was cut, or recreated, since its bounds were asked */
+        checkpoint_close(g->checkpoint);
+        g->checkpoint = NULL;
+        g->marked = false;
+        g->phase = ASK;
+        st = g->from < 0 ? empty_task(r, g) : ST_OK;
     }
-    return st == ST_AGAIN ? ST_OK : st;
+    return st;
 }
 
-/* Everything again, without the checkpoint: it was of another changelog. */
+/* Everything again, without what was of another changelog. */
 static enum status begin_again(struct restore *r, struct reading *g) {
     give_up_checkpoint(r, g, "the changelog was recreated since");
     g->phase = ASK;
+    g->from = -1;
     return empty_task(r, g);
 }
 
-static enum status end_when_there(struct restore *r, uint32_t task) {
+static bool is_of_another(const struct reading *g, const struct state_task *t) {
+    return (g->from >= 0 || g->by_checkpoint) && memcmp(t->uuid, g->uuid, sizeof g->uuid) != 0;
+}
+
+/* What was read since it was opened is in it; it has no holes. */
+static void end_checkpoint(struct restore *r, struct reading *g, const struct state_task *t,
+                           int64_t at) {
+    if (!g->checkpoint) {
+        return;
+    }
+    if (g->n_puts > 0 && !t) {
+        give_up_checkpoint(r, g, "the changelog has records, and none of the task itself");
+        return;
+    }
+    if (t && g->marked && memcmp(t->uuid, g->mark.uuid, sizeof t->uuid) != 0) {
+        give_up_checkpoint(r, g, "the changelog was recreated since");
+        return;
+    }
+    const bool old = g->marked && wall_ms() - g->mark.wall_ms > RENEW_MS;
+    if (g->n_puts == 0 && t && old && checkpoint_begin(g->checkpoint)) {
+        give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
+    } else if (t && (g->n_puts > 0 || old)) {
+        commit_puts(r, g, at, t->uuid);
+    }
+}
+
+/* Nobody would ever come to the end. */
+static enum status cut_short(const struct restore *r, uint32_t task, char *err) {
+    snprintf(
+        err, CONFIG_ERROR_MAX,
+        "%s partition %u was recreated or lost records while a task was restored: start again; "
+        "if that says the same, learn everything again with: crossrec topic reset %s --rebuild",
+        r->cfg->state_topic, task, r->cfg->state_topic);
+    return ST_INVALID;
+}
+
+static enum status end_when_there(struct restore *r, uint32_t task, char *err) {
     struct reading *g = &r->readings[task];
     struct state_task t;
     const int64_t at = r->log.position(r->log.ctx, (int32_t)task);
     if (at < g->bounds.high) {
-        return ST_OK;
+        return r->log.look(r->log.ctx, (int32_t)task) == ST_RANGE ? cut_short(r, task, err) : ST_OK;
     }
     r->log.remove(r->log.ctx, (int32_t)task);
     const bool known = g->body && state_task_read(g->body, g->body_len, &t) == ST_OK;
-    if (g->by_checkpoint && known && memcmp(t.uuid, g->uuid, sizeof g->uuid) != 0) {
+    if (known && is_of_another(g, &t)) {
         return begin_again(r, g);
     }
-    if (g->checkpoint && known) {
-        commit_puts(r, g, at, t.uuid);
-    }
+    end_checkpoint(r, g, known ? &t : NULL, at);
     g->next = at;
     g->phase = DONE;
     r->n_active--;
@@ -392,7 +457,8 @@ static enum status end_when_there(struct restore *r, uint32_t task) {
     return ST_OK;
 }
 
-static enum status ask_all(struct restore *r, char *err) {
+/* Brokers that are away answer none of them: a call blocks for seconds. */
+static enum status ask_all(struct restore *r, int64_t until_ms, char *err) {
     enum status st = ST_OK;
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
         if (r->readings[p].phase == ASK) {
@@ -401,8 +467,11 @@ static enum status ask_all(struct restore *r, char *err) {
         if (!st && r->readings[p].phase == ADD) {
             st = add(r, p);
         }
+        if (!st && mono_ms() >= until_ms) {
+            break;
+        }
     }
-    return st;
+    return st == ST_AGAIN ? ST_OK : st;
 }
 
 enum status restore_take(struct restore *r, int slice_ms, char *err) {
@@ -410,9 +479,9 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
     if (r->n_active == 0) {
         return ST_OK;
     }
-    enum status st = ask_all(r, err);
-    struct record records[POLL_MAX];
     const int64_t until_ms = mono_ms() + slice_ms;
+    enum status st = ask_all(r, until_ms, err);
+    struct record records[POLL_MAX];
     size_t n = 0;
     do {
         n = st ? 0 : r->log.poll(r->log.ctx, records, POLL_MAX, POLL_MS);
@@ -422,7 +491,7 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
     } while (!st && n > 0 && mono_ms() < until_ms);
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
         if (r->readings[p].phase == READ) {
-            st = end_when_there(r, p);
+            st = end_when_there(r, p, err);
         }
     }
     metric_set(M_RESTORE_PROGRESS, 0, restore_progress(r));

@@ -34,6 +34,10 @@
 #include "state_record.h"
 #include "status.h"
 
+/* Half of what tombstones live (delete.retention.ms as storage.c makes the topic): state that is
+ * older, on disk or in memory, may have users whose tombstones are gone. */
+enum { RESTORE_TOMBSTONES_MS = 43200000 };
+
 struct restore; /* opaque */
 
 /* What the task's own record said. */
@@ -51,8 +55,10 @@ MUST_CHECK enum status restore_new(const struct config *cfg, struct learner *lea
 void restore_free(struct restore *r);
 
 /** Begins with an open task of the learner. @param from  where its state in memory ends, -1: there
- *  is none. @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status restore_begin(struct restore *r, uint32_t task, int64_t from);
+ *  is none, or none that counts (the task is emptied). @param uuid  of the changelog that it is of;
+ *  when the task's record says another, everything is read again. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status restore_begin(struct restore *r, uint32_t task, int64_t from,
+                                     const uint8_t uuid[16]);
 /** Gives up, or ends: what is known of the task is forgotten here. */
 void restore_drop(struct restore *r, uint32_t task);
 

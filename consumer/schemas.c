@@ -223,7 +223,7 @@ static enum status add_shipped(struct schemas *s, char *err, size_t err_len) {
     for (size_t i = 0; !st && (e = shipped_earlier(i)); i++) {
         st = add_text(s, e->id, e->json, err, err_len);
     }
-    return st;
+    return st ? st : add_text(s, SHIPPED_TRIGGER_ID, shipped_trigger(), err, err_len);
 }
 
 /* Those that crossrec itself writes and wrote: also beside a registry or a folder. */

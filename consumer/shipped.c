@@ -59,6 +59,10 @@ const char *shipped_json(enum reader r) {
     return SHIPPED[r].json;
 }
 
+const char *shipped_trigger(void) {
+    return builtin_trigger;
+}
+
 const struct shipped_earlier *shipped_earlier(size_t i) {
     return i < sizeof EARLIER / sizeof *EARLIER ? &EARLIER[i] : NULL;
 }

@@ -48,6 +48,10 @@ enum reader {
  * from where registries count. */
 #define SHIPPED_EVENT_ID UINT32_C(2000000011)
 
+/* What crossrec writes and does not read as input: triggers, into the outbox topic. */
+#define SHIPPED_TRIGGER_ID 11
+const char *shipped_trigger(void);
+
 /** "CourseView" -> READER_COURSE_VIEW, ...; ST_NOT_FOUND */
 MUST_CHECK enum status reader_of(const char *name, enum reader *out);
 const char *reader_name(enum reader r);

@@ -5,15 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "transactor.h"
 
-enum { LOOK_MS = 10000 };
+enum { LOOK_MS = 10000, LOOKS = 100 };
 
 struct storage {
     const struct config *cfg;
     struct kafka_log *state, *model, *items;
+    struct kafka_log *outbox; /* NULL: there are no triggers */
     struct kafka_log *bounds; /* of the changelog, for the committer's thread */
     struct transactor *transactor;
 };
@@ -37,11 +39,26 @@ static const struct kafka_topic_setting OUTBOX[] = {
 
 /* ---- topics --------------------------------------------------------------------------------- */
 
+/* Brokers hear of a topic that another instance has just made one after the other. */
+static enum status look(const struct config *cfg, const char *topic, int32_t *n, char *policy,
+                        size_t len, char *err) {
+    const struct timespec nap = {.tv_nsec = 100 * 1000000L};
+    enum status st = ST_NOT_FOUND;
+    for (int k = 0; st == ST_NOT_FOUND && k < LOOKS; k++) {
+        if (k > 0) {
+            nanosleep(&nap, NULL);
+        }
+        st = kafka_topic_partitions(cfg, topic, LOOK_MS, n, err);
+        st = st ? st : kafka_topic_config(cfg, topic, "cleanup.policy", policy, len, err);
+    }
+    return st;
+}
+
 static enum status check_topic(const struct config *cfg, const struct kafka_topic_spec *spec,
                                char *err) {
     int32_t n = 0;
     char policy[64] = "";
-    enum status st = kafka_topic_partitions(cfg, spec->name, LOOK_MS, &n, err);
+    enum status st = look(cfg, spec->name, &n, policy, sizeof policy, err);
     if (!st && n != spec->partitions) {
         snprintf(err, CONFIG_ERROR_MAX,
                  "%s has %d partitions and needs %d: as many as the input topics, one if it is the "
@@ -49,8 +66,6 @@ static enum status check_topic(const struct config *cfg, const struct kafka_topi
                  spec->name, (int)n, (int)spec->partitions);
         return ST_INVALID;
     }
-    st =
-        st ? st : kafka_topic_config(cfg, spec->name, "cleanup.policy", policy, sizeof policy, err);
     if (st) {
         return st;
     }
@@ -111,6 +126,9 @@ enum status storage_open(const struct config *cfg, struct storage **out, char *e
     st = st ? st : kafka_log_new(cfg, cfg->state_topic, &s->state, err);
     st = st ? st : kafka_log_new(cfg, cfg->model_topic, &s->model, err);
     st = st ? st : kafka_log_new(cfg, cfg->items_topic, &s->items, err);
+    if (!st && cfg->n_triggers > 0) {
+        st = kafka_log_new(cfg, cfg->outbox_topic, &s->outbox, err);
+    }
     if (!st && cfg->state_dir[0]) {
         st = kafka_log_new(cfg, cfg->state_topic, &s->bounds, err);
     }
@@ -132,6 +150,9 @@ void storage_close(struct storage *s) {
     kafka_log_free(s->model);
     kafka_log_free(s->items);
     kafka_log_free(s->bounds);
+    if (s->outbox) {
+        kafka_log_free(s->outbox);
+    }
     free(s);
 }
 
@@ -151,6 +172,9 @@ void storage_ports(struct storage *s, struct kafka_consumer *consumer,
     ports->changelog = kafka_log_port(s->state);
     if (s->bounds) {
         ports->changelog_bounds = kafka_log_port(s->bounds);
+    }
+    if (s->outbox) {
+        ports->outbox = kafka_log_port(s->outbox);
     }
     ports->model = kafka_log_port(s->model);
     ports->model_items = kafka_log_port(s->items);

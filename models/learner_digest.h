@@ -12,11 +12,12 @@
  *     contexts     per item n_i and b_i
  *     obs          landmark; per item obs and exp
  *     factors      S, its weight, n_U
- *     segments     all that the log says of segments: generation, centroids, weights, scale
+ *     segments     scale of the votes, generation, centroids, spreads, weights
  *     nets         what each task published last, and the mean it moved to
  *
- * Left out, because undo does not take them back: first and last times, deals, recent and top
- * lists. Left out, because they are derived: top lists, vectors of items (learner_solve_all()).
+ * Left out, because undo does not take them back: first and last times, deals, recent lists;
+ * because they are somebody's own: the votes and reviews of whoever writes the seeds; because they
+ * are derived: top lists, vectors of items (learner_solve_all()).
  *
  * A digest of sums adds up a mixed 64-bit hash of each item (category, pair) that is not all 0: the
  * sum does not depend on the order. pairs is a function of the events alone, whatever the number of

@@ -129,6 +129,12 @@ MUST_CHECK enum status learner_snapshot_globals(struct learner *l, const char *o
 /** p->len unchanged: the task has published none. */
 MUST_CHECK enum status learner_snapshot_nets(struct learner *l, uint32_t task, struct pack *p);
 
+/** Appends the log's clock as of learner_log_position(). Whoever is to read the log from there on
+ *  begins with it, since the pieces of that position may have been replaced by later ones. */
+void learner_snapshot_clock(const struct learner *l, struct pack *p);
+/** Of a learner that has read nothing. @return ST_OK, ST_INVALID (damaged) */
+MUST_CHECK enum status learner_snapshot_begin(struct learner *l, const void *bytes, size_t len);
+
 /** Announces a piece, of a learner without events: of what it holds nothing is taken from the log
  *  until it is loaded. Pieces are loaded in the order of their positions, those with position <= x
  *  before the record at offset x is applied.

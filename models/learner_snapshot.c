@@ -73,6 +73,18 @@ static enum status follow(struct learner *l, const struct tail *tail) {
     return st;
 }
 
+void learner_snapshot_clock(const struct learner *l, struct pack *p) {
+    write_tail(p, l);
+}
+
+enum status learner_snapshot_begin(struct learner *l, const void *bytes, size_t len) {
+    if (len != TAIL_BYTES) {
+        return ST_INVALID;
+    }
+    const struct tail tail = read_tail(bytes);
+    return tail_ok(&tail) ? follow(l, &tail) : ST_INVALID;
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 /* The pieces of a slice, one after the other. */

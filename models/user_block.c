@@ -28,9 +28,6 @@ uint32_t user_block_entry_bytes(uint32_t area) {
     if (area == AREA_HISTORY) {
         return sizeof(struct past);
     }
-    if (area == AREA_FIRED) {
-        return sizeof(struct fired);
-    }
     if (area == AREA_INTERESTS) {
         return sizeof(struct interest);
     }
@@ -122,7 +119,27 @@ void user_block_shrink(struct user *u, uint32_t area, uint32_t cap) {
     resize(u, area, cap);
 }
 
-/* ---- social interaction ------------------------------------------------------ */
+/* ---- in front of the areas: social interaction, firings ---------------------- */
+
+/* Makes `bytes` more at an offset between the id and the areas, all zero. */
+static void insert(struct user *u, uint32_t at, uint32_t bytes) {
+    memmove(place(u, at + bytes), place(u, at), u->bytes - at);
+    memset(place(u, at), 0, bytes);
+    for (uint32_t i = 0; i < n_areas(u->n_domains); i++) {
+        struct user_area *behind = user_block_area(u, i);
+        behind->at = (uint16_t)(behind->at + bytes);
+    }
+    u->bytes += bytes;
+}
+
+static enum status make_room(struct user **u, uint32_t bytes) {
+    struct user *grown = realloc(*u, (*u)->bytes + bytes);
+    if (!grown) {
+        return ST_NOMEM;
+    }
+    *u = grown;
+    return ST_OK;
+}
 
 struct engagement_social *user_block_social(const struct user *u) {
     return u->flags & USER_HAS_SOCIAL ? place(u, user_block_fixed_bytes(u->n_domains, u->id_len))
@@ -130,32 +147,47 @@ struct engagement_social *user_block_social(const struct user *u) {
 }
 
 void user_block_extend_social(struct user *u) {
-    const uint32_t at = user_block_fixed_bytes(u->n_domains, u->id_len);
-    memmove(place(u, at + USER_SOCIAL_BYTES), place(u, at), u->bytes - at);
-    memset(place(u, at), 0, USER_SOCIAL_BYTES);
-    for (uint32_t i = 0; i < n_areas(u->n_domains); i++) {
-        struct user_area *behind = user_block_area(u, i);
-        behind->at = (uint16_t)(behind->at + USER_SOCIAL_BYTES);
-    }
-    u->bytes += USER_SOCIAL_BYTES;
+    insert(u, user_block_fixed_bytes(u->n_domains, u->id_len), USER_SOCIAL_BYTES);
     u->flags |= USER_HAS_SOCIAL;
 }
 
 enum status user_block_add_social(struct user **u) {
-    struct user *grown = realloc(*u, (*u)->bytes + USER_SOCIAL_BYTES);
-    if (!grown) {
-        return ST_NOMEM;
+    enum status st = make_room(u, USER_SOCIAL_BYTES);
+    if (!st) {
+        user_block_extend_social(*u);
     }
-    *u = grown;
-    user_block_extend_social(grown);
-    return ST_OK;
+    return st;
+}
+
+static uint32_t social_bytes(const struct user *u) {
+    return u->flags & USER_HAS_SOCIAL ? USER_SOCIAL_BYTES : 0U;
+}
+
+static uint32_t fired_offset(const struct user *u) {
+    return user_block_fixed_bytes(u->n_domains, u->id_len) + social_bytes(u);
+}
+
+struct fired *user_block_fired(const struct user *u) {
+    return place(u, fired_offset(u));
+}
+
+void user_block_extend_fired(struct user *u) {
+    insert(u, fired_offset(u) + u->n_fired * (uint32_t)USER_FIRED_BYTES, USER_FIRED_BYTES);
+    u->n_fired++;
+}
+
+enum status user_block_add_fired(struct user **u) {
+    enum status st = make_room(u, USER_FIRED_BYTES);
+    if (!st) {
+        user_block_extend_fired(*u);
+    }
+    return st;
 }
 
 /* ---- the cap ------------------------------------------------------------------- */
 
 uint32_t user_block_counted(const struct user *u) {
-    const uint32_t fired = user_block_area(u, AREA_FIRED)->cap * (uint32_t)USER_FIRED_BYTES;
-    return u->bytes - fired - (u->flags & USER_HAS_SOCIAL ? USER_SOCIAL_BYTES : 0U);
+    return u->bytes - social_bytes(u) - u->n_fired * (uint32_t)USER_FIRED_BYTES;
 }
 
 uint32_t user_block_pressing(const struct user *u) {

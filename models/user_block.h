@@ -3,8 +3,9 @@
  * user_block.h -- the layout of a user's block. Internal to user*.c; everybody else uses
  * user.h.
  *
- *     struct user | struct user_domain [n] | struct user_area [4 + 2 n] | id, padded to 8
- *     | struct engagement_social, if there is any | event ids | history | firings | interests
+ *     struct user | struct user_domain [n] | struct user_area [3 + 2 n] | id, padded to 8
+ *     | struct engagement_social, if there is any | struct fired, as many as there are
+ *     | event ids | history | interests
  *     | domain 0: set, table | domain 1: set, table | ...
  *
  * An area is an array that grows in place: what lies behind it moves. Sizes of areas
@@ -23,9 +24,8 @@
 enum {
     AREA_EVENTS = 0,    /* uint64_t, oldest first                              */
     AREA_HISTORY = 1,   /* struct past, oldest first                           */
-    AREA_FIRED = 2,     /* struct fired, in the order of their first firing    */
-    AREA_INTERESTS = 3, /* struct interest, sorted by category                 */
-    AREA_FIRST = 4,     /* then two a domain: set and table                    */
+    AREA_INTERESTS = 2, /* struct interest, sorted by category                 */
+    AREA_FIRST = 3,     /* then two a domain: set and table                    */
     AREAS_PER_DOMAIN = 2,
 };
 
@@ -68,7 +68,7 @@ struct user {
     uint8_t n_domains;
     uint8_t id_len;
     uint8_t flags;
-    uint8_t unused;
+    uint8_t n_fired;      /* triggers that fired                               */
     uint8_t typical_days; /* active days that the typical vector stands for    */
     int32_t typical_day;  /* the last of them, days since the epoch            */
     uint16_t in_minute;   /* events counted in `minute`                          */
@@ -166,6 +166,14 @@ void user_block_extend(struct user *u, uint32_t area, uint32_t cap);
 MUST_CHECK enum status user_block_add_social(struct user **u);
 /** The same in place: there is room behind the block. */
 void user_block_extend_social(struct user *u);
+
+/** The last firings, (n_fired,). */
+struct fired *user_block_fired(const struct user *u);
+/** Makes place for one more, all zero, behind the others. @return ST_OK, or ST_NOMEM (nothing
+ *  changed) */
+MUST_CHECK enum status user_block_add_fired(struct user **u);
+/** The same in place: there is room behind the block. */
+void user_block_extend_fired(struct user *u);
 
 /** Shrinks an area in place to `cap` entries; gives no memory back. */
 void user_block_shrink(struct user *u, uint32_t area, uint32_t cap);

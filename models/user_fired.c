@@ -5,8 +5,8 @@
 #include "user_block.h"
 
 static struct fired *find(const struct user *u, uint32_t trigger) {
-    struct fired *f = user_block_entries(u, AREA_FIRED);
-    for (uint32_t i = 0; i < user_block_area(u, AREA_FIRED)->n; i++) {
+    struct fired *f = user_block_fired(u);
+    for (uint32_t i = 0; i < u->n_fired; i++) {
         if (f[i].trigger == trigger) {
             return &f[i];
         }
@@ -15,9 +15,9 @@ static struct fired *find(const struct user *u, uint32_t trigger) {
 }
 
 static struct fired *oldest(const struct user *u) {
-    struct fired *f = user_block_entries(u, AREA_FIRED);
+    struct fired *f = user_block_fired(u);
     struct fired *best = f;
-    for (uint32_t i = 1; i < user_block_area(u, AREA_FIRED)->n; i++) {
+    for (uint32_t i = 1; i < u->n_fired; i++) {
         if (ts_join(f[i].at_high, f[i].at_low) < ts_join(best->at_high, best->at_low)) {
             best = &f[i];
         }
@@ -27,15 +27,10 @@ static struct fired *oldest(const struct user *u) {
 
 /* A place for one more; NULL: no memory. */
 static struct fired *append(struct user **u) {
-    const uint32_t n = user_block_area(*u, AREA_FIRED)->n;
-    if (n == USER_FIRED) {
+    if ((*u)->n_fired == USER_FIRED) {
         return oldest(*u);
     }
-    if (n == user_block_area(*u, AREA_FIRED)->cap && user_block_grow(u, AREA_FIRED, n + 1)) {
-        return NULL;
-    }
-    user_block_area(*u, AREA_FIRED)->n++;
-    return (struct fired *)user_block_entries(*u, AREA_FIRED) + n;
+    return user_block_add_fired(u) ? NULL : user_block_fired(*u) + (*u)->n_fired - 1;
 }
 
 enum status user_fire(struct user **u, uint32_t trigger, uint32_t what, int64_t at_ms) {

@@ -93,7 +93,7 @@ static void write_head(const struct user *u, uint64_t voted_in, struct pack *p) 
     pack_u8(p, USER_RECORD_FORMAT);
     pack_uint(p, (u->flags & USER_HAS_CONTEXT ? RECORD_CONTEXT : 0U) |
                      (u->flags & USER_HAS_SOCIAL ? RECORD_SOCIAL : 0U) |
-                     (user_block_area(u, AREA_FIRED)->n > 0 ? RECORD_FIRED : 0U));
+                     (u->n_fired > 0 ? RECORD_FIRED : 0U));
     pack_uint(p, u->n_domains);
     pack_text(p, user_block_id(u), u->id_len);
     pack_uint(p, voted_in);
@@ -259,12 +259,11 @@ static void write_social(const struct user *u, struct pack *p) {
 }
 
 static void write_fired(const struct user *u, struct pack *p) {
-    const uint32_t n = user_block_area(u, AREA_FIRED)->n;
-    const struct fired *f = user_block_entries(u, AREA_FIRED);
-    if (n > 0) {
-        pack_uint(p, n);
+    const struct fired *f = user_block_fired(u);
+    if (u->n_fired > 0) {
+        pack_uint(p, u->n_fired);
     }
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < u->n_fired; i++) {
         pack_u32(p, f[i].trigger);
         pack_u32(p, f[i].what);
         pack_int(p, ts_join(f[i].at_high, f[i].at_low));

@@ -20,7 +20,9 @@
 enum {
     /* What domains that were added since may take beside a full block. */
     DOMAIN_BYTES = sizeof(struct user_domain) + AREAS_PER_DOMAIN * sizeof(struct user_area),
-    ROOM = USER_BYTES_MAX + DOMAINS_MAX * DOMAIN_BYTES,
+    /* ... and what may come behind areas that take all of it, before it is refused. */
+    ROOM = USER_BYTES_MAX + DOMAINS_MAX * DOMAIN_BYTES + USER_SOCIAL_BYTES +
+           USER_FIRED * USER_FIRED_BYTES,
     ENTRIES_MAX = USER_EXACT, /* of what is sorted by index */
     FEW = 64,
 };
@@ -410,12 +412,10 @@ static void read_social(struct reading *r) {
 
 static void read_fired(struct reading *r) {
     const uint64_t n = unpack_count(&r->in, 2 * sizeof(uint32_t) + 1);
-    require(&r->in, n > 0);
-    if (!open_area(r, AREA_FIRED, n, n, USER_FIRED)) {
-        return;
-    }
-    struct fired *f = user_block_entries(r->u, AREA_FIRED);
-    for (uint32_t i = 0; i < n; i++) {
+    require(&r->in, n > 0 && n <= USER_FIRED);
+    for (uint32_t i = 0; i < n && !r->in.failed; i++) {
+        user_block_extend_fired(r->u);
+        struct fired *f = user_block_fired(r->u);
         const uint32_t trigger = unpack_u32(&r->in);
         const uint32_t what = unpack_u32(&r->in);
         const int64_t at = read_between(&r->in, -USER_TS_LIMIT, USER_TS_LIMIT - 1);
@@ -446,7 +446,8 @@ static enum status read_all(struct reading *r, const struct head *h,
     if (h->flags & RECORD_FIRED && !r->in.failed) {
         read_fired(r);
     }
-    if (r->in.failed || unpack_left(&r->in) > 0) {
+    const uint32_t fixed = DOMAIN_BYTES * (r->u->n_domains - r->n_domains);
+    if (r->in.failed || unpack_left(&r->in) > 0 || r->u->bytes > USER_BYTES_MAX + fixed) {
         return ST_INVALID;
     }
     if (r->u->n_domains > r->n_domains) {

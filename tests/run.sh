@@ -115,15 +115,15 @@ server registry
 server foreign
 
 step "lint, unit, fuzz corpora"
-run dev -L 'unit|lint|fuzz'
+run dev -L 'unit|lint|fuzz' -j "$(nproc)"
 step "integration: real Redis, real Kafka"
-run dev -L integration
+run dev -L integration -j "$(nproc)"
 step "faults in the models that a unit test has to see"
 run dev -L faults
 
 step "unit tests and fuzz corpora under ASan and UBSan"
 if build asan; then
-    run asan -L 'unit|fuzz'
+    run asan -L 'unit|fuzz' -j "$(nproc)"
 fi
 step "threaded parts under TSan"
 if build tsan; then

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "factors.h"
 #include "hash.h"
 #include "instance.h"
 #include "kafka.h"
@@ -253,6 +254,7 @@ bool restart_fill(const struct config *cfg, uint32_t users, int32_t tasks, struc
     char err[CONFIG_ERROR_MAX] = "out of memory";
     struct fill f = {.cfg = cfg, .out = out, .sizes = calloc(SIZES, sizeof(uint32_t))};
     *out = (struct filled){0};
+    factors_blas_threads(1);
     struct learner_params params = instance_learner_params(cfg);
     params.late_max_ms = INT64_C(1) << 42; /* users come one after another, not by time */
     bool ok = f.sizes && learner_new(&params, &f.learner) == ST_OK &&

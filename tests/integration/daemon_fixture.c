@@ -76,6 +76,10 @@ bool daemon_fixture_runs(struct daemon_fixture *f) {
     return !ended(f);
 }
 
+int daemon_fixture_pid(const struct daemon_fixture *f) {
+    return (int)f->pid;
+}
+
 void daemon_fixture_signal(struct daemon_fixture *f, int signal_number) {
     if (!ended(f)) {
         kill(f->pid, signal_number);

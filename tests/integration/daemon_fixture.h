@@ -23,6 +23,9 @@ struct daemon_fixture *daemon_fixture_start_with(const char *ini, const char *co
 /** True while the process runs. */
 bool daemon_fixture_runs(struct daemon_fixture *f);
 
+/** Its process id, 0 once it has ended. */
+int daemon_fixture_pid(const struct daemon_fixture *f);
+
 /** Sends a signal. */
 void daemon_fixture_signal(struct daemon_fixture *f, int signal_number);
 

@@ -14,7 +14,8 @@ struct fake_pending {
     size_t len;
     int64_t ttl_ms;
     uint64_t epoch, seq;
-    bool want_previous, touch;
+    bool want_previous, touch, entry;
+    uint64_t after_ms, after_seq;
 };
 
 static void lock(struct fake_store *f) {
@@ -118,11 +119,47 @@ static enum status fake_expire(void *ctx, const char *key, size_t key_len, int64
     return fake_append(ctx, &p, key, key_len);
 }
 
+static enum status fake_append_entry(void *ctx, const struct store_entry *e) {
+    struct fake_pending p = {.epoch = e->ms,
+                             .seq = e->seq,
+                             .entry = true,
+                             .after_ms = e->after_ms,
+                             .after_seq = e->after_seq};
+    p.len = (size_t)snprintf(p.value, sizeof p.value, "%llu-%llu %.*s;", (unsigned long long)e->ms,
+                             (unsigned long long)e->seq, (int)e->fields[0].len, e->fields[0].value);
+    return fake_append(ctx, &p, e->key, e->key_len);
+}
+
+static bool is_before(uint64_t ms, uint64_t seq, uint64_t other_ms, uint64_t other_seq) {
+    return ms < other_ms || (ms == other_ms && seq < other_seq);
+}
+
+static struct store_reply execute_entry(struct fake_store *f, const struct fake_pending *p) {
+    struct fake_key *k = make(f, p->key);
+    if (is_before(k->epoch, k->seq, p->after_ms, p->after_seq)) {
+        return (struct store_reply){.result = STORE_GAP, .epoch = k->epoch, .seq = k->seq};
+    }
+    if (!is_before(k->epoch, k->seq, p->epoch, p->seq)) {
+        return (struct store_reply){.result = STORE_WRITTEN, .number = -1};
+    }
+    snprintf(k->value + k->len, sizeof k->value - k->len, "%s", p->value);
+    k->len = strlen(k->value);
+    k->epoch = p->epoch;
+    k->seq = p->seq;
+    k->writes++;
+    k->order = ++f->writes;
+    k->flush = f->flushes;
+    return (struct store_reply){.result = STORE_WRITTEN};
+}
+
 /* What Redis would do with one command; *previous points into `old`. */
 static struct store_reply execute(struct fake_store *f, const struct fake_pending *p,
                                   struct fake_key *old) {
     if (f->error && (!f->error_key || strstr(p->key, f->error_key))) {
         return (struct store_reply){.result = STORE_ERROR, .why = f->error};
+    }
+    if (p->entry) {
+        return execute_entry(f, p);
     }
     const struct fake_key *there = find(f, p->key);
     *old = there ? *there : (struct fake_key){0};
@@ -192,10 +229,25 @@ static enum status fake_get_value(void *ctx, const char *key, const char **value
     return st;
 }
 
+static enum status fake_last_id(void *ctx, const char *key, uint64_t *ms, uint64_t *seq) {
+    struct fake_store *f = ctx;
+    lock(f);
+    enum status st = f->connected ? ST_OK : ST_LOST;
+    const struct fake_key *k = find(f, key);
+    if (st == ST_OK) {
+        *ms = k ? k->epoch : 0;
+        *seq = k ? k->seq : 0;
+    }
+    unlock(f);
+    return st;
+}
+
 struct store fake_store(struct fake_store *f) {
     return (struct store){.connect = fake_connect,
                           .put = fake_put,
                           .expire = fake_expire,
+                          .append = fake_append_entry,
+                          .last_id = fake_last_id,
                           .flush = fake_flush,
                           .get = fake_get_value,
                           .ctx = f};

@@ -2,6 +2,9 @@
  *
  * fake_store.h -- a struct store in memory that fences, forgets, refuses and breaks on command.
  *
+ * A stream is a key whose epoch and seq are its last id, and whose value is its entries: "id " and
+ * the first field of each.
+ *
  * Every call takes its lock, so a test may look and change while the publisher runs.
  * Faults are set by the test; each is deterministic.
  */
@@ -23,7 +26,7 @@ struct fake_key {
     size_t len;
     uint64_t epoch, seq;
     int64_t ttl_ms;
-    int writes, touches; /* accepted */
+    int writes, touches; /* accepted; of a stream: entries */
     int order;           /* of the last accepted write, 1.. over all keys */
     int flush;           /* in which it came */
 };

@@ -102,7 +102,7 @@ static const char *value(const struct config *c, const char *name) {
 static const char *const DEFAULTS[][2] = {
     {"group", "crossrec"},
     {"clock", "wall"},
-    {"state", "memory"},
+    {"state", "kafka"},
     {"log.level", "info"},
     {"schemas.dir", ""},
     {"dead.letters", "crossrec-dead-letters"},
@@ -547,10 +547,11 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state) {
 
 static void options_of_later_versions_say_so(void **state) {
     (void)state;
-    fails("--set trigger.max.age: not in this version: there are no triggers",
-          (struct sources){.set = {"trigger.max.age=1h"}});
-    fails("environment CROSSREC_TRIGGER_MAX_AGE: not in this version: there are no triggers",
-          (struct sources){.env = {"CROSSREC_TRIGGER_MAX_AGE=1h"}});
+    fails("--set state.memory.max: not in this version: the state lives in memory without a limit",
+          (struct sources){.set = {"state.memory.max=1"}});
+    fails("environment CROSSREC_STATE_MEMORY_MAX: not in this version: the state lives in memory "
+          "without a limit",
+          (struct sources){.env = {"CROSSREC_STATE_MEMORY_MAX=1"}});
 }
 
 static size_t naive_distance(const char *a, const char *b) {

@@ -71,8 +71,17 @@ static enum status tell_segments(void *ctx, char **text) {
     return say(ctx, "{\"segments\":[]}\n", text);
 }
 
-static const struct http_ops OPS = {
-    .live = is_live, .ready = is_ready, .explain = explain, .segments = tell_segments};
+static enum status tell_model(void *ctx, const char *items, char **text) {
+    struct fixture *f = ctx;
+    snprintf(f->asked, sizeof f->asked, "%s", items ? items : "-");
+    return say(f, "{\"position\":7}\n", text);
+}
+
+static const struct http_ops OPS = {.live = is_live,
+                                    .ready = is_ready,
+                                    .explain = explain,
+                                    .segments = tell_segments,
+                                    .model = tell_model};
 
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
@@ -191,7 +200,8 @@ static void metrics_are_the_exposition_text(void **state) {
 static void the_root_lists_the_routes(void **state) {
     struct fixture *f = *state;
     static const char *const routes[] = {"GET / ",        "GET /livez ",   "GET /readyz ",
-                                         "GET /metrics ", "GET /explain ", "GET /segments "};
+                                         "GET /metrics ", "GET /explain ", "GET /segments ",
+                                         "GET /model "};
     assert_int_equal(status_of(get(f, "GET", "/")), 200);
     const char *p = body_of(f->reply);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -265,6 +275,19 @@ static void segments_are_answered_as_json_or_why_not(void **state) {
     assert_string_equal(body_of(f->reply), "why not\n");
 }
 
+static void the_model_is_answered_as_json_or_why_not(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(status_of(get(f, "GET", "/model")), 200);
+    assert_string_equal(body_of(f->reply), "{\"position\":7}\n");
+    assert_non_null(strstr(f->reply, "\r\nContent-Type: application/json\r\n"));
+    assert_string_equal(f->asked, "-");
+    assert_int_equal(status_of(get(f, "GET", "/model?items=50")), 200);
+    assert_string_equal(f->asked, "50");
+    f->explain_status = ST_NOT_FOUND;
+    assert_int_equal(status_of(get(f, "GET", "/model")), 404);
+    assert_string_equal(body_of(f->reply), "why not\n");
+}
+
 static void a_slow_explain_keeps_nobody_out(void **state) {
     struct fixture *f = *state;
     static const char request[] = "GET /explain?user=u HTTP/1.0\r\n\r\n";
@@ -311,7 +334,7 @@ static void explain_is_for_this_machine_only(void **state) {
         if (http_start(addresses[i], &ops, &open, err, sizeof err)) {
             continue; /* no IPv6 */
         }
-        static const char *const paths[] = {"/explain?user=u", "/segments", "/livez"};
+        static const char *const paths[] = {"/explain?user=u", "/model", "/livez"};
         for (size_t k = 0; k < 9; k++) { /* from another address, the same, the loopback */
             struct sockaddr_in from = a;
             struct sockaddr_in to = a;
@@ -345,6 +368,7 @@ static void without_a_learner_there_is_nothing_to_explain(void **state) {
     assert_int_equal(http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err), ST_OK);
     assert_int_equal(status_of(get(f, "GET", "/explain?user=u&target=food")), 404);
     assert_int_equal(status_of(get(f, "GET", "/segments")), 404);
+    assert_int_equal(status_of(get(f, "GET", "/model")), 404);
 }
 
 /* ---- what else people send ------------------------------------------------------------------ */
@@ -540,6 +564,7 @@ int main(void) {
         TEST(explain_gets_its_arguments_unescaped_and_answers_json),
         TEST(explain_says_why_not),
         TEST(segments_are_answered_as_json_or_why_not),
+        TEST(the_model_is_answered_as_json_or_why_not),
         TEST(a_slow_explain_keeps_nobody_out),
         TEST(explain_is_for_this_machine_only),
         TEST(without_a_learner_there_is_nothing_to_explain),

@@ -223,6 +223,16 @@ static void without_a_task_or_a_loop_there_are_no_segments(void **state) {
     assert_non_null(strstr(f->text, "see /readyz"));
 }
 
+/* ---- the model -------------------------------------------------------------------------- */
+
+static void without_a_log_nobody_shares_the_model(void **state) {
+    struct fixture *f = *state;
+    start(f, 1);
+    assert_int_equal(instance_model(f->r->instance, NULL, &f->text), ST_NOT_FOUND);
+    assert_string_equal(f->text,
+                        "state = memory: the model is this instance's own, nobody shares it\n");
+}
+
 /* ---- several at once ------------------------------------------------------------------ */
 
 struct asker {
@@ -321,6 +331,7 @@ int main(void) {
         TEST(segments_of_the_tasks_that_run_here_are_told),
         TEST(segments_are_told_with_words),
         TEST(without_a_task_or_a_loop_there_are_no_segments),
+        TEST(without_a_log_nobody_shares_the_model),
         TEST(many_may_ask_while_events_are_learned),
         TEST(a_list_names_no_item_of_another_partner),
         TEST(a_mini_batch_is_shared_by_all_tasks_wherever_they_are),

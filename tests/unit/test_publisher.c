@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "publisher.h"
+#include "trigger.h"
 
 enum { DEADLINE_MS = 10000, EPOCH = 100 };
 
@@ -460,7 +462,7 @@ static void a_takeover_is_answered_with_the_epoch_of_published(void **state) {
     push(b, REC_TAKEOVER, 6);
     push(b, REC_TAKEOVER, 7);
     static const struct publisher_ack EXPECTED[] = {
-        {77, 5, ACK_EPOCH}, {0, 6, ACK_EPOCH}, {0, 7, ACK_EPOCH}};
+        {.epoch = 77, .task = 5}, {.task = 6}, {.task = 7}};
     for (int i = 0; i < 3; i++) {
         struct publisher_ack ack = next_ack(b);
         assert_int_equal(ack.kind, ACK_EPOCH);
@@ -697,6 +699,86 @@ static void stopping_gives_up_in_time_when_the_store_is_away(void **state) {
     assert_true(took < 1500);
 }
 
+/* ---- triggers --------------------------------------------------------------------------- */
+
+/* Of task 3, for target 0, with the id (ms, 0), behind the one with (after, 0). */
+static void push_trigger(struct bench *b, uint64_t after, uint64_t ms, uint32_t generation) {
+    const struct trigger t = {.id = {.ms = ms},
+                              .partition = 3,
+                              .score = (double)NAN,
+                              .name = trigger_text("n"),
+                              .target = trigger_text("course"),
+                              .user = trigger_text("u")};
+    struct pack p = {0};
+    trigger_write(&t, &p);
+    assert_false(p.failed);
+    struct rec *r = next_rec(b, REC_TRIGGER, 3);
+    r->epoch = ms;
+    r->seq = 0;
+    r->after_ms = after;
+    r->generation = generation;
+    r->trigger = p.bytes;
+    r->trigger_len = p.len;
+    publisher_push(b->p);
+}
+
+static void triggers_become_entries_in_order_and_a_missing_one_is_told(void **state) {
+    struct bench *b = *state;
+    push_trigger(b, 0, 10, 1);
+    push_trigger(b, 10, 20, 1);
+    push_trigger(b, 10, 20, 1); /* again: it is there */
+    settle(b);
+    assert_string_equal(fake_get(&b->fake, "x:course:triggers:3").value,
+                        "10-0 3-10-0;20-0 3-20-0;");
+    assert_int_equal(metric_value(M_TRIGGERS_RELAYED, 0), 2);
+    fake_flushall(&b->fake);
+    push_trigger(b, 20, 30, 1);
+    push_trigger(b, 30, 40, 1);
+    for (int k = 0; k < 2; k++) {
+        const struct publisher_ack ack = next_ack(b);
+        assert_int_equal(ack.kind, ACK_GAP);
+        assert_int_equal(ack.task, 3);
+        assert_int_equal(ack.target, 0);
+        assert_int_equal(ack.generation, 1);
+    }
+    settle(b);
+    assert_int_equal(fake_get(&b->fake, "x:course:triggers:3").writes, 0);
+    push_trigger(b, 0, 20, 2); /* begun anew */
+    push_trigger(b, 20, 30, 2);
+    settle(b);
+    assert_string_equal(fake_get(&b->fake, "x:course:triggers:3").value,
+                        "20-0 3-20-0;30-0 3-30-0;");
+    assert_int_equal(metric_value(M_TRIGGERS_RELAYED, 0), 4);
+}
+
+static void the_last_id_of_a_stream_is_told_behind_what_was_pushed_before(void **state) {
+    struct bench *b = *state;
+    push(b, REC_STREAM, 3);
+    push_trigger(b, 0, 77, 1);
+    struct rec *r = next_rec(b, REC_STREAM, 3);
+    r->generation = 9;
+    publisher_push(b->p);
+    struct publisher_ack ack = next_ack(b);
+    assert_int_equal(ack.kind, ACK_STREAM);
+    assert_int_equal(ack.epoch, 0);
+    ack = next_ack(b);
+    assert_int_equal(ack.kind, ACK_STREAM);
+    assert_int_equal(ack.epoch, 77);
+    assert_int_equal(ack.generation, 9);
+    settle(b);
+}
+
+/* asan: they are freed. */
+static void triggers_that_nobody_took_are_freed(void **state) {
+    struct bench *b = *state;
+    b->fake.connect_status = ST_AGAIN;
+    start(b);
+    push_trigger(b, 0, 10, 1);
+    push_trigger(b, 10, 20, 1);
+    assert_false(publisher_stop(b->p, 50));
+    b->p = NULL;
+}
+
 static void stopping_null_is_allowed(void **state) {
     (void)state;
     assert_true(publisher_stop(NULL, 1000));
@@ -734,6 +816,9 @@ int main(void) {
         TEST(a_restart_is_noticed_also_when_there_is_nothing_to_write),
         TEST_STOPPED(a_full_queue_has_no_place_and_loses_nothing),
         TEST(an_idle_publisher_wakes_at_once_and_does_not_spin),
+        TEST(triggers_become_entries_in_order_and_a_missing_one_is_told),
+        TEST(the_last_id_of_a_stream_is_told_behind_what_was_pushed_before),
+        TEST_STOPPED(triggers_that_nobody_took_are_freed),
         TEST(stopping_drains_the_queue),
         TEST_STOPPED(stopping_gives_up_in_time_when_the_store_is_away),
         TEST(stopping_null_is_allowed),

@@ -335,7 +335,9 @@ static void areas_that_no_user_has_are_refused(void **state) {
     REFUSE(ids_n, 129);
     REFUSE(domain_n, 0);
     REFUSE(domain_back, 1001);
-    REFUSE(domain_flags, 64 | 1 | 2 | 8 | 32);
+    ACCEPT(domain_flags, 64 | 1 | 2 | 8 | 32);
+    REFUSE(domain_flags, 128 | 1 | 2 | 8 | 32);
+    REFUSE(domain_flags, 64 | 8);     /* bought and was never active */
     REFUSE(domain_flags, 2 | 8 | 32); /* took something and was never active */
 }
 

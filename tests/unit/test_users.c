@@ -124,6 +124,32 @@ static void replace_owns_the_block_it_is_given(void **state) {
     users_free(t);
 }
 
+static void put_makes_the_slot_and_replaces_who_was_there(void **state) {
+    (void)state;
+    struct users *t = new_users();
+    intern(t, hash_of(0));
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 300; i++) {
+            struct user *u = NULL;
+            uint32_t slot = USER_NONE;
+            assert_int_equal(user_copy(users_get(t, 0), &u), ST_OK);
+            if (round == 2) {
+                users_replace(t, i, NULL); /* taken away: he comes back to his slot */
+            }
+            assert_int_equal(users_put(t, hash_of(i), u, &slot), ST_OK);
+            assert_int_equal(slot, i);
+            assert_ptr_equal(users_get(t, i), u);
+            assert_int_equal(users_find(t, hash_of(i)), i);
+            if (i == 0 && round == 2) {
+                assert_int_equal(users_n_alive(t), 300);
+            }
+        }
+        assert_int_equal(users_n(t), 300);
+        assert_int_equal(users_n_alive(t), 300);
+    }
+    users_free(t);
+}
+
 static void bytes_count_the_blocks(void **state) {
     (void)state;
     struct users *t = new_users();
@@ -186,6 +212,7 @@ int main(void) {
         cmocka_unit_test(slots_are_dense_in_order_of_first_sight_and_stable),
         cmocka_unit_test(a_user_taken_away_is_not_found_and_comes_back_empty_in_its_slot),
         cmocka_unit_test(replace_owns_the_block_it_is_given),
+        cmocka_unit_test(put_makes_the_slot_and_replaces_who_was_there),
         cmocka_unit_test(bytes_count_the_blocks),
         cmocka_unit_test(a_bad_id_makes_no_user),
         cmocka_unit_test(without_memory_nobody_is_made_and_everybody_stays),
