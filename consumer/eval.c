@@ -113,7 +113,8 @@ static enum status make_learner(struct job *j) {
             .repeats = eval_options_repeats(&j->options, j->stream.domains[d]), .target = true};
         snprintf(cfg->domains[d].name, sizeof cfg->domains[d].name, "%s", j->stream.domains[d]);
     }
-    const struct learner_params params = instance_learner_params(cfg);
+    struct learner_params params = instance_learner_params(cfg);
+    params.log = false; /* one learner, alone with its files */
     free(cfg);
     return learner_new(&params, &j->learner);
 }

@@ -461,13 +461,14 @@ static enum status end_when_there(struct restore *r, uint32_t task, char *err) {
 static enum status ask_all(struct restore *r, int64_t until_ms, char *err) {
     enum status st = ST_OK;
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
+        const bool begins = r->readings[p].phase == ASK || r->readings[p].phase == ADD;
         if (r->readings[p].phase == ASK) {
             st = ask(r, p, err);
         }
         if (!st && r->readings[p].phase == ADD) {
             st = add(r, p);
         }
-        if (!st && mono_ms() >= until_ms) {
+        if (r->readings[p].phase == READ && begins && mono_ms() >= until_ms) {
             break;
         }
     }

@@ -292,7 +292,7 @@ static void serve_assign(struct fake_member *m, unsigned tasks) {
 
 static void serve(struct fake_member *m) {
     lock(m->group);
-    const int kind = (int)m->ask.kind;
+    const enum group_ask kind = m->ask.kind;
     const unsigned tasks = m->ask.tasks;
     unlock(m->group);
     if (kind == GROUP_NOTHING) {
@@ -307,7 +307,7 @@ static void serve(struct fake_member *m) {
     unlock(m->group);
 }
 
-static bool served(struct fake_member *m, int kind, unsigned tasks) {
+static bool served(struct fake_member *m, enum group_ask kind, unsigned tasks) {
     lock(m->group);
     m->ask.tasks = tasks;
     m->ask.kind = kind;

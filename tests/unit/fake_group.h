@@ -32,6 +32,8 @@ enum group_fault {                  /* of one transaction */
                    GROUP_FENCED /* commit: ST_FENCED, aborted */
 };
 
+enum group_ask { GROUP_NOTHING, GROUP_ASSIGN, GROUP_REVOKE, GROUP_LOSE };
+
 struct fake_member {
     struct fake_group *group;
     struct rebalance_ops ops;
@@ -42,7 +44,7 @@ struct fake_member {
     bool told_end[GROUP_TOPICS][GROUP_TASKS];
     int64_t position[GROUP_TOPICS][GROUP_TASKS];
     struct { /* what it is told by its next poll */
-        enum { GROUP_NOTHING, GROUP_ASSIGN, GROUP_REVOKE, GROUP_LOSE } kind;
+        enum group_ask kind;
         unsigned tasks; /* bits */
     } ask;
     enum { GROUP_READY, GROUP_TX, GROUP_BROKEN, GROUP_GONE } state;

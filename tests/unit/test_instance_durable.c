@@ -379,6 +379,24 @@ static void whoever_is_erased_while_nobody_runs_is_gone_soon_after(void **state)
     durable_check(w);
 }
 
+/* The request was read late: he had gone on. */
+static void whoever_has_anything_from_before_his_erasure_is_gone(void **state) {
+    struct durable_world *w = make(state, false);
+    durable_event(w, COURSE, 0, 1, 1);
+    const int64_t then_ms = w->now_ms;
+    durable_event(w, COURSE, 0, 1, 2);
+    durable_start(w, 0);
+    assert_true(group_assign(&w->group, 0, ALL_TASKS));
+    durable_await(w);
+    assert_int_equal(durable_stop(w, 0), ST_OK);
+    w->now_ms = then_ms;
+    durable_erase(w, 0, 1);
+    durable_start(w, 1);
+    assert_true(group_assign(&w->group, 1, ALL_TASKS));
+    AWAIT(!durable_knows(w, 0, 1));
+    assert_int_equal(durable_stop(w, 1), ST_OK);
+}
+
 static void a_tombstone_whose_batch_is_taken_back_comes_again(void **state) {
     struct durable_world *w = make(state, false);
     durable_start(w, 0);
@@ -547,6 +565,7 @@ int main(void) {
         TEST(a_damaged_record_of_the_changelog_ends_it_and_says_where),
         TEST(whoever_is_erased_is_gone_from_the_changelog),
         TEST(whoever_is_erased_while_nobody_runs_is_gone_soon_after),
+        TEST(whoever_has_anything_from_before_his_erasure_is_gone),
         TEST(a_tombstone_whose_batch_is_taken_back_comes_again),
         TEST(events_that_jump_by_years_wait_for_a_landmark_and_go_on),
         TEST(other_options_than_the_models_end_it_and_name_the_option),
