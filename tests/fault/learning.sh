@@ -32,7 +32,7 @@ covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* 
 filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@
 nearest|segments.c|segments|users go to the segment farthest away|s@if (d < least) {@if (d > least || best < 0) {@
 centroid-step|segments.c|segments|centroids move away from their votes|s@c->centre\[d\] += stray /@c->centre[d] -= stray /@
-repeat-rate|categories.c|categories|whoever comes first counts as a repeat|s@take->repeated ? weight : 0@take->repeated ? 0 : weight@
+repeat-rate|categories.c|categories|whoever comes first counts as a repeat|s@take->repeated ? take->weight : 0@take->repeated ? 0 : take->weight@
 kl-sign|spread.c|spread|the list's mix runs away from the user's|s@unit \* g->q\[k\] \* lg(@-unit * g->q[k] * lg(@
 propensity|spread.c|spread|the propensity stated is not the one drawn with|s@explore / (float)size@explore / (float)n_pool@
 own-list|spread.c|spread|exploration shows what is on the list already|s@m += listed ^ 1U;@m += 1U;@
