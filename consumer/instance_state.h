@@ -72,6 +72,7 @@ struct delivery {
 
 struct triggers_sweep { /* over everybody, for those who became dormant */
     uint32_t task, slot;
+    bool looked; /* at somebody, this time */
     int64_t began_ms, next_ms;
 };
 

@@ -28,6 +28,7 @@
 enum {
     SWEEP_SLOTS = 500,      /* users looked at each time */
     SWEEP_EVERY_MS = 10000, /* at the earliest */
+    SWEEP_AGAIN_MS = 200,   /* nothing ran yet */
     OPEN_BYTES_STOP = 64 << 20,
 };
 
@@ -270,6 +271,7 @@ void instance_triggers_sweep(struct instance *in) {
     const int64_t now_ms = instance_clock_ms(in);
     if (s->task == 0 && s->slot == 0) {
         s->began_ms = in->now_ms;
+        s->looked = false;
     }
     for (uint32_t n = 0; n < SWEEP_SLOTS && !in->fatal; n++) {
         struct place *pl = instance_place(in, s->task);
@@ -277,12 +279,13 @@ void instance_triggers_sweep(struct instance *in) {
             pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up && !is_stuck(in, pl);
         if (runs && s->slot < users_n(learner_users(in->learner, s->task))) {
             look_for_dormant(in, pl, s->slot++, now_ms);
+            s->looked = true;
             continue;
         }
         s->slot = 0;
         if (++s->task >= in->n_places) {
             s->task = 0;
-            s->next_ms = s->began_ms + SWEEP_EVERY_MS;
+            s->next_ms = s->began_ms + (s->looked ? SWEEP_EVERY_MS : SWEEP_AGAIN_MS);
             return;
         }
     }

@@ -173,6 +173,30 @@ static void what_comes_before_a_loss_is_noticed_does_not_overtake_what_was_lost(
     stand_term(s);
 }
 
+/* Stopped before the commit, for longer than the session: the batch is taken back. */
+static void what_was_taken_back_is_decided_anew_and_delivered_once(void **state) {
+    struct stand *s = *state;
+    streams_begin(s, "undone");
+    stand_set(s, "commit.interval", "5s");
+    streams_create(s);
+    stand_start(s);
+    n_seen = 0;
+    STAND_AWAIT(s, stand_ready(s));
+    const double commits = stand_metric(s, "crossrec_commits_total", NULL);
+    streams_view(s, "somebody", "c1", input_now_ms());
+    stand_flush(s);
+    STAND_AWAIT(s, stand_metric(s, "crossrec_commits_total", NULL) > commits); /* 5 s from now */
+    streams_cross_over(s, 0);
+    STAND_AWAIT(s, stand_metric(s, "crossrec_events_total", NULL) == 3.0 * STREAMS_CROSSING + 1);
+    STAND_EXPECT(s, streams_count(s, "course", "crossed", NULL) == 0);
+    daemon_fixture_signal(s->daemon, SIGSTOP);
+    stand_nap_ms(5500);
+    daemon_fixture_signal(s->daemon, SIGCONT);
+    everybody_is_there_once(s, STREAMS_CROSSING);
+    STAND_EXPECT(s, stand_metric(s, "crossrec_batches_undone_total", NULL) > 0);
+    stand_term(s);
+}
+
 /* Consumers may delete what they have read; a stream that is deleted is a loss. */
 static void deleted_entries_stay_away_and_expired_ones_too(void **state) {
     struct stand *s = *state;
@@ -233,6 +257,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_trigger_is_exactly_once_in_its_stream_whatever_dies),
         cmocka_unit_test(what_comes_before_a_loss_is_noticed_does_not_overtake_what_was_lost),
+        cmocka_unit_test(what_was_taken_back_is_decided_anew_and_delivered_once),
         cmocka_unit_test(deleted_entries_stay_away_and_expired_ones_too),
         cmocka_unit_test(of_an_erased_user_nothing_comes_back),
     };
