@@ -34,7 +34,7 @@ static int teardown(void **state) {
 }
 
 static struct config_trigger a(enum trigger_kind kind) {
-    return (struct config_trigger){.kind = kind,
+    return (struct config_trigger){.kind = (int)kind,
                                    .domain = TRIGGER_ANY,
                                    .from = TRIGGER_ANY,
                                    .to = TRIGGER_ANY,

@@ -56,7 +56,7 @@ static struct pack written(const struct trigger *t) {
  */
 
 static avro_value_t field(const avro_value_t *record, const char *name) {
-    avro_value_t v;
+    avro_value_t v = {0};
     assert_int_equal(avro_value_get_by_name(record, name, &v, NULL), 0);
     return v;
 }
