@@ -269,7 +269,7 @@ static bool keys_in_order(const struct look *l, const uint8_t *p, uint32_t n, bo
                           const struct view bounds[2]) {
     struct view before = bounds[0];
     for (uint32_t k = leaf ? 0 : 1; k < n; k++) { /* a branch's first key is not looked at */
-        const struct view key = key_of(p + u16_at(p + HEAD + 2 * k));
+        const struct view key = key_of(p + u16_at(p + HEAD + (size_t)2 * k));
         if (key.len == 0 || key.len > KEY_MAX || (l->free_tree && key.len != 8)) {
             return false;
         }
@@ -316,7 +316,7 @@ static bool look_below(struct look *l, uint64_t page, uint32_t level, const stru
     const bool leaf = level + 1U == l->depth;
     l->entries += leaf ? n : 0;
     for (uint32_t k = 0; k < n; k++) {
-        const uint8_t *node = p + u16_at(p + HEAD + 2 * k);
+        const uint8_t *node = p + u16_at(p + HEAD + (size_t)2 * k);
         if (leaf) {
             if (!look_at_value(l, node)) {
                 return false;
@@ -328,7 +328,7 @@ static bool look_below(struct look *l, uint64_t page, uint32_t level, const stru
             within[0] = key_of(node);
         }
         if (k + 1 < n) {
-            within[1] = key_of(p + u16_at(p + HEAD + 2 * (k + 1)));
+            within[1] = key_of(p + u16_at(p + HEAD + (size_t)2 * (k + 1)));
         }
         if (!look_below(l, child_of(node), level + 1, within)) {
             return false;
@@ -387,8 +387,8 @@ static bool read_meta(struct look *l, uint64_t at, struct meta *out) {
     }
     *out = (struct meta){.page = u32_at(b + TREES),
                          .trees = {tree_at(b + TREES), tree_at(b + TREES + TREE)},
-                         .last = u64_at(b + TREES + 2 * TREE),
-                         .txn = u64_at(b + TREES + 2 * TREE + 8)};
+                         .last = u64_at(b + TREES + (size_t)2 * TREE),
+                         .txn = u64_at(b + TREES + (size_t)2 * TREE + 8)};
     const uint32_t page = out->page;
     const bool ok = page >= PAGE_MIN && page <= PAGE_MAX && (page & (page - 1)) == 0 &&
                     out->trees[TREE_FREE].flags == INTEGER_KEYS &&
@@ -397,12 +397,12 @@ static bool read_meta(struct look *l, uint64_t at, struct meta *out) {
 }
 
 static bool look_at_metas(struct look *l, uint64_t bytes) {
-    struct meta first;
-    struct meta second;
+    struct meta first = {0};
+    struct meta second = {0};
     if (!read_meta(l, 0, &first) || !read_meta(l, first.page, &second)) {
         return false;
     }
-    if (first.page != second.page) {
+    if (first.page == 0 || first.page != second.page) {
         return wrong(l, ST_INVALID, "its meta pages differ in the size of a page");
     }
     l->meta = second.txn > first.txn ? second : first;

@@ -2813,7 +2813,7 @@ enum status kafka_topic_create(const struct config *cfg, const struct kafka_topi
 
 enum status kafka_topic_partitions(const struct config *cfg, const char *topic, int timeout_ms,
                                    int32_t *partitions, char *err) {
-    struct kafka_topic_info info;
+    struct kafka_topic_info info = {0};
     enum status st = kafka_topics_describe(cfg, &topic, 1, timeout_ms, &info, NULL, err);
     if (st) {
         return st;

@@ -32,7 +32,7 @@ static enum status reserve(struct parcels *p, size_t more) {
 }
 
 static void append(struct parcels *p, const void *data, size_t len) {
-    if (len > 0) {
+    if (data && len > 0) {
         memcpy(p->bytes + p->len, data, len);
         p->len += len;
     }

@@ -166,7 +166,8 @@ static enum status append_event(struct repartition *r, const struct record *rec,
                                 const struct event *e) {
     struct decoded d = *intake_decoded(r->raws);
     char name[ID_LEN_MAX + 1];
-    char user[ID_LEN_MAX], other[ID_LEN_MAX];
+    char user[ID_LEN_MAX];
+    char other[ID_LEN_MAX];
     const enum status linked = identity_user(r->identity, e->domain, d.user_id, d.user_id_len, user,
                                              &d.user_id, &d.user_id_len);
     if (linked == ST_RANGE) {

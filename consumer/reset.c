@@ -76,6 +76,23 @@ static int rebuild(const struct config *cfg) {
 
 /* ---- positions ------------------------------------------------------------------------------ */
 
+/* A copy in place of the one before, if the record is a task's own. */
+static enum status keep_task(const struct record *r, uint8_t **bytes, size_t *len) {
+    struct state_key key;
+    if (r->end || !r->value || state_key_parse(r->key, r->key_len, &key) ||
+        key.kind != STATE_TASK) {
+        return ST_OK;
+    }
+    uint8_t *copy = realloc(*bytes, r->value_len);
+    if (!copy) {
+        return ST_NOMEM;
+    }
+    memcpy(copy, r->value, r->value_len);
+    *bytes = copy;
+    *len = r->value_len;
+    return ST_OK;
+}
+
 /* The newest record of a task: malloc'ed, NULL if there is none. */
 static enum status read_task(struct kafka_log *log, int32_t partition, uint8_t **bytes, size_t *len,
                              char *err) {
@@ -88,19 +105,7 @@ static enum status read_task(struct kafka_log *log, int32_t partition, uint8_t *
         idle = n ? 0 : idle + 1;
         st = idle > PATIENCE ? ST_AGAIN : ST_OK;
         for (size_t k = 0; k < n && !st; k++) {
-            const struct record *r = &records[k];
-            struct state_key key;
-            if (r->end || !r->value || state_key_parse(r->key, r->key_len, &key) ||
-                key.kind != STATE_TASK) {
-                continue;
-            }
-            uint8_t *copy = realloc(*bytes, r->value_len);
-            st = copy ? ST_OK : ST_NOMEM;
-            if (copy) {
-                memcpy(copy, r->value, r->value_len);
-                *bytes = copy;
-                *len = r->value_len;
-            }
+            st = keep_task(&records[k], bytes, len);
         }
     }
     kafka_log_remove(log, partition);

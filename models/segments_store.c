@@ -50,7 +50,7 @@ void segments_write(const struct segments *s, struct pack *p) {
         pack_double(p, c->sse);
         write_row(p, c->centre, dims);
         write_row(p, c->spread, dims);
-        pack_uint(p, (uint64_t)(c->parent + 1));
+        pack_uint(p, (uint64_t)c->parent + 1); /* NO_SPLIT: 0 */
         pack_uint(p, c->settling);
     }
 }

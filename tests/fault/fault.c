@@ -6,6 +6,7 @@
  * Exit status: 0 all held; 1 something did not; 77 a server is not installed (skipped).
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,7 @@ int main(int argc, char **argv) {
     static struct job j = {
         .options = {.seed = 1, .events = 100000, .rate = 1500, .state = "kafka"}};
     const int64_t start_ms = process_now_ms();
+    (void)signal(SIGPIPE, SIG_IGN); /* servers are killed while they are spoken to */
     int rc = read_options(&j, argc, argv);
     if (rc >= 0) {
         return rc;
