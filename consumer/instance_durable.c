@@ -18,6 +18,7 @@ enum {
     START_SLICE_MS = 50, /* nothing else can be done until the model is there */
     RESEND_MS = 5000,
     HIDE_SLOTS = 20000,
+    TRIM_MS = 600000,
     SWEEP_ITEMS = 400,    /* pieces a commit */
     SWEEP_RECORDS = 1000, /* the log must have grown by so much for another sweep */
     PARKED_MS = 1800000,  /* a task that has not come back by then is somebody else's */
@@ -658,9 +659,15 @@ static void on_idle(void *ctx, bool last) {
         const struct commit_watch w = checkpointer_watch(d->checkpointer);
         w.idle(w.ctx, last);
     }
+    /* Not at once: an instance that was cut off for a while reads on where it was. */
     const int64_t below = atomic_exchange(&d->needed, 0);
-    if (below > 0 && !last) {
-        d->trim_model(d->trim_ctx, below);
+    if (below > 0 && d->trim_below == 0) {
+        d->trim_below = below;
+        d->trim_at_ms = instance_mono_ms() + TRIM_MS;
+    }
+    if (d->trim_below > 0 && instance_mono_ms() >= d->trim_at_ms && !last) {
+        d->trim_model(d->trim_ctx, d->trim_below);
+        d->trim_below = 0;
     }
 }
 

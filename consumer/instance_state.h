@@ -125,6 +125,7 @@ struct durable {
     uint64_t swept_at;        /* log position when the last one began */
     uint64_t sweep_batch;     /* of task 0: holds the end of the last one; 0: none that waits */
     _Atomic int64_t needed;   /* the log below it is in a complete sweep, 0: said already */
+    int64_t trim_below, trim_at_ms; /* of the committer's thread; trim_below 0: nothing to do */
     void (*trim_model)(void *ctx, int64_t below);
     void *trim_ctx;
 };
