@@ -117,21 +117,6 @@ static enum status send_parcel(struct committer *c, const struct parcel *p) {
     return st;
 }
 
-/* A letterbox whose letters are part of the transaction: when that is committed, they are safe. */
-static enum status send_letter(void *ctx, const char *topic, const void *key, size_t key_len,
-                               const void *value, size_t value_len, int64_t timestamp_ms,
-                               const struct header *headers, size_t n_headers) {
-    const struct transactions *tx = ctx;
-    return tx->send(tx->ctx, topic, -1, key, key_len, value, value_len, timestamp_ms, headers,
-                    n_headers);
-}
-
-static enum status flush_letters(void *ctx, int timeout_ms) {
-    (void)ctx;
-    (void)timeout_ms;
-    return ST_OK;
-}
-
 static enum status send_batch(struct committer *c, struct sealed *b) {
     struct parcel parcel;
     size_t at = 0;
@@ -139,9 +124,7 @@ static enum status send_batch(struct committer *c, struct sealed *b) {
     while (!st && parcels_next(&b->parcels, &at, &parcel)) {
         st = send_parcel(c, &parcel);
     }
-    const struct letterbox box = {.send = send_letter,
-                                  .flush = flush_letters,
-                                  .ctx = (void *)(uintptr_t)c->ports.transactions};
+    const struct letterbox box = letterbox_in(c->ports.transactions);
     b->letters.queued = 0; /* what an aborted transaction held goes again */
     do {
         st = st ? st : letters_send(&b->letters, c->cfg, &box);

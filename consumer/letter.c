@@ -126,6 +126,25 @@ static enum status send_one(const struct head *h, const char *behind, const char
                      h->has_value ? behind + h->key_len : NULL, value_len, 0, headers, n);
 }
 
+static enum status send_in(void *ctx, const char *topic, const void *key, size_t key_len,
+                           const void *value, size_t value_len, int64_t timestamp_ms,
+                           const struct header *headers, size_t n_headers) {
+    const struct transactions *tx = ctx;
+    return tx->send(tx->ctx, topic, -1, key, key_len, value, value_len, timestamp_ms, headers,
+                    n_headers);
+}
+
+static enum status flush_nothing(void *ctx, int timeout_ms) {
+    (void)ctx;
+    (void)timeout_ms;
+    return ST_OK;
+}
+
+struct letterbox letterbox_in(const struct transactions *tx) {
+    return (struct letterbox){
+        .send = send_in, .flush = flush_nothing, .ctx = (void *)(uintptr_t)tx};
+}
+
 enum status letter_send(const void *block, const char *dead_letters, const struct letterbox *box) {
     struct head h;
     memcpy(&h, block, sizeof h);

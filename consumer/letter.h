@@ -38,6 +38,10 @@ void letter_write(char *buf, const char *topic, const struct record *r, enum int
 /** What a written block says: why, and the detail that it was given. */
 enum intake_reason letter_why(const void *block, const char **detail);
 
+/** A letterbox whose letters are part of the open transaction, by key: they are safe when it is
+ *  committed, so that flush has nothing to wait for. `tx` is borrowed. */
+struct letterbox letterbox_in(const struct transactions *tx);
+
 /** Sends one block, without waiting. @return what box->send() returned */
 MUST_CHECK enum status letter_send(const void *block, const char *dead_letters,
                                    const struct letterbox *box);

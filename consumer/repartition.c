@@ -108,17 +108,9 @@ static void drop_parts(struct repartition *r) {
 
 /* ---- a batch as one transaction ------------------------------------------------------------ */
 
-static enum status send_by_key(void *ctx, const char *topic, const void *key, size_t key_len,
-                               const void *value, size_t value_len, int64_t timestamp_ms,
-                               const struct header *headers, size_t n_headers) {
-    const struct transactions *tx = &((struct repartition *)ctx)->ports.transactions;
-    return tx->send(tx->ctx, topic, -1, key, key_len, value, value_len, timestamp_ms, headers,
-                    n_headers);
-}
-
 /* Everything of the batch; it stays where it is, to be sent again. */
 static enum status send_batch(struct repartition *r) {
-    const struct letterbox box = {.send = send_by_key, .ctx = r};
+    const struct letterbox box = letterbox_in(&r->ports.transactions);
     struct waiting all = r->batch; /* a reader of its own; the bytes are shared */
     struct record m;
     enum status st = ST_OK;
