@@ -9,7 +9,8 @@
 # installed: a reason to skip on a laptop, a failure (1) where CI is true.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cache=${CROSSREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crossrec}/avro
+# shellcheck source=../venv.sh
+. "$here/../venv.sh"
 
 [ $# -ge 1 ] || {
     echo "usage: run.sh AVRO_TOOL [--pairs N] [--seed N] [--rows REGEX]" >&2
@@ -18,38 +19,5 @@ cache=${CROSSREC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crossrec}/avro
 tool=$1
 shift
 
-# missing REASON LOG
-missing() {
-    [ ! -s "${2:-/dev/null}" ] || tail -n 5 "$2" >&2
-    if [ "${CI:-}" = true ]; then
-        echo "avro matrix: $1" >&2
-        exit 1
-    fi
-    echo "avro matrix: skipped: $1" >&2
-    exit 77
-}
-
-# made_by: what the environment is made of; it holds a copy once it is complete
-made_by() {
-    command -v python3
-    python3 --version
-    cat "$here/requirements.txt"
-}
-
-command -v flock >/dev/null || missing "flock is missing; apt-get install util-linux"
-python3 -c 'import venv, ensurepip' >/dev/null 2>&1 ||
-    missing "python3 with its venv module is missing; apt-get install python3-venv"
-mkdir -p "$cache"
-exec 9>"$cache/.lock"
-flock 9 # the second one waits and then finds everything done
-made_by >"$cache/wanted"
-if ! cmp -s "$cache/wanted" "$cache/venv/made-by"; then
-    rm -rf "$cache/venv"
-    if ! { python3 -m venv "$cache/venv" && "$cache/venv/bin/python" -m pip install --quiet \
-        --disable-pip-version-check -r "$here/requirements.txt"; } >"$cache/install.log" 2>&1; then
-        missing "pip could not install fastavro" "$cache/install.log"
-    fi
-    mv "$cache/wanted" "$cache/venv/made-by"
-fi
-exec 9>&-
-exec "$cache/venv/bin/python" -B "$here/matrix.py" --tool "$tool" "$@"
+venv avro "$here/requirements.txt" fastavro
+exec "$python" -B "$here/matrix.py" --tool "$tool" "$@"
