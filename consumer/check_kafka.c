@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "clock.h"
 
 enum {
     PARTITIONS_DEFAULT = 4, /* where there is no other topic to go by           */
@@ -18,12 +19,6 @@ enum {
 
 /* The version of librdkafka that mended SCRAM against Kafka 4. */
 static const long MENDED_SCRAM[3] = {2, 6, 1};
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Of librdkafka's options, "" if not set. */
 static const char *option(const struct check *c, const char *key) {
@@ -203,7 +198,7 @@ static void sample_topic(const struct check *c, const struct kafka_topic_info *t
         size_t n = 0;
         size_t murmur2 = 0;
         size_t consistent = 0;
-        const int64_t left = deadline_ms - now_ms();
+        const int64_t left = deadline_ms - clock_mono_ms();
         if (left < ASK_MIN_MS) {
             s->partly = true;
             return;
@@ -252,7 +247,7 @@ static void judge(struct check *c, const char *topic, const struct sample *s) {
 }
 
 void check_partitioner(struct check *c) {
-    const int64_t deadline_ms = now_ms() + CHECK_STEP_MS;
+    const int64_t deadline_ms = clock_mono_ms() + CHECK_STEP_MS;
     for (uint32_t i = 0; c->kafka && i < c->cfg->n_topics; i++) {
         const struct kafka_topic_info *t = &c->topics[i];
         struct sample s = {.err = "time is up"};
@@ -324,16 +319,16 @@ static void report_group(struct check *c, const struct kafka_topic_info *t, cons
 }
 
 void check_positions(struct check *c) {
-    const int64_t deadline_ms = now_ms() + CHECK_STEP_MS;
+    const int64_t deadline_ms = clock_mono_ms() + CHECK_STEP_MS;
     for (uint32_t i = 0; c->kafka && i < c->cfg->n_topics; i++) {
         const struct kafka_topic_info *t = &c->topics[i];
         struct group g = {.beyond = -1};
-        int64_t left = deadline_ms - now_ms();
+        int64_t left = deadline_ms - clock_mono_ms();
         for (int32_t p = 0; p < t->partitions && left >= ASK_MIN_MS; p++) {
             if (!add_partition(c, t->name, p, (int)left, &g)) {
                 return; /* the next one would say the same */
             }
-            left = deadline_ms - now_ms();
+            left = deadline_ms - clock_mono_ms();
         }
         if (g.asked > 0) {
             report_group(c, t, &g);

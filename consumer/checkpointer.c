@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "learner.h"
 #include "log.h"
 #include "metrics.h"
@@ -48,12 +49,6 @@ struct checkpointer {
     size_t cap_positions;
     uint32_t n_tasks; /* tasks are below this */
 };
-
-static int64_t clock_ms(clockid_t id) {
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- gathering ------------------------------------------------------------------------------ */
 
@@ -155,13 +150,13 @@ static void take_orders(struct gathered *g) {
         close_one(g);
         g->checkpoint = k;
         g->generation = atomic_load(&g->adopted_generation);
-        g->written_ms = clock_ms(CLOCK_MONOTONIC);
+        g->written_ms = clock_mono_ms();
     }
 }
 
 static void note_batch(struct gathered *g, const struct sealed *batch) {
     if (g->n == 0) {
-        g->since_ms = clock_ms(CLOCK_MONOTONIC);
+        g->since_ms = clock_mono_ms();
     }
     g->generation = batch->generation;
     g->n_positions = batch->n_positions;
@@ -222,7 +217,7 @@ static enum status put_all(struct gathered *g, const struct checkpoint_mark *mar
 static void write_one(struct checkpointer *c, struct gathered *g, uint32_t task) {
     char err[CONFIG_ERROR_MAX] = "";
     struct checkpoint_mark mark = {
-        .offset = g->end, .wall_ms = clock_ms(CLOCK_REALTIME), .format = CHECKPOINT_FORMAT};
+        .offset = g->end, .wall_ms = clock_wall_ms(), .format = CHECKPOINT_FORMAT};
     memcpy(mark.uuid, g->uuid, sizeof mark.uuid);
     qsort(g->entries, g->cap, sizeof *g->entries, by_key);
     if (put_all(g, &mark)) {
@@ -236,12 +231,12 @@ static void write_one(struct checkpointer *c, struct gathered *g, uint32_t task)
         return;
     }
     forget_all(g);
-    g->written_ms = clock_ms(CLOCK_MONOTONIC);
+    g->written_ms = clock_mono_ms();
     g->retry_ms = 0;
 }
 
 static bool is_due(const struct checkpointer *c, const struct gathered *g, bool last) {
-    const int64_t now = clock_ms(CLOCK_MONOTONIC);
+    const int64_t now = clock_mono_ms();
     return g->n > 0 &&
            (last || (now >= g->retry_ms &&
                      (now - g->since_ms >= c->cfg->checkpoint_ms || g->bytes >= BYTES_MAX)));
@@ -278,7 +273,7 @@ static int ask_ends(struct checkpointer *c, bool last, size_t *n_positions) {
         if (!is_due(c, g, last)) {
             continue;
         }
-        g->retry_ms = clock_ms(CLOCK_MONOTONIC) + RETRY_MS;
+        g->retry_ms = clock_mono_ms() + RETRY_MS;
         if (g->generation != generation || away) {
             continue;
         }
@@ -317,7 +312,7 @@ static void write_due(struct checkpointer *c, bool last) {
 static void gauge(const struct checkpointer *c) {
     double bytes = 0.0;
     int64_t oldest = 0;
-    const int64_t now = clock_ms(CLOCK_MONOTONIC);
+    const int64_t now = clock_mono_ms();
     for (uint32_t p = 0; p < c->n_tasks; p++) {
         const struct gathered *g = &c->tasks[p];
         if (g->checkpoint) {

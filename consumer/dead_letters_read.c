@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dead_letters_read.c -- see dead_letters_read.h. */
 #include "dead_letters_read.h"
+#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { BATCH = 256, WAIT_MS = 200, SILENCE_MS = 60000 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static enum status tell_silence(struct dead_letters *d, char *err) {
     char why[CONFIG_VALUE_MAX] = "a transaction is open, or brokers are away; type crossrec check";
@@ -29,7 +24,7 @@ static enum status read_all(struct dead_letters *d,
                             void *ctx, char *err) {
     struct record records[BATCH];
     struct header headers[DEAD_HEADERS_MAX];
-    int64_t since_ms = now_ms();
+    int64_t since_ms = clock_mono_ms();
     do {
         const size_t n = kafka_reader_poll(d->reader, records, BATCH, WAIT_MS);
         for (size_t k = 0; k < n; k++) {
@@ -42,8 +37,8 @@ static enum status read_all(struct dead_letters *d,
                 return st == ST_NOT_FOUND ? ST_OK : st;
             }
         }
-        since_ms = n ? now_ms() : since_ms;
-        if (now_ms() - since_ms > SILENCE_MS) {
+        since_ms = n ? clock_mono_ms() : since_ms;
+        if (clock_mono_ms() - since_ms > SILENCE_MS) {
             return tell_silence(d, err);
         }
     } while (!kafka_reader_complete(d->reader));

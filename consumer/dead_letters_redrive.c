@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "dead_letters_print.h"
 #include "dead_letters_read.h"
 #include "interrupt.h"
@@ -52,12 +53,6 @@ struct redrive {
     bool failed;
     char why[CONFIG_ERROR_MAX]; /* of what failed */
 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- may it go back? --------------------------------------------------------------------- */
 
@@ -108,18 +103,18 @@ static enum status send(struct redrive *d, const char *topic, int32_t partition,
                         const struct record *r, bool with_value, struct header header) {
     const bool back = with_value && r->timestamp_ms > 0;
     uint64_t acked = kafka_producer_acked(d->producer);
-    int64_t since_ms = now_ms();
+    int64_t since_ms = clock_mono_ms();
     for (;;) {
         enum status st = kafka_produce_to(
             d->producer, topic, partition, r->key, r->key_len, with_value ? r->value : NULL,
             with_value ? r->value_len : 0, back ? r->timestamp_ms : 0, &header, 1);
-        if (st != ST_AGAIN || now_ms() - since_ms > GIVE_UP_MS) {
+        if (st != ST_AGAIN || clock_mono_ms() - since_ms > GIVE_UP_MS) {
             return st;
         }
         kafka_producer_poll(d->producer, SERVE_MS);
         if (kafka_producer_acked(d->producer) != acked) {
             acked = kafka_producer_acked(d->producer);
-            since_ms = now_ms();
+            since_ms = clock_mono_ms();
         }
     }
 }
@@ -127,7 +122,7 @@ static enum status send(struct redrive *d, const char *topic, int32_t partition,
 /* Waits until all is acknowledged. False with d->why set. */
 static bool flush(struct redrive *d) {
     uint64_t acked = kafka_producer_acked(d->producer);
-    int64_t since_ms = now_ms();
+    int64_t since_ms = clock_mono_ms();
     for (;;) {
         enum status st = kafka_producer_flush(d->producer, FLUSH_MS, d->why, sizeof d->why);
         if (st != ST_AGAIN) {
@@ -135,9 +130,9 @@ static bool flush(struct redrive *d) {
         }
         if (kafka_producer_acked(d->producer) != acked) {
             acked = kafka_producer_acked(d->producer);
-            since_ms = now_ms();
+            since_ms = clock_mono_ms();
         }
-        if (now_ms() - since_ms > GIVE_UP_MS) {
+        if (clock_mono_ms() - since_ms > GIVE_UP_MS) {
             return false;
         }
     }

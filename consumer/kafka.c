@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 
 enum {
@@ -49,12 +50,6 @@ enum {
     NAMES_MAX = 512,            /* options librdkafka has: about 190                       */
     EMBEDDED_BROKERS = 1,
 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- what went wrong and what to type ---------------------------------------------- */
 
@@ -594,7 +589,7 @@ static struct part *sort_out(struct fetcher *f, rd_kafka_message_t *m, int *topi
  * it may help. librdkafka's cached watermarks know nothing before the first fetch, and old things
  * after a rebalance. */
 static void ask_ends(struct fetcher *f, rd_kafka_t *rk) {
-    const int64_t start = now_ms();
+    const int64_t start = clock_mono_ms();
     /* As a timestamp: the protocol's "latest". */
     rd_kafka_topic_partition_list_t *list = assigned_list(f, RD_KAFKA_OFFSET_END);
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -612,7 +607,7 @@ static void ask_ends(struct fetcher *f, rd_kafka_t *rk) {
         }
     }
     /* A leader that just moved is asked again at once, one that does not answer later. */
-    int64_t now = now_ms();
+    int64_t now = clock_mono_ms();
     f->ask_ends_ms = now + (now - start > ENDS_WAIT_MS / 2 ? ENDS_RETRY_MS : ENDS_MOVED_MS);
     rd_kafka_topic_partition_list_destroy(list);
 }
@@ -646,10 +641,10 @@ static rd_kafka_resp_err_t ask_offset(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int
                                       int64_t which, int64_t deadline, int64_t *offset) {
     const struct timespec nap = {.tv_nsec = ASK_NAP_MS * 1000000L};
     for (;;) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_mono_ms();
         rd_kafka_resp_err_t code =
             ask_offset_once(rk, rkt, partition, which, left > 1 ? (int)left : 1, offset);
-        left = deadline - now_ms();
+        left = deadline - clock_mono_ms();
         if (!code || is_final(code) || left <= 0) {
             return code;
         }
@@ -718,9 +713,9 @@ static bool fetcher_problem(struct fetcher *f, char *buf, size_t len) {
         return false;
     }
     pthread_mutex_lock(&ps->lock);
-    bool due = now_ms() >= ps->probed_ms + PROBE_EVERY_MS;
+    bool due = clock_mono_ms() >= ps->probed_ms + PROBE_EVERY_MS;
     if (due) {
-        ps->probed_ms = now_ms();
+        ps->probed_ms = clock_mono_ms();
     }
     pthread_mutex_unlock(&ps->lock);
     if (due) {
@@ -999,10 +994,10 @@ static bool is_misplaced(struct kafka_consumer *c, const struct input *in,
                                                      in->n_of_topic) == m->partition) {
             return false;
         }
-        if (again || now_ms() < c->recount_ms) {
+        if (again || clock_mono_ms() < c->recount_ms) {
             return in->n_of_topic > 0;
         }
-        c->recount_ms = now_ms() + RECOUNT_MS;
+        c->recount_ms = clock_mono_ms() + RECOUNT_MS;
         (void)ask_counts(&c->f, PROBE_WAIT_MS);
     }
 }
@@ -1051,7 +1046,7 @@ static int64_t source_end(void *ctx, uint16_t topic, int32_t partition) {
     if (!p || !p->assigned) {
         return -1;
     }
-    if (!c->f.ends_asked && !c->rebalancing && now_ms() >= c->f.ask_ends_ms) {
+    if (!c->f.ends_asked && !c->rebalancing && clock_mono_ms() >= c->f.ask_ends_ms) {
         ask_ends(&c->f, c->f.rk);
     }
     if (p->seen != c->polls) {
@@ -1124,7 +1119,7 @@ static void source_start(void *ctx, const struct position *parts, size_t n) {
 static enum status source_bounds(void *ctx, uint16_t topic, int32_t partition, int64_t *low,
                                  int64_t *high) {
     const struct kafka_consumer *c = ctx;
-    const int64_t deadline = now_ms() + BOUNDS_WAIT_MS;
+    const int64_t deadline = clock_mono_ms() + BOUNDS_WAIT_MS;
     int64_t first = 0;
     int64_t end = 0;
     if (topic >= c->f.n_inputs) {
@@ -1367,8 +1362,8 @@ fail:
 static void consumer_close(struct kafka_consumer *c) {
     rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(c->f.rk);
     rd_kafka_error_t *err = rd_kafka_consumer_close_queue(c->f.rk, events);
-    const int64_t deadline = now_ms() + CLOSE_WAIT_MS;
-    while (!err && !rd_kafka_consumer_closed(c->f.rk) && now_ms() < deadline) {
+    const int64_t deadline = clock_mono_ms() + CLOSE_WAIT_MS;
+    while (!err && !rd_kafka_consumer_closed(c->f.rk) && clock_mono_ms() < deadline) {
         rd_kafka_message_t *m = rd_kafka_consume_queue(events, CLOSE_LOOK_MS);
         if (m) {
             rd_kafka_message_destroy(m);
@@ -1411,7 +1406,7 @@ struct kafka_reader {
  * still open must be waited for. A handle that reads committed records is told less. */
 static void reader_ask_ends(struct kafka_reader *r) {
     char err[CONFIG_ERROR_MAX];
-    if (now_ms() < r->f.ask_ends_ms) {
+    if (clock_mono_ms() < r->f.ask_ends_ms) {
         return;
     }
     rd_kafka_t *rk = NULL;
@@ -1424,7 +1419,7 @@ static void reader_ask_ends(struct kafka_reader *r) {
     }
     if (st) {
         LOG_ERROR("ends of topics cannot be asked for", LOG_STR("error", err));
-        r->f.ask_ends_ms = now_ms() + ENDS_RETRY_MS;
+        r->f.ask_ends_ms = clock_mono_ms() + ENDS_RETRY_MS;
         return;
     }
     ask_ends(&r->f, rk);
@@ -1490,7 +1485,7 @@ static enum status fetcher_look(struct fetcher *f, int timeout_ms, char *err) {
 static enum status fetcher_find(struct fetcher *f, int64_t deadline, char *err) {
     const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
     enum status st = fetcher_look(f, READER_WAIT_MS, err);
-    for (int64_t left = 1; st == ST_AGAIN && left > 0; left = deadline - now_ms()) {
+    for (int64_t left = 1; st == ST_AGAIN && left > 0; left = deadline - clock_mono_ms()) {
         nanosleep(&nap, NULL);
         st = fetcher_look(f, (int)left, err);
     }
@@ -1499,14 +1494,14 @@ static enum status fetcher_find(struct fetcher *f, int64_t deadline, char *err) 
 
 static enum status reader_begin(struct kafka_reader *r, char *err) {
     const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
-    const int64_t deadline = now_ms() + READER_WAIT_MS;
+    const int64_t deadline = clock_mono_ms() + READER_WAIT_MS;
     enum status st = fetcher_find(&r->f, deadline, err);
     if (st) {
         return st;
     }
     rd_kafka_resp_err_t code = reader_assign(r);
     reader_ask_ends(r);
-    while (!code && !r->f.ends_asked && now_ms() < deadline) {
+    while (!code && !r->f.ends_asked && clock_mono_ms() < deadline) {
         nanosleep(&nap, NULL);
         reader_ask_ends(r);
     }
@@ -1664,7 +1659,7 @@ struct kafka_log {
 
 enum status kafka_log_bounds(struct kafka_log *l, int32_t partition, struct log_bounds *out,
                              int timeout_ms) {
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = clock_mono_ms() + timeout_ms;
     struct log_bounds b;
     if (partition < 0 || partition >= l->f.inputs[0].n_of_topic) {
         return ST_INVALID;
@@ -1839,7 +1834,7 @@ enum status kafka_log_new(const struct config *cfg, const char *topic, struct ka
     pthread_mutex_init(&l->f.problems.lock, NULL);
     enum status st = fetcher_open(&l->f, cfg, LOG_DEFAULTS, cfg->group, "error", NULL, err);
     st = st ? st : input_add(&l->f, topic, err);
-    st = st ? st : fetcher_find(&l->f, now_ms() + READER_WAIT_MS, err);
+    st = st ? st : fetcher_find(&l->f, clock_mono_ms() + READER_WAIT_MS, err);
     st = st ? st : log_open_ends(l, err);
     if (st) {
         kafka_log_free(l);
@@ -2305,7 +2300,7 @@ static void *run_offsets(void *arg) {
 }
 
 static struct timespec in_ms(int ms) {
-    const int64_t at = now_ms() + ms;
+    const int64_t at = clock_mono_ms() + ms;
     return (struct timespec){.tv_sec = (time_t)(at / 1000),
                              .tv_nsec = (long)(at % 1000) * 1000000L};
 }
@@ -2352,9 +2347,9 @@ static enum verdict tx_try(struct kafka_tx *tx, tx_call *call, int64_t deadline,
                            rd_kafka_resp_err_t *code) {
     const struct timespec nap = {.tv_nsec = TX_NAP_MS * 1000000L};
     for (;;) {
-        const int64_t left = deadline - now_ms();
+        const int64_t left = deadline - clock_mono_ms();
         enum verdict v = verdict_of(tx, call(tx, left > 1 ? (int)left : 1), text, code);
-        if (v != TX_AGAIN || now_ms() >= deadline) {
+        if (v != TX_AGAIN || clock_mono_ms() >= deadline) {
             return v;
         }
         nanosleep(&nap, NULL);
@@ -2386,7 +2381,7 @@ enum status kafka_tx_new(const struct config *cfg, const char *transactional_id,
     size_t len = sizeof value;
     (void)rd_kafka_conf_get(rd_kafka_conf(tx->p.rk), "transaction.timeout.ms", value, &len);
     tx->timeout_ms = strtol(value, NULL, 10);
-    const int64_t deadline = now_ms() + TX_INIT_WAIT_MS;
+    const int64_t deadline = clock_mono_ms() + TX_INIT_WAIT_MS;
     const struct rd_kafka_metadata *md = NULL; /* or the coordinator is looked for by a tick */
     if (!rd_kafka_metadata(tx->p.rk, 0, NULL, &md, TX_INIT_WAIT_MS / 2)) {
         rd_kafka_metadata_destroy(md);
@@ -2492,7 +2487,7 @@ enum status kafka_tx_abort(struct kafka_tx *tx, int timeout_ms) {
     if (!tx->open) {
         return ST_OK;
     }
-    enum verdict v = tx_try(tx, call_abort, now_ms() + timeout_ms, text, &code);
+    enum verdict v = tx_try(tx, call_abort, clock_mono_ms() + timeout_ms, text, &code);
     tx->open = false;
     if (v != TX_DONE) {
         tx_log("a transaction cannot be given up", text, code);
@@ -2546,7 +2541,7 @@ static enum verdict tx_finish(struct kafka_tx *tx, int64_t deadline) {
 enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
                             const struct position *parts, size_t n, int generation,
                             int timeout_ms) {
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = clock_mono_ms() + timeout_ms;
     if (!tx->open) {
         return ST_LOST;
     }
@@ -2557,7 +2552,7 @@ enum status kafka_tx_commit(struct kafka_tx *tx, struct kafka_consumer *c,
         offsets_free(tx);
     }
     if (v == TX_ABORT) {
-        const int64_t left = deadline - now_ms();
+        const int64_t left = deadline - clock_mono_ms();
         enum status st = kafka_tx_abort(tx, left > TX_ABORT_MIN_MS ? (int)left : TX_ABORT_MIN_MS);
         return st ? st : ST_LOST;
     }
@@ -2739,10 +2734,10 @@ static bool refuses_default(rd_kafka_resp_err_t code) {
 static enum status create_one(struct client *cl, const struct kafka_topic_spec *spec, bool *created,
                               char *err) {
     const struct timespec nap = {.tv_nsec = READER_NAP_MS * 1000000L};
-    const int64_t deadline = now_ms() + VISIBLE_WAIT_MS;
+    const int64_t deadline = clock_mono_ms() + VISIBLE_WAIT_MS;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     enum status st = create_with(cl, spec, spec->replication, &code, err);
-    while (!st && now_ms() < deadline) {
+    while (!st && clock_mono_ms() < deadline) {
         const bool fewer = spec->replication < 0 && refuses_default(code);
         if (!fewer && code != RD_KAFKA_RESP_ERR_NOT_CONTROLLER &&
             code != RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT) {
@@ -2761,7 +2756,7 @@ static enum status create_one(struct client *cl, const struct kafka_topic_spec *
 /* The controller answers before the brokers know: wait until the metadata has them. */
 static enum status wait_visible(const struct config *cfg, const char *name, char *err) {
     const struct timespec nap = {.tv_nsec = 20 * 1000000L};
-    const int64_t deadline = now_ms() + VISIBLE_WAIT_MS;
+    const int64_t deadline = clock_mono_ms() + VISIBLE_WAIT_MS;
     struct kafka_topic_info info = {0};
     do {
         enum status st = kafka_topics_describe(cfg, &name, 1, VISIBLE_WAIT_MS, &info, NULL, err);
@@ -2769,7 +2764,7 @@ static enum status wait_visible(const struct config *cfg, const char *name, char
             return st;
         }
         nanosleep(&nap, NULL);
-    } while (now_ms() < deadline);
+    } while (clock_mono_ms() < deadline);
     snprintf(err, CONFIG_ERROR_MAX, "topic %s was created and does not appear", name);
     return ST_IO;
 }
@@ -2997,7 +2992,7 @@ enum status kafka_positions(const struct config *cfg, const char *topic, int32_t
     if (st) {
         return st;
     }
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = clock_mono_ms() + timeout_ms;
     int64_t lo = -1;
     int64_t hi = -1;
     rd_kafka_resp_err_t code =
@@ -3005,7 +3000,7 @@ enum status kafka_positions(const struct config *cfg, const char *topic, int32_t
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *e = rd_kafka_topic_partition_list_add(list, topic, partition);
     if (!code) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_mono_ms();
         code = rd_kafka_committed(cl.rk, list, left > 0 ? (int)left : 1);
     }
     if (!code) {
@@ -3054,7 +3049,7 @@ static void sample_one(struct sample *s, const rd_kafka_message_t *m, int32_t n_
 static rd_kafka_resp_err_t sample_read(rd_kafka_t *rk, int32_t n_partitions, size_t max,
                                        int64_t deadline, struct sample *s) {
     while (s->n < max && !s->end) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_mono_ms();
         if (left <= 0) {
             return s->n > 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__TIMED_OUT;
         }
@@ -3086,7 +3081,7 @@ enum status kafka_sample_partitioner(const struct config *cfg, const char *topic
     if (st) {
         return st;
     }
-    const int64_t deadline = now_ms() + timeout_ms;
+    const int64_t deadline = clock_mono_ms() + timeout_ms;
     struct sample s = {0};
     int64_t low = 0;
     int64_t high = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
@@ -51,12 +52,6 @@ struct model_log {
     size_t own_len;
     bool has_options;
 };
-
-static int64_t mono_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- keys and options ---------------------------------------------------------------------- */
 
@@ -296,7 +291,7 @@ static enum status take_item_record(struct model_log *m, const struct record *r,
 
 static void note_end(struct model_log *m, bool at_end) {
     if (m->at_end && !at_end) {
-        m->behind_since_ms = mono_ms();
+        m->behind_since_ms = clock_mono_ms();
     }
     m->at_end = at_end;
 }
@@ -356,7 +351,7 @@ static enum status read_items(struct model_log *m, int64_t until_ms, char *err) 
         for (size_t k = 0; k < n && !st; k++) {
             st = take_item_record(m, &records[k], err);
         }
-    } while (!st && mono_ms() < until_ms);
+    } while (!st && clock_mono_ms() < until_ms);
     if (!st && m->ports.items.position(m->ports.items.ctx, 0) >= m->items.high) {
         m->ports.items.remove(m->ports.items.ctx, 0);
         m->phase = ASK_LOG;
@@ -438,7 +433,7 @@ static enum status follow(struct model_log *m, int64_t until_ms, char *err) {
         for (size_t k = 0; k < n && !st; k++) {
             st = take_log_record(m, &records[k], err);
         }
-    } while (!st && n > 0 && mono_ms() < until_ms);
+    } while (!st && n > 0 && clock_mono_ms() < until_ms);
     if (!st && m->ports.log.look(m->ports.log.ctx, 0) == ST_RANGE) {
         snprintf(err, CONFIG_ERROR_MAX,
                  "%s lost records that this process had not read yet: restart it",
@@ -452,7 +447,7 @@ static enum status follow(struct model_log *m, int64_t until_ms, char *err) {
 }
 
 enum status model_log_take(struct model_log *m, int slice_ms, char *err) {
-    const int64_t until_ms = mono_ms() + slice_ms;
+    const int64_t until_ms = clock_mono_ms() + slice_ms;
     err[0] = '\0';
     enum status st = ST_OK;
     switch (m->phase) {
@@ -479,7 +474,7 @@ enum status model_log_new(const struct config *cfg, struct learner *learner,
     m->cfg = cfg;
     m->learner = learner;
     m->ports = *ports;
-    m->behind_since_ms = mono_ms();
+    m->behind_since_ms = clock_mono_ms();
     m->own_len = model_options(cfg, m->own, sizeof m->own);
     *out = m;
     return ST_OK;
@@ -512,7 +507,7 @@ double model_log_progress(const struct model_log *m) {
 }
 
 int64_t model_log_lag_ms(const struct model_log *m) {
-    return m->at_end ? 0 : mono_ms() - m->behind_since_ms;
+    return m->at_end ? 0 : clock_mono_ms() - m->behind_since_ms;
 }
 
 bool model_log_has_options(const struct model_log *m) {

@@ -3,6 +3,7 @@
  * progress.c -- see progress.h.
  */
 #include "progress.h"
+#include "clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,12 +12,6 @@
 #include <unistd.h>
 
 enum { BAR = 20, TERMINAL_EVERY_MS = 100, LINE_EVERY_MS = 10000 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 const char *progress_number(uint64_t n, char *buf) {
     char digits[24];
@@ -73,14 +68,14 @@ void progress_line(const struct progress *p, int64_t elapsed_ms, uint64_t done, 
 }
 
 void progress_start(struct progress *p, uint64_t total) {
-    *p = (struct progress){.start_ms = now_ms(),
+    *p = (struct progress){.start_ms = clock_mono_ms(),
                            .shown_ms = -1,
                            .total = total,
                            .terminal = isatty(STDERR_FILENO) == 1};
 }
 
 void progress_show(struct progress *p, uint64_t done, const char *what, bool last) {
-    const int64_t now = now_ms();
+    const int64_t now = clock_mono_ms();
     const int64_t since = now - (p->shown_ms < 0 ? p->start_ms : p->shown_ms);
     const bool due = since >= (p->terminal ? TERMINAL_EVERY_MS : LINE_EVERY_MS);
     if (!due && !(last && (p->terminal || p->shown_ms >= 0))) {

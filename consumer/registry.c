@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "registry_cache.h"
@@ -50,12 +51,6 @@ struct registry {
     char unusable[WHY_LEN];
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- the thread: one id --------------------------------------------------------------------- */
 
 /* From the cache, else from the registry. */
@@ -86,7 +81,7 @@ enum { NEWS_AWAY = 1, NEWS_BACK = 2, NEWS_UNKNOWN = 4, NEWS_UNUSABLE = 8 };
 /* Moves the state on, under the lock, and returns the news. Takes a->schema over. */
 static unsigned settle(struct registry *r, uint32_t id, enum registry_verdict verdict,
                        struct registry_answer *a) {
-    const int64_t now = now_ms();
+    const int64_t now = clock_mono_ms();
     const bool was_away = r->away;
     unsigned news = 0;
     r->away = false;
@@ -152,7 +147,7 @@ static void *run(void *arg) {
     struct registry *r = arg;
     pthread_mutex_lock(&r->lock);
     while (!r->stop) {
-        const int64_t now = now_ms();
+        const int64_t now = clock_mono_ms();
         uint32_t id = 0;
         bool first = false;
         if (!registry_ids_next(r->ids, now, &id, &first)) {
@@ -210,7 +205,7 @@ enum status registry_start_with(const struct config *cfg, const struct registry_
                                 CONFIG_ERROR_MAX);
     }
     if (!st) {
-        const uint64_t seed = (uint64_t)now_ms() ^ (uint64_t)getpid() << 32;
+        const uint64_t seed = (uint64_t)clock_mono_ms() ^ (uint64_t)getpid() << 32;
         st = registry_ids_new(periods, cfg->registry_grace_ms, seed, &r->ids);
     }
     st = st ? st : start_thread(r);
@@ -255,7 +250,7 @@ static enum lookup_state get(void *ctx, uint32_t id, const char **json, size_t *
     struct registry *r = ctx;
     bool work = false;
     pthread_mutex_lock(&r->lock);
-    const enum lookup_state state = registry_ids_get(r->ids, id, now_ms(), json, len, &work);
+    const enum lookup_state state = registry_ids_get(r->ids, id, clock_mono_ms(), json, len, &work);
     if (work) {
         pthread_cond_signal(&r->wake);
     }
@@ -266,7 +261,7 @@ static enum lookup_state get(void *ctx, uint32_t id, const char **json, size_t *
 static bool problem(void *ctx, char *buf, size_t len) {
     struct registry *r = ctx;
     pthread_mutex_lock(&r->lock);
-    const int64_t now = now_ms();
+    const int64_t now = clock_mono_ms();
     const size_t waiting = registry_ids_waiting(r->ids, now);
     bool is = true;
     if (r->away && waiting > 0) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "letter.h"
 #include "log.h"
 #include "metrics.h"
@@ -29,18 +30,6 @@ enum {
 static const char FENCED[] =
     "transactions cannot go on: another instance has the same instance.id (give each its own and "
     "restart), or a right is missing: the log says which";
-
-static int64_t mono_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int64_t wall_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void nap_ms(int64_t ms) {
     const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -202,7 +191,7 @@ static bool commit_batch(struct repartition *r) {
         LOG_WARN("a transaction did not go through; trying again",
                  LOG_STR("status", status_str(st)), LOG_INT("messages", r->batch.n));
     }
-    r->retry_ms = mono_ms() + RETRY_MS;
+    r->retry_ms = clock_mono_ms() + RETRY_MS;
     set_stuck(r, true);
     return false;
 }
@@ -210,12 +199,12 @@ static bool commit_batch(struct repartition *r) {
 /* An assignment ended before it was known what became of its last transaction: those who have the
  * partitions now wait until it is over. */
 static void settle(struct repartition *r) {
-    if (!r->unknown || r->opened_ms != 0 || mono_ms() < r->retry_ms) {
+    if (!r->unknown || r->opened_ms != 0 || clock_mono_ms() < r->retry_ms) {
         return;
     }
     const enum status st = r->ports.transactions.renew(r->ports.transactions.ctx);
     r->unknown = st != ST_OK;
-    r->retry_ms = mono_ms() + RETRY_MS;
+    r->retry_ms = clock_mono_ms() + RETRY_MS;
     if (st == ST_INVALID || st == ST_FENCED) {
         fail(r, FENCED);
     }
@@ -228,7 +217,7 @@ static void tell_breaker(struct repartition *r, const struct record *rec) {
         r->worst = r->last_bad;
         r->worst_topic = rec->topic;
     }
-    if (breaker_take(&r->breaker, r->last_bad != INTAKE_OK, mono_ms())) {
+    if (breaker_take(&r->breaker, r->last_bad != INTAKE_OK, clock_mono_ms())) {
         LOG_ERROR("too many bad events: reading stops for a while, nothing is lost; repair the "
                   "producer or the mapping, then crossrec dead-letters redrive",
                   LOG_STR("topic", r->cfg->raws[rec->topic].name),
@@ -244,7 +233,7 @@ static bool take(struct repartition *r, struct raw_part *p, const struct record 
         return true;
     }
     r->last_bad = INTAKE_OK;
-    const enum status st = repartition_message(r, rec, wall_ms());
+    const enum status st = repartition_message(r, rec, clock_wall_ms());
     if (st == ST_AGAIN) {
         return false;
     }
@@ -254,7 +243,7 @@ static bool take(struct repartition *r, struct raw_part *p, const struct record 
     tell_breaker(r, rec);
     p->next = rec->offset + 1;
     if (r->opened_ms == 0) {
-        r->opened_ms = mono_ms();
+        r->opened_ms = clock_mono_ms();
     }
     return true;
 }
@@ -277,7 +266,7 @@ static void take_records(struct repartition *r) {
 }
 
 static void take_waiting(struct repartition *r) {
-    if (r->breaker.state == BREAKER_OPEN && breaker_allows(&r->breaker, mono_ms())) {
+    if (r->breaker.state == BREAKER_OPEN && breaker_allows(&r->breaker, clock_mono_ms())) {
         LOG_INFO("trying again after too many bad events");
         update_pauses(r);
     }
@@ -295,7 +284,7 @@ static void take_waiting(struct repartition *r) {
 }
 
 static bool is_due(const struct repartition *r) {
-    const int64_t now = mono_ms();
+    const int64_t now = clock_mono_ms();
     if (r->opened_ms == 0 || (r->stuck && now < r->retry_ms)) {
         return false;
     }
@@ -396,8 +385,8 @@ static void *run(void *arg) {
         judge(r);
         commit_when_due(r);
     }
-    const int64_t until_ms = mono_ms() + STOP_MS;
-    while (r->opened_ms != 0 && !r->failed && mono_ms() < until_ms) {
+    const int64_t until_ms = clock_mono_ms() + STOP_MS;
+    while (r->opened_ms != 0 && !r->failed && clock_mono_ms() < until_ms) {
         if (commit_batch(r)) {
             r->opened_ms = 0;
         } else {

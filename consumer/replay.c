@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "feed.h"
 #include "interrupt.h"
@@ -43,12 +44,6 @@ struct job {
     char why[CONFIG_ERROR_MAX]; /* of what failed; "" */
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- flags ------------------------------------------------------------------------------- */
 
 static const struct flag flags[] = {
@@ -78,9 +73,9 @@ static bool read_flags(const struct cli *cli, struct job *j) {
 
 /* Serves the producer meanwhile. */
 static void wait_ms(struct job *j, int64_t ms) {
-    const int64_t until = now_ms() + ms;
+    const int64_t until = clock_mono_ms() + ms;
     int64_t left;
-    while (!interrupt_came() && (left = until - now_ms()) > 0) {
+    while (!interrupt_came() && (left = until - clock_mono_ms()) > 0) {
         kafka_producer_poll(j->producer, left < SERVE_MS ? (int)left : SERVE_MS);
         progress_show(&j->progress, j->events, "events", false);
     }
@@ -112,7 +107,7 @@ static enum status send_all(struct job *j) {
             break;
         }
         if (j->pace.speed > 0.0 || j->pace.rate > 0.0) {
-            wait_ms(j, pace_wait_ms(&j->pace, now_ms(), e.event->event.ts_ms));
+            wait_ms(j, pace_wait_ms(&j->pace, clock_mono_ms(), e.event->event.ts_ms));
         }
         if (!interrupt_came()) {
             send_event(j, &e);
@@ -127,7 +122,7 @@ static enum status send_all(struct job *j) {
 static bool settle(struct job *j) {
     char why[CONFIG_ERROR_MAX];
     uint64_t acked = kafka_producer_acked(j->producer);
-    int64_t since_ms = now_ms();
+    int64_t since_ms = clock_mono_ms();
     for (;;) {
         enum status st = kafka_producer_flush(j->producer, FLUSH_MS, why, sizeof why);
         if (st != ST_AGAIN) {
@@ -136,9 +131,9 @@ static bool settle(struct job *j) {
         }
         if (kafka_producer_acked(j->producer) != acked) {
             acked = kafka_producer_acked(j->producer);
-            since_ms = now_ms();
+            since_ms = clock_mono_ms();
         }
-        if (interrupt_came() || now_ms() - since_ms > GIVE_UP_MS) {
+        if (interrupt_came() || clock_mono_ms() - since_ms > GIVE_UP_MS) {
             snprintf(j->why, sizeof j->why, "%zu records were not acknowledged: %.900s",
                      kafka_producer_queued(j->producer), why);
             return false;
@@ -257,10 +252,10 @@ static int run_job(struct job *j) {
     }
     const uint64_t total = replay_files_total(&j->files);
     progress_start(&j->progress, total < (uint64_t)j->limit ? total : (uint64_t)j->limit);
-    j->start_ms = now_ms();
+    j->start_ms = clock_mono_ms();
     st = send_all(j);
     const bool settled = settle(j);
-    summarise(j, now_ms() - j->start_ms);
+    summarise(j, clock_mono_ms() - j->start_ms);
     if (interrupt_came()) {
         fprintf(stderr, "crossrec: interrupted\n");
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
@@ -48,12 +49,6 @@ struct restore {
     uint32_t n_readings;      /* tasks are below this */
     uint32_t n_active;        /* in ASK, ADD or READ  */
 };
-
-static int64_t mono_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 enum status restore_new(const struct config *cfg, struct learner *learner,
                         const struct log_port *log, struct restore **out) {
@@ -104,7 +99,7 @@ static enum status empty_task(struct restore *r, struct reading *g) {
 enum status restore_begin(struct restore *r, uint32_t task, int64_t from, const uint8_t uuid[16]) {
     restore_drop(r, task);
     struct reading *g = &r->readings[task];
-    *g = (struct reading){.phase = ASK, .from = from, .next = from, .begun_ms = mono_ms()};
+    *g = (struct reading){.phase = ASK, .from = from, .next = from, .begun_ms = clock_mono_ms()};
     r->n_readings = task >= r->n_readings ? task + 1 : r->n_readings;
     r->n_active++;
     if (from < 0) {
@@ -204,12 +199,6 @@ static void give_up_checkpoint(struct restore *r, struct reading *g, const char 
     }
 }
 
-static int64_t wall_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct copying {
     struct restore *r;
     struct reading *g;
@@ -233,7 +222,7 @@ static enum status open_checkpoint(struct restore *r, struct reading *g) {
         return ST_OK;
     }
     g->checkpoint = NULL;
-    if (st == ST_AGAIN && mono_ms() - g->begun_ms < LOCKED_MS) {
+    if (st == ST_AGAIN && clock_mono_ms() - g->begun_ms < LOCKED_MS) {
         return ST_AGAIN;
     }
     if (st == ST_INVALID || st == ST_RANGE) {
@@ -256,8 +245,8 @@ static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t
     if (st || !g->checkpoint || !g->marked) {
         return st; /* none, or a new one */
     }
-    if (wall_ms() - g->mark.wall_ms > RESTORE_TOMBSTONES_MS || g->mark.offset < g->bounds.low ||
-        g->mark.offset > g->bounds.high) {
+    if (clock_wall_ms() - g->mark.wall_ms > RESTORE_TOMBSTONES_MS ||
+        g->mark.offset < g->bounds.low || g->mark.offset > g->bounds.high) {
         give_up_checkpoint(r, g, "it is too old, or of another changelog");
         return open_checkpoint(r, g);
     }
@@ -285,7 +274,7 @@ static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t
 static void commit_puts(struct restore *r, struct reading *g, int64_t position,
                         const uint8_t uuid[16]) {
     struct checkpoint_mark mark = {
-        .offset = position, .wall_ms = wall_ms(), .format = CHECKPOINT_FORMAT};
+        .offset = position, .wall_ms = clock_wall_ms(), .format = CHECKPOINT_FORMAT};
     memcpy(mark.uuid, uuid, sizeof mark.uuid);
     if (checkpoint_commit(g->checkpoint, &mark)) {
         give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
@@ -417,7 +406,7 @@ static void end_checkpoint(struct restore *r, struct reading *g, const struct st
         give_up_checkpoint(r, g, "the changelog was recreated since");
         return;
     }
-    const bool old = g->marked && wall_ms() - g->mark.wall_ms > RENEW_MS;
+    const bool old = g->marked && clock_wall_ms() - g->mark.wall_ms > RENEW_MS;
     if (g->n_puts == 0 && t && old && checkpoint_begin(g->checkpoint)) {
         give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
     } else if (t && (g->n_puts > 0 || old)) {
@@ -468,7 +457,7 @@ static enum status ask_all(struct restore *r, int64_t until_ms, char *err) {
         if (!st && r->readings[p].phase == ADD) {
             st = add(r, p);
         }
-        if (r->readings[p].phase == READ && begins && mono_ms() >= until_ms) {
+        if (r->readings[p].phase == READ && begins && clock_mono_ms() >= until_ms) {
             break;
         }
     }
@@ -480,7 +469,7 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
     if (r->n_active == 0) {
         return ST_OK;
     }
-    const int64_t until_ms = mono_ms() + slice_ms;
+    const int64_t until_ms = clock_mono_ms() + slice_ms;
     enum status st = ask_all(r, until_ms, err);
     struct record records[POLL_MAX];
     size_t n = 0;
@@ -489,7 +478,7 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
         for (size_t k = 0; k < n && !st; k++) {
             st = take_record(r, &records[k], err);
         }
-    } while (!st && n > 0 && mono_ms() < until_ms);
+    } while (!st && n > 0 && clock_mono_ms() < until_ms);
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
         if (r->readings[p].phase == READ) {
             st = end_when_there(r, p, err);

@@ -12,18 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "kafka.h"
 #include "progress.h"
 
 enum { BATCH = 256, WAIT_MS = 200, SILENCE_MS = 60000, PATH_ROOM = 600 };
 
 /* ---- the topic ---------------------------------------------------------------------------- */
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static enum status tell_silence(const struct config *cfg, struct kafka_reader *reader, char *err) {
     char why[CONFIG_VALUE_MAX] = "a transaction is open, or brokers are away; type crossrec check";
@@ -59,18 +54,18 @@ enum status state_source_topic(const struct config *cfg, int32_t task,
     struct progress progress;
     uint64_t done = 0;
     enum status st = kafka_reader_new(cfg, &name, 1, &reader, err);
-    int64_t since_ms = now_ms();
+    int64_t since_ms = clock_mono_ms();
     progress_start(&progress, 0);
     while (!st) {
         const size_t n = kafka_reader_poll(reader, records, BATCH, WAIT_MS);
         st = hand_over(records, n, task, sink);
         done += n;
         progress_show(&progress, done, "records", false);
-        since_ms = n ? now_ms() : since_ms;
+        since_ms = n ? clock_mono_ms() : since_ms;
         if (!st && kafka_reader_complete(reader)) {
             break;
         }
-        if (!st && now_ms() - since_ms > SILENCE_MS) {
+        if (!st && clock_mono_ms() - since_ms > SILENCE_MS) {
             st = tell_silence(cfg, reader, err);
         }
     }

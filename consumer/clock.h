@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clock.h -- the two clocks, in milliseconds. Threads: any.
+ */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t clock_read_ms(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/** Never steps back; for how long something takes. */
+static inline int64_t clock_mono_ms(void) {
+    return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+/** Since 1970, UTC. */
+static inline int64_t clock_wall_ms(void) {
+    return clock_read_ms(CLOCK_REALTIME);
+}
+
+#endif
