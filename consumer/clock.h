@@ -9,8 +9,8 @@
 #include <time.h>
 
 static inline int64_t clock_read_ms(clockid_t id) {
-    struct timespec t;
-    clock_gettime(id, &t);
+    struct timespec t = {0};
+    (void)clock_gettime(id, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "marks.h"
 #include "metrics.h"
@@ -93,12 +94,6 @@ static void check_previous(struct publisher *p, const struct rec *rec,
 }
 
 /* ---- replies ------------------------------------------------------------------------ */
-
-static int64_t wall_ms(void) {
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void count_written(struct publisher *p, const struct rec *rec) {
     if (rec->kind != REC_LIST) {
@@ -179,7 +174,7 @@ static void on_reply(void *arg, size_t i, const struct store_reply *reply) {
         return;
     }
     const struct rec *rec = queue_front(p->recs);
-    p->reply_ms = p->reply_ms ? p->reply_ms : wall_ms();
+    p->reply_ms = p->reply_ms ? p->reply_ms : clock_wall_ms();
     switch (reply->result) {
     case STORE_WRITTEN:
         if (rec->kind == REC_PUBLISHED) {

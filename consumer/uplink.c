@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -26,12 +27,6 @@ struct uplink {
     enum uplink_state state;
     char why[WHY_MAX];
 };
-
-static int64_t now_ms(void) {
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 enum status uplink_new(const char *address, struct uplink **out) {
     struct uplink *u = calloc(1, sizeof *u);
@@ -104,7 +99,7 @@ enum uplink_state uplink_state(struct uplink *u, char *why, size_t len) {
 
 void uplink_back_off(struct uplink *u) {
     (void)pthread_mutex_lock(&u->lock);
-    int64_t until = now_ms() + u->backoff_ms;
+    int64_t until = clock_mono_ms() + u->backoff_ms;
     if (u->stopping && u->deadline_ms < until) {
         until = u->deadline_ms;
     }
@@ -129,7 +124,7 @@ void uplink_despair(struct uplink *u) {
 void uplink_stop(struct uplink *u, int64_t drain_ms) {
     (void)pthread_mutex_lock(&u->lock);
     u->stopping = true;
-    u->deadline_ms = now_ms() + drain_ms;
+    u->deadline_ms = clock_mono_ms() + drain_ms;
     (void)pthread_cond_signal(&u->stop_changed);
     (void)pthread_mutex_unlock(&u->lock);
 }
@@ -143,7 +138,7 @@ bool uplink_stopping(struct uplink *u) {
 
 bool uplink_too_late(struct uplink *u) {
     (void)pthread_mutex_lock(&u->lock);
-    bool late = u->stopping && now_ms() >= u->deadline_ms;
+    bool late = u->stopping && clock_mono_ms() >= u->deadline_ms;
     (void)pthread_mutex_unlock(&u->lock);
     return late;
 }
