@@ -17,7 +17,14 @@
 
 #include "fixed.h"
 
-enum { LINE = 64, NO_DOMAIN = UINT8_MAX, ITEMS_MIN = 64, DAY_MS = 86400000 };
+enum {
+    LINE = 64,
+    NO_DOMAIN = UINT8_MAX,
+    ITEMS_MIN = 64,
+    DAY_MS = 86400000,
+    WEIGHT_BITS = 10,
+    EXACT = 20 - WEIGHT_BITS
+};
 
 #define LG_NONE      (-1e9F)
 #define SUM_HIGH     (INT64_C(1) << 62) /* a sum beyond it makes a move due early */
@@ -212,6 +219,24 @@ int64_t popularity_next_landmark(const struct popularity *p, int clock, int64_t 
     return ts_ms - (int64_t)rest;
 }
 
+/* 2^((ts - landmark) / half-life): a fraction of a half-life that only the time decides, of
+ * WEIGHT_BITS bits, shifted by whole half-lives. So an event that is weighed at a landmark and then
+ * moved weighs what one does that is weighed at the later landmark, to the bit, for the first
+ * EXACT half-lives behind it: instances that meet a landmark at different events count the same. */
+static int64_t weight_at(int64_t landmark_ms, int64_t ts_ms, uint64_t half_life) {
+    const bool late = ts_ms < landmark_ms;
+    const uint64_t by = late ? span(ts_ms, landmark_ms) : span(landmark_ms, ts_ms);
+    const uint64_t part = by % half_life;
+    const uint64_t whole = by / half_life + (late && part);
+    if (late && whole > EXACT) {
+        return fixed_of(exp2(-(double)by / (double)half_life));
+    }
+    const uint64_t rest = late && part ? half_life - part : part; /* since a whole half-life */
+    const double fraction = exp2((double)rest / (double)half_life);
+    const int64_t w = (int64_t)(fraction * (1 << WEIGHT_BITS) + 0.5) << EXACT;
+    return late ? w >> whole : w << whole;
+}
+
 enum status popularity_weigh(const struct popularity *p, int64_t ts_ms, int64_t w[POP_CLOCKS]) {
     for (int k = 0; k < POP_CLOCKS; k++) {
         const uint64_t limit = POP_LIMIT * (uint64_t)popularity_half_life_ms[k];
@@ -220,9 +245,7 @@ enum status popularity_weigh(const struct popularity *p, int64_t ts_ms, int64_t 
         }
     }
     for (int k = 0; k < POP_CLOCKS; k++) {
-        const int64_t from = p->landmark_ms[k];
-        const double ms = ts_ms >= from ? (double)span(from, ts_ms) : -(double)span(ts_ms, from);
-        w[k] = fixed_of(exp2(ms / (double)popularity_half_life_ms[k]));
+        w[k] = weight_at(p->landmark_ms[k], ts_ms, (uint64_t)popularity_half_life_ms[k]);
     }
     return ST_OK;
 }

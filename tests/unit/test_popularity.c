@@ -325,8 +325,25 @@ static void an_event_weighs_two_to_its_age_in_half_lives(void **state) {
         for (int k = 0; k < POP_CLOCKS; k++) {
             const double z = (double)(ts - START) / (double)DAY / HALF_LIFE_DAYS[k];
             const double want = ldexp(exp2(z), 20);
-            assert_near((double)w[k], want, .5 + want * 1e-12);
+            assert_near((double)w[k], want, .5 + want * 0x1p-11);
         }
+    }
+}
+
+/* Whether it is counted before the landmark moves or afterwards. */
+static void an_event_weighs_the_same_on_both_sides_of_a_move(void **state) {
+    struct popularity *p = *state;
+    struct rng rng = {.state = 5};
+    print_message("seed %llu\n", (unsigned long long)rng.state);
+    int64_t ts[500], before[500][POP_CLOCKS], after[POP_CLOCKS];
+    for (int e = 0; e < 500; e++) { /* at most ten half-lives behind the later landmark */
+        ts[e] = START + 6 * DAY + (int64_t)rng_below(&rng, 10U * (uint32_t)DAY);
+        assert_int_equal(popularity_weigh(p, ts[e], before[e]), ST_OK);
+    }
+    assert_int_equal(popularity_move(p, 0, START + 16 * DAY), ST_OK);
+    for (int e = 0; e < 500; e++) {
+        assert_int_equal(popularity_weigh(p, ts[e], after), ST_OK);
+        assert_true(after[0] << 16 == before[e][0]);
     }
 }
 
@@ -719,7 +736,7 @@ static void assert_century(const struct century *y) {
             const int64_t units = popularity_count(y->p, i, k);
             const double want = ldexp(y->c[i][k], 20);
             assert_true(units >= 0 && units < INT64_C(1) << 50);
-            assert_near((double)units, want, .5 * y->taken[i] + 1 + want * 1e-9);
+            assert_near((double)units, want, .5 * y->taken[i] + 1 + want * 0x1p-11);
             sum[domain_of(i)] += units;
         }
         for (uint8_t d = 0; d < N_DOMAINS; d++) {
@@ -1029,6 +1046,7 @@ int main(void) {
         T(growing_keeps_what_was_counted),
         T(a_failed_allocation_changes_nothing),
         T(an_event_weighs_two_to_its_age_in_half_lives),
+        T(an_event_weighs_the_same_on_both_sides_of_a_move),
         T(the_half_lives_are_1_7_30_and_180_days),
         T(a_late_event_weighs_less_down_to_nothing),
         T(more_than_16_half_lives_ahead_is_refused),
