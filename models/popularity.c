@@ -22,7 +22,7 @@ enum {
     NO_DOMAIN = UINT8_MAX,
     ITEMS_MIN = 64,
     DAY_MS = 86400000,
-    WEIGHT_BITS = 10,
+    WEIGHT_BITS = 16,
     EXACT = 20 - WEIGHT_BITS
 };
 

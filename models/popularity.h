@@ -12,9 +12,10 @@
  * compares the touched item with the list's minimum. The landmark moves every
  * POP_MOVE half-lives, by a control record of the model log; a move is a shift
  * of every count by a whole number of half-lives, rounded to 2^-20. What an event
- * weighs has ten bits below its leading one (.05 %), so that such shifts are exact for
- * ten half-lives: who counts an event before a move and who counts it afterwards differ
- * by the rounding of the sums only, half a unit a move.
+ * weighs has 16 bits below its leading one (.001 %): to somebody who counts it at the later
+ * landmark it weighs the same to the bit while it is at most four half-lives late for that,
+ * so that two who meet a move at different events differ by the rounding of sums only,
+ * half a unit a move.
  *
  * Counts are int64 fixed point (fixed.h): exact under addition in any order and
  * under subtraction (undo). Everything a candidate needs is in one 64-byte

@@ -171,7 +171,7 @@ static double moves_until(double landmark_ms, size_t clock) {
 }
 
 /* At the later landmark of both. Sums are rounded once a move, half a unit in each group; besides,
- * an event that comes more than ten half-lives late is rounded by itself, and of a whole input that
+ * an event that comes more than four half-lives late is rounded by itself, and of a whole input that
  * is there at the start an instance may be weeks ahead of another. */
 static void compare_item(const json_t *a, const json_t *x, const json_t *b, const json_t *y,
                          struct difference *d) {
