@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hash.h -- durable 64-bit names of users, items, events and attributes: SipHash-2-4 (libsodium).
+ * hash.h -- durable 64-bit names of users, items, events and attributes: SipHash-2-4 (libsodium);
+ * and, with a secret key, HMAC-SHA-256.
  *
  * Aumasson, Bernstein: SipHash: a fast short-input PRF, INDOCRYPT 2012. The key is a public
  * constant: these are names, not secrets (pseudonyms are made otherwise), and they must be
@@ -15,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "status.h"
+
 /** Hash of a user id or an event id. */
 uint64_t hash_id(const char *id, size_t len);
 
@@ -26,5 +29,18 @@ uint64_t hash_item(const char *domain, const char *id, size_t len);
 uint64_t hash_attribute(const char *domain, const char *key, size_t key_len, const char *value,
                         size_t value_len);
 uint64_t hash_category(const char *domain, const char *text, size_t len);
+
+enum { HASH_KEYED_BYTES = 32 };
+
+struct hash_key; /* opaque */
+
+/** A key of HMAC-SHA-256 (RFC 2104, FIPS 180-4), of any length. It is wiped when it is freed.
+ *  @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status hash_key_new(const void *key, size_t len, struct hash_key **out);
+void hash_key_free(struct hash_key *k); /* NULL is allowed */
+/** What was a secret is one no more: overwritten, whatever the compiler thinks of it. */
+void hash_wipe(void *secret, size_t len);
+void hash_keyed(const struct hash_key *k, const void *bytes, size_t len,
+                uint8_t out[HASH_KEYED_BYTES]);
 
 #endif
