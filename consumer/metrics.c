@@ -152,14 +152,25 @@ double metric_sum(enum metric m) {
     return sum;
 }
 
-double metric_quantile(enum metric m, uint32_t label, double q) {
-    if (!is_cell(m, label, METRIC_HISTOGRAM) || !(q > 0 && q < 1)) {
+void metric_buckets(enum metric m, uint32_t label, uint64_t out[METRIC_BUCKETS]) {
+    const bool is_one = is_cell(m, label, METRIC_HISTOGRAM);
+    for (size_t k = 0; k < METRIC_BUCKETS; k++) {
+        out[k] = is_one ? load(&buckets[m][label][k]) : 0;
+    }
+}
+
+double metric_quantile_of(const uint64_t counts[METRIC_BUCKETS], double q) {
+    double all = 0;
+    for (size_t k = 0; k < METRIC_BUCKETS; k++) {
+        all += (double)counts[k];
+    }
+    if (!(q > 0 && q < 1)) {
         return 0;
     }
-    double rank = q * (double)histogram_count(m, label);
+    double rank = q * all;
     double below = 0;
     for (size_t k = 0; k < FINITE_BUCKETS; k++) {
-        double n = (double)load(&buckets[m][label][k]);
+        double n = (double)counts[k];
         double low = k > 0 ? bound(k - 1) : 0;
         if (n > 0 && below + n >= rank) {
             return low + (bound(k) - low) * (rank - below) / n;
@@ -167,6 +178,12 @@ double metric_quantile(enum metric m, uint32_t label, double q) {
         below += n;
     }
     return rank > 0 ? bound(FINITE_BUCKETS - 1) : 0; /* in +Inf: at least this much */
+}
+
+double metric_quantile(enum metric m, uint32_t label, double q) {
+    uint64_t counts[METRIC_BUCKETS];
+    metric_buckets(m, label, counts);
+    return metric_quantile_of(counts, q);
 }
 
 void metrics_reset(void) {
@@ -325,4 +342,32 @@ size_t metrics_text(char *buf, size_t len) {
         buf[t.need < len ? t.need : len - 1] = '\0';
     }
     return t.need;
+}
+
+/* ---- docs/metrics.md -------------------------------------------------------------- */
+
+static const char DOC_HEAD[] =
+    "# Metrics\n\n"
+    "What `GET /metrics` (`http.address`) tells, in the text format of Prometheus. Printed by "
+    "`crossrec "
+    "help metrics`; a test\ncompares. What to watch and what to do: "
+    "[operations.md](operations.md); "
+    "alert rules: `deploy/prometheus-rules.yml`;\na dashboard for Grafana: "
+    "`deploy/grafana-dashboard.json`."
+    "\n\n"
+    "Counters and gauges are of this instance: sum over instances, except where a help text says "
+    "otherwise. Histograms are\nin seconds, with buckets of 1 ms, doubling to 17 minutes. Labels "
+    "have few "
+    "values: names of the configuration or words\nof this program, never a user or an item.\n\n"
+    "| metric | kind | labels | what it is |\n"
+    "|---|---|---|---|\n";
+
+void metrics_print_doc(FILE *out) {
+    static const char *const KINDS_OF[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+    fputs(DOC_HEAD, out);
+    for (size_t m = 0; m < METRICS; m++) {
+        fprintf(out, "| `%s` | %s | %s | %s |\n", TABLE[m].name, KINDS_OF[TABLE[m].kind],
+                TABLE[m].label, TABLE[m].help);
+    }
 }

@@ -3,8 +3,8 @@
  * metrics.h -- counters, gauges and histograms, in Prometheus' conventions.
  *
  * metrics.def is the one table: id, kind, name, label, help. From it come the
- * enum below, /metrics (text format 0.0.4 of the Prometheus documentation), and the
- * list in docs/operations.md. Names carry their base unit (_seconds, _bytes, _total). A
+ * enum below, /metrics (text format 0.0.4 of the Prometheus documentation), and
+ * docs/metrics.md. Names carry their base unit (_seconds, _bytes, _total). A
  * metric has at most two labels, whose values are a small set given at start (domains,
  * topics, reasons); a user or item id is never a label. Two are one in the table, with a comma,
  * "domain,slice", and so are their values, "food,cold".
@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "status.h"
 
@@ -50,6 +51,11 @@ double metric_value(enum metric m, uint32_t label);
 double metric_sum(enum metric m);
 /** Quantile q in (0,1) of a histogram, interpolated inside its bucket; 0 if empty. */
 double metric_quantile(enum metric m, uint32_t label, double q);
+/** What each bucket of a histogram counted; zeros if there is no such one. The difference of two
+ *  looks is what came between them. */
+void metric_buckets(enum metric m, uint32_t label, uint64_t out[METRIC_BUCKETS]);
+/** The quantile of such counts, as metric_quantile(). */
+double metric_quantile_of(const uint64_t counts[METRIC_BUCKETS], double q);
 
 /** Sets everything to zero (tests, demo). Labels stay. */
 void metrics_reset(void);
@@ -59,5 +65,8 @@ void metrics_reset(void);
  * like snprintf: output is complete only if the result is < len.
  */
 size_t metrics_text(char *buf, size_t len);
+
+/** Prints docs/metrics.md: the table for people. */
+void metrics_print_doc(FILE *out);
 
 #endif
