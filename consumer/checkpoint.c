@@ -21,6 +21,7 @@
 
 enum { MAP_MIN = 16 << 20, MAP_UNIT = 1 << 16, FILE_MODE = 0600 };
 enum { OP_PUT = 1, OP_DEL = 2 };
+enum { KEPT_MAX = 1 << 20 }; /* memory of a commit for the next one */
 
 static const uint8_t MARK_KEY[1] = {0}; /* before all keys of state_record.h */
 
@@ -281,6 +282,10 @@ void checkpoint_abort(struct checkpoint *c) {
     }
     c->begun = false;
     c->puts.len = 0;
+    if (c->puts.cap > KEPT_MAX) {
+        free(c->puts.bytes);
+        c->puts = (struct pack){0};
+    }
 }
 
 /* What a commit that failed has written behind the last page keeps a full disk full. */
@@ -460,6 +465,16 @@ enum status checkpoint_commit(struct checkpoint *c, const struct checkpoint_mark
     return ST_OK;
 }
 
+enum status checkpoint_commit_soon(struct checkpoint *c, const struct checkpoint_mark *mark) {
+    const int rc = mdb_env_set_flags(c->env, MDB_NOSYNC, 1);
+    if (rc) {
+        return fail_with(c, rc);
+    }
+    enum status st = checkpoint_commit(c, mark);
+    (void)mdb_env_set_flags(c->env, MDB_NOSYNC, 0); /* which it was just now */
+    return st;
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 enum status checkpoint_mark(const struct checkpoint *c, struct checkpoint_mark *out) {
@@ -539,6 +554,12 @@ enum status checkpoint_verify(struct checkpoint *c, struct checkpoint_verdict *o
         *out = v;
     }
     return st;
+}
+
+uint64_t checkpoint_records(const struct checkpoint *c) {
+    MDB_stat tree;
+    const uint64_t n = mdb_env_stat(c->env, &tree) ? 0 : tree.ms_entries;
+    return n - (n > 0 && c->has_mark);
 }
 
 uint64_t checkpoint_bytes(const struct checkpoint *c) {

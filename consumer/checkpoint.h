@@ -86,6 +86,10 @@ MUST_CHECK enum status checkpoint_put(struct checkpoint *c, const void *key, siz
 MUST_CHECK enum status checkpoint_del(struct checkpoint *c, const void *key, size_t key_len);
 /** mark->format must be CHECKPOINT_FORMAT (ST_RANGE). */
 MUST_CHECK enum status checkpoint_commit(struct checkpoint *c, const struct checkpoint_mark *mark);
+/** The same, but not to the disk before the next checkpoint_commit(): after a power failure all of
+ *  it may be damaged. For one that says to have nothing, while it is made. */
+MUST_CHECK enum status checkpoint_commit_soon(struct checkpoint *c,
+                                              const struct checkpoint_mark *mark);
 /** Gives up what was begun, if anything was. */
 void checkpoint_abort(struct checkpoint *c);
 
@@ -95,7 +99,8 @@ void checkpoint_abort(struct checkpoint *c);
 MUST_CHECK enum status checkpoint_mark(const struct checkpoint *c, struct checkpoint_mark *out);
 
 /** Hands over every record in the order of the keys (bytes), until `each` returns another status
- *  than ST_OK, which is returned then. Views until it returns; it must not call back into c.
+ *  than ST_OK, which is returned then. Views until the next call with c, which `each` must not
+ *  make.
  *  @return ST_OK, ST_INVALID, ST_IO, ST_NOMEM, or what `each` returned */
 MUST_CHECK enum status checkpoint_each(struct checkpoint *c,
                                        enum status (*each)(void *ctx, const uint8_t *key,
@@ -114,6 +119,8 @@ struct checkpoint_verdict {
  *  checkpoint_each() */
 MUST_CHECK enum status checkpoint_verify(struct checkpoint *c, struct checkpoint_verdict *out);
 
+/** How many records there are. */
+uint64_t checkpoint_records(const struct checkpoint *c);
 /** Bytes of the file. */
 uint64_t checkpoint_bytes(const struct checkpoint *c);
 /** Text of the last failure, with the path and what to do; "" if nothing failed. Valid until the

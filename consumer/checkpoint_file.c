@@ -148,20 +148,25 @@ static bool meet_present(struct look *l, uint64_t page) {
 
 /* ---- values in pages of their own, lists of free pages ------------------------------------ */
 
-/* The pages of a value of `len` bytes from `page` on. */
+/* The pages of a value of `len` bytes from `page` on. There are more than it needs where a commit
+ * has put a larger one before, as lists of free pages are put again and again. */
 static bool look_at_big(struct look *l, uint64_t page, uint32_t len) {
     uint8_t head[HEAD];
-    const uint64_t n = ((uint64_t)len + HEAD - 1) / l->meta.page + 1;
-    for (uint64_t k = 0; k < n; k++) {
+    const uint64_t least = ((uint64_t)len + HEAD - 1) / l->meta.page + 1;
+    if (!meet_present(l, page) || !read_at(l, head, HEAD, page * l->meta.page)) {
+        return false;
+    }
+    const uint64_t n = u32_at(head + 12);
+    if (u64_at(head) != page || u16_at(head + 10) != PAGE_OVERFLOW || n < least) {
+        return wrong(l, ST_INVALID, "page %" PRIu64 " does not begin the value that it should",
+                     page);
+    }
+    for (uint64_t k = 1; k < n; k++) {
         if (!meet_present(l, page + k)) {
             return false;
         }
     }
-    if (!read_at(l, head, HEAD, page * l->meta.page)) {
-        return false;
-    }
-    return (u64_at(head) == page && u16_at(head + 10) == PAGE_OVERFLOW && u32_at(head + 12) == n) ||
-           wrong(l, ST_INVALID, "page %" PRIu64 " does not begin the value that it should", page);
+    return true;
 }
 
 /* A count and so many numbers, the largest first. */

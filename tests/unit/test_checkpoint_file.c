@@ -256,6 +256,25 @@ static void another_format_of_lmdb_is_told_from_damage(void **state) {
     assert_non_null(strstr(why, "format"));
 }
 
+/* LMDB overwrites in place what the same commit has put already, and does so with its own lists. */
+static void a_value_with_more_pages_than_it_needs_is_whole(void **state) {
+    struct fixture *f = *state;
+    static uint8_t value[20000];
+    const struct checkpoint_mark m = {.format = CHECKPOINT_FORMAT};
+    struct checkpoint *c = NULL;
+    char err[CONFIG_ERROR_MAX];
+    assert_int_equal(checkpoint_open(f->dir, 0, 0, &c, err), ST_OK);
+    assert_int_equal(checkpoint_begin(c), ST_OK);
+    assert_int_equal(checkpoint_put(c, "T", 1, value, sizeof value), ST_OK);
+    assert_int_equal(checkpoint_put(c, "T", 1, value, sizeof value / 2), ST_OK);
+    assert_int_equal(checkpoint_commit(c, &m), ST_OK);
+    checkpoint_close(c);
+    if (checkpoint_open(f->dir, 0, 0, &c, err)) {
+        fail_msg("%s", err);
+    }
+    checkpoint_close(c);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -269,6 +288,7 @@ int main(void) {
         CASE(a_key_outside_of_what_its_parent_says_is_noticed),
         CASE(a_value_that_is_said_to_be_shorter_or_longer_is_noticed),
         CASE(a_count_of_records_that_is_not_theirs_is_noticed),
+        CASE(a_value_with_more_pages_than_it_needs_is_whole),
         CASE(a_free_page_that_is_in_use_is_noticed),
         CASE(another_format_of_lmdb_is_told_from_damage),
     };
