@@ -21,11 +21,13 @@ struct ring {
 
 struct lane { /* the queue of one task's topic */
     struct ring ring;
-    int64_t position; /* next offset to come, -1 unknown                      */
-    int64_t empty_ms; /* since when it has been seen empty, -1 it is not      */
-    int64_t below_ms; /* since when empty and below its known end, -1 neither */
-    uint64_t rank;    /* decides between equal times: task, then topic        */
-    bool held;        /* its emptiness holds the others up: counted in n_held */
+    int64_t position;  /* next offset to come, -1 unknown                      */
+    int64_t empty_ms;  /* since when it has been seen empty, -1 it is not      */
+    int64_t below_ms;  /* since when empty and below its known end, -1 neither */
+    int64_t first_end; /* of a starting one: its end when that was first known, -1 not yet */
+    uint64_t rank;     /* decides between equal times: task, then topic        */
+    bool held;         /* its emptiness holds the others up: counted in n_held */
+    bool starting;
 };
 
 struct task_lanes {
@@ -42,7 +44,7 @@ struct head { /* of a lane that has entries */
 
 struct merge {
     uint32_t n_topics;
-    int64_t max_wait_ms, max_idle_ms;
+    struct merge_waits waits;
     struct task_lanes *tasks; /* (n_tasks,), ascending by task */
     uint32_t n_tasks;
     size_t buffered;
@@ -210,15 +212,13 @@ static void heap_drop_task(struct merge *m, const struct task_lanes *t) {
 
 /* ---- tasks -------------------------------------------------------------------------- */
 
-enum status merge_new(uint32_t n_topics, int64_t max_wait_ms, int64_t max_idle_ms,
-                      struct merge **out) {
+enum status merge_new(uint32_t n_topics, const struct merge_waits *waits, struct merge **out) {
     struct merge *m = calloc(1, sizeof *m);
     if (!m) {
         return ST_NOMEM;
     }
     m->n_topics = n_topics;
-    m->max_wait_ms = max_wait_ms;
-    m->max_idle_ms = max_idle_ms;
+    m->waits = *waits;
     m->asked_ms = -1;
     *out = m;
     return ST_OK;
@@ -291,7 +291,8 @@ enum status merge_add_task(struct merge *m, uint32_t task) {
     }
     merge_remove_task(m, task);
     for (uint32_t k = 0; k < m->n_topics; k++) {
-        lanes[k].position = lanes[k].empty_ms = lanes[k].below_ms = -1;
+        lanes[k].position = lanes[k].empty_ms = lanes[k].below_ms = lanes[k].first_end = -1;
+        lanes[k].starting = true;
         lanes[k].rank = (uint64_t)task << 32 | k;
     }
     uint32_t at = m->n_tasks++;
@@ -423,10 +424,19 @@ enum status merge_push_letter(struct merge *m, uint32_t task, uint16_t topic, in
     return ST_OK;
 }
 
-void merge_reached(struct merge *m, uint32_t task, uint16_t topic, int64_t offset) {
+void merge_begin(struct merge *m, uint32_t task, uint16_t topic, int64_t offset) {
     struct lane *lane = find_lane(m, task, topic);
     if (lane && offset > lane->position) {
         lane->position = offset;
+        m->asked_ms = -1;
+    }
+}
+
+void merge_reached(struct merge *m, uint32_t task, uint16_t topic, int64_t offset) {
+    struct lane *lane = find_lane(m, task, topic);
+    merge_begin(m, task, topic, offset);
+    if (lane && lane->starting) {
+        lane->starting = false;
         m->asked_ms = -1;
     }
 }
@@ -447,12 +457,41 @@ int64_t merge_position(const struct merge *m, uint32_t task, uint16_t topic) {
 
 /* ---- taking --------------------------------------------------------------------------- */
 
+static int64_t end_of(const struct merge_ends *ends, const struct lane *lane) {
+    const uint16_t topic = (uint16_t)(lane->rank & UINT16_MAX);
+    return ends->end(ends->ctx, topic, (int32_t)(lane->rank >> 32));
+}
+
+/* Has what was there at the start come by? */
+static void ask_starting(struct lane *lane, const struct merge_ends *ends) {
+    if (lane->starting && lane->first_end < 0) {
+        lane->first_end = end_of(ends, lane);
+    }
+    if (lane->first_end >= 0 && lane->position >= lane->first_end) {
+        lane->starting = false;
+    }
+}
+
+/* Is a starting lane waited for? The wait is for records on their way, or for the end. */
+static bool is_held_at_start(const struct merge *m, struct lane *lane,
+                             const struct merge_ends *ends, int64_t end, int64_t now_ms) {
+    const uint16_t topic = (uint16_t)(lane->rank & UINT16_MAX);
+    if (now_ms - lane->below_ms < m->waits.max_start) {
+        return true;
+    }
+    lane->starting = false;
+    if (ends->given_up) {
+        ends->given_up(ends->ctx, topic, (int32_t)(lane->rank >> 32), lane->position, end);
+    }
+    return now_ms - lane->below_ms < m->waits.max_wait;
+}
+
 /* Does this empty lane hold the others up? It waits for max_wait from when it was seen below
  * its end, and for max_idle from when it was seen empty: a long quiet does not use up the wait
  * for records that are on their way now. */
 static void ask(struct merge *m, struct lane *lane, const struct merge_ends *ends, int64_t now_ms) {
-    const uint16_t topic = (uint16_t)(lane->rank & UINT16_MAX);
-    const int64_t end = ends->end(ends->ctx, topic, (int32_t)(lane->rank >> 32));
+    ask_starting(lane, ends);
+    const int64_t end = end_of(ends, lane);
     const bool at_end = end >= 0 && lane->position >= end;
     if (lane->empty_ms < 0) {
         lane->empty_ms = now_ms;
@@ -462,8 +501,13 @@ static void ask(struct merge *m, struct lane *lane, const struct merge_ends *end
     } else if (lane->below_ms < 0) {
         lane->below_ms = now_ms;
     }
-    lane->held = at_end ? now_ms - lane->empty_ms < m->max_idle_ms
-                        : now_ms - lane->below_ms < m->max_wait_ms;
+    if (at_end) {
+        lane->held = now_ms - lane->empty_ms < m->waits.max_idle;
+    } else if (lane->starting) {
+        lane->held = is_held_at_start(m, lane, ends, end, now_ms);
+    } else {
+        lane->held = now_ms - lane->below_ms < m->waits.max_wait;
+    }
     m->n_held += lane->held;
 }
 
@@ -482,8 +526,11 @@ static void ask_all(struct merge *m, const struct merge_ends *ends, int64_t now_
     for (uint32_t k = 0; k < m->n_tasks; k++) {
         struct task_lanes *t = &m->tasks[k];
         for (uint32_t topic = 0; t->running && topic < m->n_topics; topic++) {
-            if (t->lanes[topic].ring.n == 0) {
-                ask(m, &t->lanes[topic], ends, now_ms);
+            struct lane *lane = &t->lanes[topic];
+            if (lane->ring.n == 0) {
+                ask(m, lane, ends, now_ms);
+            } else if (lane->starting) {
+                ask_starting(lane, ends);
             }
         }
     }

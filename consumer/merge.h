@@ -10,6 +10,11 @@
  * So on preloaded topics the order is fixed, and on live ones nothing waits for the quiet.
  * Only the queues of running tasks take part.
  *
+ * A queue whose task has just begun to run is starting: what was in its partition when its end was
+ * first known is on its way, and slow brokers must not change the order of what is read again.
+ * Until it has come to that end it is waited for max_start in place of max_wait; when that passes
+ * in vain it is given up, and told of (struct merge_ends).
+ *
  * A bad record keeps its place: it is an entry without an event, taken as soon as it is at the
  * head of its queue, so that its dead letter and its offset belong to the same batch.
  *
@@ -42,8 +47,12 @@ struct merged {
     size_t letter_len;
 };
 
+struct merge_waits { /* milliseconds, 0: none */
+    int64_t max_wait, max_idle, max_start;
+};
+
 /** @param n_topics  1 or more */
-MUST_CHECK enum status merge_new(uint32_t n_topics, int64_t max_wait_ms, int64_t max_idle_ms,
+MUST_CHECK enum status merge_new(uint32_t n_topics, const struct merge_waits *waits,
                                  struct merge **out);
 void merge_free(struct merge *m);
 
@@ -61,7 +70,9 @@ MUST_CHECK enum status merge_push(struct merge *m, uint32_t task, const struct e
 /** Appends a bad record with bytes of the caller's layout. Same results. */
 MUST_CHECK enum status merge_push_letter(struct merge *m, uint32_t task, uint16_t topic,
                                          int64_t offset, const void *bytes, size_t len);
-/** The position of a queue's reader reached `offset` without a record (end of partition). */
+/** A queue's reader begins at `offset`. */
+void merge_begin(struct merge *m, uint32_t task, uint16_t topic, int64_t offset);
+/** It reached `offset` without a record, at the end of the partition. */
 void merge_reached(struct merge *m, uint32_t task, uint16_t topic, int64_t offset);
 
 /** Entries buffered in one queue, and in all. */
@@ -70,10 +81,13 @@ size_t merge_buffered_all(const struct merge *m);
 /** The position of a queue's reader: next offset to come from Kafka; -1 unknown yet. */
 int64_t merge_position(const struct merge *m, uint32_t task, uint16_t topic);
 
-/** Known ends: end(ctx, topic, task) as in ports.h. Asked for empty queues of running tasks
- *  only, once a millisecond and when a queue becomes empty. */
+/** Known ends: end(ctx, topic, task) as in ports.h. Asked for starting and empty queues of running
+ *  tasks only, once a millisecond and when a queue becomes empty. */
 struct merge_ends {
     int64_t (*end)(void *ctx, uint16_t topic, int32_t partition);
+    /** A starting queue was waited for in vain: its position (-1 unknown), and its end (-1
+     *  unknown). NULL is allowed. */
+    void (*given_up)(void *ctx, uint16_t topic, int32_t partition, int64_t position, int64_t end);
     void *ctx;
 };
 

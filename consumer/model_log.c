@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
@@ -18,10 +19,13 @@
 enum {
     POLL_MAX = 256,
     POLL_MS = 2,
+    KEY_MARK = 0xfd,
     KEY_LOW = 0xfe,
     KEY_OPTIONS = 0xff,
     TABLE_FIRST = 1024,
-    CLOCK_MAX = 256
+    CLOCK_MAX = 256,
+    SILENCE_MS = 10000, /* a topic cannot be deleted, made and filled again in less unnoticed */
+    AGAIN_MS = 1000,
 };
 
 enum phase { ASK_ITEMS, READ_ITEMS, ASK_LOG, READ_LOG, FOLLOW };
@@ -32,6 +36,11 @@ struct piece { /* the newest of a key */
     uint8_t *bytes; /* (len,) body of the record; NULL: loaded */
     size_t len;
     uint8_t kind; /* 0: an empty slot */
+};
+
+struct mark {       /* one record of the log */
+    int64_t offset; /* -1: none */
+    uint64_t hash;
 };
 
 struct model_log {
@@ -47,7 +56,12 @@ struct model_log {
     uint8_t clock[CLOCK_MAX];     /* (clock_len,) of the log at `from` */
     size_t clock_len;
     bool at_end;
-    int64_t behind_since_ms;     /* unless at_end */
+    int64_t behind_since_ms; /* unless at_end */
+    struct mark awaited;     /* must come by at the start */
+    struct mark last;        /* taken */
+    bool doubted;            /* `last` must come again before anything else is taken */
+    int64_t heard_ms;        /* when something was delivered last, be it that there is nothing */
+    int64_t again_ms;        /* the log could not be added: not before this */
     char own[MODEL_OPTIONS_MAX]; /* this process's options */
     size_t own_len;
     bool has_options;
@@ -70,6 +84,11 @@ void model_key_options(uint8_t out[MODEL_KEY_BYTES]) {
 void model_key_low(uint8_t out[MODEL_KEY_BYTES]) {
     memset(out, 0, MODEL_KEY_BYTES);
     out[0] = KEY_LOW;
+}
+
+void model_key_mark(uint8_t out[MODEL_KEY_BYTES]) {
+    memset(out, 0, MODEL_KEY_BYTES);
+    out[0] = KEY_MARK;
 }
 
 size_t model_options(const struct config *cfg, char *buf, size_t len) {
@@ -268,6 +287,36 @@ static enum status take_low(struct model_log *m, const uint8_t *body, size_t len
     return ST_OK;
 }
 
+size_t model_log_mark(const struct model_log *m, uint8_t *out, uint64_t *at) {
+    if (m->last.offset < 0) {
+        return 0;
+    }
+    *at = (uint64_t)m->last.offset;
+    for (int k = 0; k < 8; k++) {
+        out[k] = (uint8_t)((uint64_t)m->last.offset >> (56 - 8 * k));
+        out[8 + k] = (uint8_t)(m->last.hash >> (56 - 8 * k));
+    }
+    return MODEL_MARK_BYTES;
+}
+
+static enum status take_mark(struct model_log *m, const uint8_t *body, size_t len) {
+    uint64_t offset = 0;
+    struct mark mark = {.hash = 0};
+    if (len != MODEL_MARK_BYTES) {
+        return ST_INVALID;
+    }
+    for (int k = 0; k < 8; k++) {
+        offset = offset << 8 | body[k];
+        mark.hash = mark.hash << 8 | body[8 + k];
+    }
+    if (offset > INT64_MAX) {
+        return ST_INVALID;
+    }
+    mark.offset = (int64_t)offset;
+    m->awaited = mark;
+    return ST_OK;
+}
+
 static enum status take_item_record(struct model_log *m, const struct record *r, char *err) {
     enum state_kind kind;
     const uint8_t *body = NULL;
@@ -285,6 +334,10 @@ static enum status take_item_record(struct model_log *m, const struct record *r,
     if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_LOW) {
         return take_low(m, body, len) ? unreadable(m->cfg->items_topic, r, ST_INVALID, err) : ST_OK;
     }
+    if (r->key_len == MODEL_KEY_BYTES && *(const uint8_t *)r->key == KEY_MARK) {
+        return take_mark(m, body, len) ? unreadable(m->cfg->items_topic, r, ST_INVALID, err)
+                                       : ST_OK;
+    }
     st = keep_piece(m, body, len);
     return st == ST_INVALID || st == ST_RANGE ? unreadable(m->cfg->items_topic, r, st, err) : st;
 }
@@ -296,17 +349,48 @@ static void note_end(struct model_log *m, bool at_end) {
     m->at_end = at_end;
 }
 
+static enum status recreated(const struct model_log *m, char *err) {
+    snprintf(err, CONFIG_ERROR_MAX,
+             "%s is not the log that the model in %s was made from: at offset %" PRId64 " there is "
+             "something else. It was recreated, or copied from elsewhere; begin a new model with: "
+             "crossrec model reset",
+             m->cfg->model_topic, m->cfg->items_topic, m->awaited.offset);
+    return ST_INVALID;
+}
+
+static uint64_t hash_of(const struct record *r) {
+    return hash_id(r->value, r->value_len);
+}
+
+/* At the start: is the log the one that the pieces are of? */
+static enum status look_for_mark(struct model_log *m, const struct record *r, char *err) {
+    if (m->awaited.offset < 0 || r->offset < m->awaited.offset) {
+        return ST_OK;
+    }
+    if (r->end ? r->offset == m->awaited.offset
+               : r->offset == m->awaited.offset && r->value && hash_of(r) == m->awaited.hash) {
+        m->awaited.offset = r->end ? m->awaited.offset : -1;
+        return ST_OK;
+    }
+    return recreated(m, err);
+}
+
 static enum status take_log_record(struct model_log *m, const struct record *r, char *err) {
     enum state_kind kind;
     const uint8_t *body = NULL;
     size_t len = 0;
     note_end(m, r->end);
-    if (!r->value || r->end) {
-        return ST_OK;
+    enum status st = look_for_mark(m, r, err);
+    if (st || !r->value || r->end) {
+        return st;
     }
-    enum status st = state_record_open(r->value, r->value_len, &kind, &body, &len);
+    st = state_record_open(r->value, r->value_len, &kind, &body, &len);
     if (st) {
         return unreadable(m->cfg->model_topic, r, st, err);
+    }
+    m->last = (struct mark){.offset = r->offset, .hash = hash_of(r)};
+    if (r->offset < m->from) {
+        return ST_OK; /* it was only to be looked at */
     }
     st = load_pieces(m, (uint64_t)r->offset, err);
     if (st) {
@@ -336,6 +420,7 @@ static enum status ask_items(struct model_log *m) {
     enum status st = ask(&m->ports.items, &m->items, &known);
     if (!st && known) {
         m->from = 0;
+        m->awaited.offset = -1;
         st = m->ports.items.add(m->ports.items.ctx, 0, -1);
         m->phase = st == ST_OK ? READ_ITEMS : ASK_ITEMS;
         st = st == ST_AGAIN ? ST_OK : st;
@@ -391,6 +476,11 @@ static enum status ask_log(struct model_log *m, char *err) {
         return st;
     }
     newest = (uint64_t)m->from > newest ? (uint64_t)m->from : newest;
+    if (m->awaited.offset < m->log.low) {
+        m->awaited.offset = -1; /* trimmed, by whoever did not know of it */
+    } else if ((uint64_t)m->awaited.offset >= newest) {
+        newest = (uint64_t)m->awaited.offset + 1;
+    }
     if (m->from < m->log.low || newest > (uint64_t)m->log.high) {
         snprintf(err, CONFIG_ERROR_MAX,
                  "%s holds offsets %" PRId64 " to %" PRId64 ", the model in %s needs %" PRId64
@@ -400,7 +490,8 @@ static enum status ask_log(struct model_log *m, char *err) {
                  newest);
         return ST_INVALID;
     }
-    st = m->ports.log.add(m->ports.log.ctx, 0, m->from);
+    const bool before = m->awaited.offset >= 0 && m->awaited.offset < m->from;
+    st = m->ports.log.add(m->ports.log.ctx, 0, before ? m->awaited.offset : m->from);
     if (st == ST_OK) {
         m->phase = READ_LOG;
         return sort_pieces(m, err);
@@ -409,7 +500,7 @@ static enum status ask_log(struct model_log *m, char *err) {
 }
 
 static enum status end_start(struct model_log *m, char *err) {
-    enum status st = load_pieces(m, UINT64_MAX, err);
+    enum status st = m->awaited.offset >= 0 ? recreated(m, err) : load_pieces(m, UINT64_MAX, err);
     st = st ? st : learner_snapshot_done(m->learner);
     if (st) {
         return st;
@@ -423,22 +514,72 @@ static enum status end_start(struct model_log *m, char *err) {
     return ST_OK;
 }
 
-static enum status follow(struct model_log *m, int64_t until_ms, char *err) {
-    struct record records[POLL_MAX];
+static enum status lost(const struct model_log *m, const char *how, char *err) {
+    snprintf(err, CONFIG_ERROR_MAX, "%s %s: this process begins anew with the snapshot",
+             m->cfg->model_topic, how);
+    return ST_LOST;
+}
+
+/* After a silence: what was taken last is read again, from where it stood. */
+static enum status read_last_again(struct model_log *m, char *err) {
+    if (clock_mono_ms() < m->again_ms) {
+        return ST_OK;
+    }
+    m->ports.log.remove(m->ports.log.ctx, 0);
+    const enum status st = m->ports.log.add(m->ports.log.ctx, 0, m->last.offset);
+    m->again_ms = st == ST_AGAIN ? clock_mono_ms() + AGAIN_MS : 0;
+    m->heard_ms = clock_mono_ms();
+    m->doubted = true;
+    if (st == ST_RANGE) {
+        return lost(m, "lost records that this process had not read yet", err);
+    }
+    return st == ST_AGAIN ? ST_OK : st;
+}
+
+/* True: it has to come again, or this is it. */
+static bool is_doubted(struct model_log *m, const struct record *r, enum status *st, char *err) {
+    if (!m->doubted) {
+        return false;
+    }
+    if (r->end && r->offset <= m->last.offset) {
+        return true;
+    }
+    if (r->end || r->offset != m->last.offset || !r->value || hash_of(r) != m->last.hash) {
+        *st = lost(m, "is another log than it was", err);
+    }
+    m->doubted = false;
+    return true;
+}
+
+static enum status take_log_records(struct model_log *m, const struct record *records, size_t n,
+                                    char *err) {
     enum status st = ST_OK;
-    size_t n = 0;
-    do {
-        n = m->ports.log.poll(m->ports.log.ctx, records, POLL_MAX,
-                              m->phase == FOLLOW ? 0 : POLL_MS);
-        for (size_t k = 0; k < n && !st; k++) {
+    const int64_t now_ms = clock_mono_ms();
+    if (n > 0 && m->phase == FOLLOW && m->last.offset >= 0 && !m->doubted &&
+        now_ms - m->heard_ms > m->ports.silence_ms) {
+        return read_last_again(m, err); /* and these after it */
+    }
+    m->heard_ms = n > 0 ? now_ms : m->heard_ms;
+    for (size_t k = 0; k < n && !st; k++) {
+        if (!is_doubted(m, &records[k], &st, err)) {
             st = take_log_record(m, &records[k], err);
         }
+    }
+    return st;
+}
+
+static enum status follow(struct model_log *m, int64_t until_ms, char *err) {
+    struct record records[POLL_MAX];
+    enum status st = m->again_ms > 0 ? read_last_again(m, err) : ST_OK;
+    size_t n = 0;
+    do {
+        n = st ? 0
+               : m->ports.log.poll(m->ports.log.ctx, records, POLL_MAX,
+                                   m->phase == FOLLOW ? 0 : POLL_MS);
+        st = st ? st : take_log_records(m, records, n, err);
     } while (!st && n > 0 && clock_mono_ms() < until_ms);
     if (!st && m->ports.log.look(m->ports.log.ctx, 0) == ST_RANGE) {
-        snprintf(err, CONFIG_ERROR_MAX,
-                 "%s lost records that this process had not read yet: restart it",
-                 m->cfg->model_topic);
-        return ST_INVALID;
+        return lost(m, "lost records that this process had not read yet", err);
     }
     if (!st && m->phase == READ_LOG && m->ports.log.position(m->ports.log.ctx, 0) >= m->log.high) {
         st = end_start(m, err);
@@ -474,7 +615,9 @@ enum status model_log_new(const struct config *cfg, struct learner *learner,
     m->cfg = cfg;
     m->learner = learner;
     m->ports = *ports;
-    m->behind_since_ms = clock_mono_ms();
+    m->ports.silence_ms = ports->silence_ms > 0 ? ports->silence_ms : SILENCE_MS;
+    m->behind_since_ms = m->heard_ms = clock_mono_ms();
+    m->awaited.offset = m->last.offset = -1;
     m->own_len = model_options(cfg, m->own, sizeof m->own);
     *out = m;
     return ST_OK;
@@ -508,6 +651,10 @@ double model_log_progress(const struct model_log *m) {
 
 int64_t model_log_lag_ms(const struct model_log *m) {
     return m->at_end ? 0 : clock_mono_ms() - m->behind_since_ms;
+}
+
+bool model_log_agrees(const struct model_log *m) {
+    return m->has_options || m->phase == FOLLOW;
 }
 
 bool model_log_has_options(const struct model_log *m) {

@@ -7,20 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "kafka.h"
 #include "state_record.h"
 
-enum { POLL_MAX = 256, POLL_MS = 200, FLUSH_MS = 10000, PATIENCE = 100 };
+enum {
+    POLL_MAX = 256,
+    POLL_MS = 200,
+    FLUSH_MS = 10000,
+    PATIENCE = 100,
+    WATCH_MS = 6000, /* an instance that lost its session joins again, and commits, in less */
+    LOOK_MS = 500,
+    BOUNDS_MS = 2000,
+    COMMITS = 4, /* or so many times the commit interval, if that is more */
+};
 
 static int failed(const char *err) {
     fprintf(stderr, "crossrec: %s\n", err);
     return CLI_FAILED;
 }
 
-/* Whoever is running would go on with what it has in memory. */
-static bool is_stopped(const struct config *cfg) {
+static bool has_no_members(const struct config *cfg) {
     char err[CONFIG_ERROR_MAX] = "";
     int members = 0;
     if (kafka_group_members(cfg, &members, err)) {
@@ -34,6 +44,73 @@ static bool is_stopped(const struct config *cfg) {
                 members, cfg->group);
     }
     return members == 0;
+}
+
+/* Ends of all partitions of a topic, added up: open transactions count. 0: there is no topic. */
+static enum status end_of(const struct config *cfg, const char *topic, int64_t *end, char *err) {
+    struct kafka_log *log = NULL;
+    int32_t partitions = 0;
+    *end = 0;
+    enum status st = kafka_topic_partitions(cfg, topic, FLUSH_MS, &partitions, err);
+    if (st) {
+        return st == ST_NOT_FOUND ? ST_OK : st;
+    }
+    st = kafka_log_new(cfg, topic, &log, err);
+    for (int32_t p = 0; !st && p < partitions; p++) {
+        struct log_bounds b;
+        st = kafka_log_bounds(log, p, &b, BOUNDS_MS);
+        snprintf(err, CONFIG_ERROR_MAX, "%s partition %d: its end is not known", topic, (int)p);
+        *end += st ? 0 : b.high;
+    }
+    kafka_log_free(log);
+    return st;
+}
+
+/* What running instances write to. */
+static enum status written(const struct config *cfg, int64_t out[2], char *err) {
+    enum status st = end_of(cfg, cfg->model_topic, &out[0], err);
+    return st ? st : end_of(cfg, cfg->state_topic, &out[1], err);
+}
+
+/* Whoever is running would go on with what it has in memory. The group alone does not tell: an
+ * instance under load may have lost its session just now. Then it joins again, or goes on to write,
+ * within a few seconds. */
+static bool is_stopped(const struct config *cfg) {
+    char err[CONFIG_ERROR_MAX] = "";
+    const struct timespec nap = {.tv_nsec = LOOK_MS * 1000000L};
+    const int64_t commits_ms = COMMITS * cfg->commit_interval_ms;
+    const int64_t until_ms = clock_mono_ms() + (commits_ms > WATCH_MS ? commits_ms : WATCH_MS);
+    int64_t before[2];
+    int64_t after[2];
+    if (!has_no_members(cfg)) {
+        return false;
+    }
+    if (written(cfg, before, err)) {
+        (void)failed(err);
+        return false;
+    }
+    fprintf(stderr,
+            "crossrec: nobody is in group %s; looking for %d s whether anybody joins or "
+            "writes\n",
+            cfg->group, (int)((until_ms - clock_mono_ms() + 999) / 1000));
+    while (clock_mono_ms() < until_ms) {
+        nanosleep(&nap, NULL);
+        if (!has_no_members(cfg)) {
+            return false;
+        }
+    }
+    if (written(cfg, after, err)) {
+        (void)failed(err);
+        return false;
+    }
+    if (before[0] != after[0] || before[1] != after[1]) {
+        fprintf(stderr,
+                "crossrec: somebody writes to %s: an instance is running, though group %s has no "
+                "members just now: stop it first\n",
+                before[0] != after[0] ? cfg->model_topic : cfg->state_topic, cfg->group);
+        return false;
+    }
+    return true;
 }
 
 static bool has_state(const struct config *cfg) {

@@ -132,6 +132,12 @@ struct world {
     int64_t ends[TASKS][TOPICS];
     bool may_ask[TASKS][TOPICS]; /* false: asking is an error */
     size_t asked;
+    int given_up;
+    struct { /* the last one */
+        int32_t task;
+        uint16_t topic;
+        int64_t position, end;
+    } up;
 };
 
 static int64_t end_of(void *ctx, uint16_t topic, int32_t partition) {
@@ -142,8 +148,18 @@ static int64_t end_of(void *ctx, uint16_t topic, int32_t partition) {
     return w->ends[partition][topic];
 }
 
+static void note_given_up(void *ctx, uint16_t topic, int32_t partition, int64_t position,
+                          int64_t end) {
+    struct world *w = ctx;
+    w->given_up++;
+    w->up.task = partition;
+    w->up.topic = topic;
+    w->up.position = position;
+    w->up.end = end;
+}
+
 static const struct merged *next(struct world *w, int64_t now_ms) {
-    const struct merge_ends ends = {.end = end_of, .ctx = w};
+    const struct merge_ends ends = {.end = end_of, .given_up = note_given_up, .ctx = w};
     return merge_next(w->m, &ends, now_ms, NULL);
 }
 
@@ -152,7 +168,9 @@ static void open_world(struct world *w, uint32_t n_tasks, uint32_t n_topics, int
                        int64_t max_idle_ms) {
     memset(w, 0, sizeof *w);
     memset(w->may_ask, 1, sizeof w->may_ask);
-    assert_int_equal(merge_new(n_topics, max_wait_ms, max_idle_ms, &w->m), ST_OK);
+    const struct merge_waits waits = {
+        .max_wait = max_wait_ms, .max_idle = max_idle_ms, .max_start = max_wait_ms};
+    assert_int_equal(merge_new(n_topics, &waits, &w->m), ST_OK);
     for (uint32_t t = 0; t < n_tasks; t++) {
         assert_int_equal(merge_add_task(w->m, t), ST_OK);
         merge_run_task(w->m, t);
@@ -216,6 +234,8 @@ static void times_before_1970_and_large_task_numbers_are_ordered_too(void **stat
     assert_int_equal(merge_add_task(w.m, 7), ST_OK);
     merge_run_task(w.m, 7);
     merge_run_task(w.m, 100000);
+    merge_reached(w.m, 7, 0, 0); /* neither is starting: nobody has to be asked */
+    merge_reached(w.m, 100000, 0, 0);
     push(w.m, 100000, 0, 1, 5);
     push(w.m, 7, 0, 3, 5);
     const struct merged *x = next(&w, 1);
@@ -503,6 +523,112 @@ static void the_position_follows_what_was_pushed_and_never_falls_back(void **sta
     merge_free(w.m);
 }
 
+/* ---- just after a start ---------------------------------------------------------------- */
+
+enum { START_LIMIT = 30000 };
+
+/* One task of two topics that begin at 5, whose ends nobody knows yet. */
+static void open_starting(struct world *w) {
+    memset(w, 0, sizeof *w);
+    memset(w->may_ask, 1, sizeof w->may_ask);
+    memset(w->ends, 0xff, sizeof w->ends);
+    const struct merge_waits waits = {.max_wait = 500, .max_start = START_LIMIT};
+    assert_int_equal(merge_new(2, &waits, &w->m), ST_OK);
+    assert_int_equal(merge_add_task(w->m, 0), ST_OK);
+    merge_begin(w->m, 0, 0, 5);
+    merge_begin(w->m, 0, 1, 5);
+    merge_run_task(w->m, 0);
+}
+
+static void after_a_start_a_queue_whose_end_is_not_known_is_waited_for_longer(void **state) {
+    (void)state;
+    struct world w;
+    open_starting(&w);
+    push(w.m, 0, 0, 5, 100);
+    assert_null(next(&w, 1000));
+    assert_null(next(&w, 1000 + 500));
+    assert_null(next(&w, 1000 + START_LIMIT - 1));
+    push(w.m, 0, 1, 5, 99); /* it was late, and older */
+    w.ends[0][0] = w.ends[0][1] = 6;
+    assert_takes(&w, 1000 + START_LIMIT - 1, 0, 1, 5);
+    assert_takes(&w, 1000 + START_LIMIT - 1, 0, 0, 5);
+    assert_int_equal(w.given_up, 0);
+    merge_free(w.m);
+}
+
+static void after_a_start_a_queue_below_its_first_end_is_waited_for_longer(void **state) {
+    (void)state;
+    struct world w;
+    open_starting(&w);
+    w.ends[0][0] = 6;
+    w.ends[0][1] = 7;
+    push(w.m, 0, 0, 5, 100);
+    push(w.m, 0, 1, 5, 98);
+    assert_takes(&w, 1, 0, 1, 5);
+    assert_null(next(&w, 2));
+    w.ends[0][1] = 1000; /* somebody writes */
+    assert_null(next(&w, 2 + 9000));
+    push(w.m, 0, 1, 6, 99);
+    assert_takes(&w, 9003, 0, 1, 6); /* what was there at first has come: max_wait from now on */
+    assert_null(next(&w, 9004));
+    assert_null(next(&w, 9004 + 498));
+    assert_takes(&w, 9004 + 501, 0, 0, 5);
+    assert_int_equal(w.given_up, 0);
+    merge_free(w.m);
+}
+
+static void news_that_there_is_nothing_ends_the_start(void **state) {
+    (void)state;
+    struct world w;
+    open_starting(&w);
+    push(w.m, 0, 0, 5, 100);
+    assert_null(next(&w, 1));
+    w.ends[0][1] = 5;
+    merge_reached(w.m, 0, 1, 5); /* its position is not new */
+    assert_takes(&w, 1, 0, 0, 5);
+    w.ends[0][1] = 6;
+    push(w.m, 0, 0, 6, 101);
+    assert_null(next(&w, 10));
+    assert_takes(&w, 510, 0, 0, 6);
+    merge_free(w.m);
+}
+
+static void a_queue_that_never_comes_is_given_up_once_and_told_of(void **state) {
+    (void)state;
+    struct world w;
+    open_starting(&w);
+    push(w.m, 0, 0, 5, 100);
+    push(w.m, 0, 0, 6, 101);
+    assert_null(next(&w, 1));
+    assert_int_equal(w.given_up, 0);
+    assert_takes(&w, 1 + START_LIMIT, 0, 0, 5);
+    assert_takes(&w, 2 + START_LIMIT, 0, 0, 6);
+    assert_null(next(&w, 3 + START_LIMIT));
+    assert_int_equal(w.given_up, 1);
+    assert_int_equal(w.up.task, 0);
+    assert_int_equal(w.up.topic, 1);
+    assert_int_equal(w.up.position, 5);
+    assert_int_equal(w.up.end, -1);
+    merge_free(w.m);
+}
+
+static void a_task_that_comes_back_starts_anew(void **state) {
+    (void)state;
+    struct world w;
+    open_starting(&w);
+    merge_reached(w.m, 0, 0, 5);
+    merge_reached(w.m, 0, 1, 5);
+    merge_remove_task(w.m, 0);
+    assert_int_equal(merge_add_task(w.m, 0), ST_OK);
+    merge_begin(w.m, 0, 0, 5);
+    merge_begin(w.m, 0, 1, 5);
+    merge_run_task(w.m, 0);
+    push(w.m, 0, 0, 5, 100);
+    assert_null(next(&w, 1));
+    assert_null(next(&w, START_LIMIT));
+    merge_free(w.m);
+}
+
 /* ---- letters --------------------------------------------------------------------------- */
 
 static void a_letter_is_taken_as_soon_as_it_is_at_the_head(void **state) {
@@ -746,7 +872,8 @@ static void without_memory_nothing_is_lost_and_nothing_changes(void **state) {
     }
     struct merge *none = NULL;
     fail_after(0);
-    enum status st = merge_new(1, 0, 0, &none);
+    const struct merge_waits waits = {0};
+    enum status st = merge_new(1, &waits, &none);
     fail_after(-1);
     assert_int_equal(st, ST_NOMEM);
     assert_null(none);
@@ -1075,7 +1202,8 @@ static size_t run_preloaded(struct preloaded *p, struct rng *r, struct taken *ou
     int64_t now = 0;
     memset(p->pushed, 0, sizeof p->pushed);
     memset(p->w.may_ask, 1, sizeof p->w.may_ask);
-    assert_int_equal(merge_new(TOPICS, INT64_MAX, 0, &p->w.m), ST_OK);
+    const struct merge_waits waits = {.max_wait = INT64_MAX, .max_start = INT64_MAX};
+    assert_int_equal(merge_new(TOPICS, &waits, &p->w.m), ST_OK);
     for (uint32_t t = 0; t < TASKS; t++) {
         assert_int_equal(merge_add_task(p->w.m, t), ST_OK);
         merge_run_task(p->w.m, t);
@@ -1141,6 +1269,11 @@ int main(void) {
         cmocka_unit_test(a_removed_task_is_gone_with_what_it_had_and_held_up),
         cmocka_unit_test(pushing_to_a_task_or_topic_that_is_not_there_is_not_found),
         cmocka_unit_test(the_position_follows_what_was_pushed_and_never_falls_back),
+        cmocka_unit_test(after_a_start_a_queue_whose_end_is_not_known_is_waited_for_longer),
+        cmocka_unit_test(after_a_start_a_queue_below_its_first_end_is_waited_for_longer),
+        cmocka_unit_test(news_that_there_is_nothing_ends_the_start),
+        cmocka_unit_test(a_queue_that_never_comes_is_given_up_once_and_told_of),
+        cmocka_unit_test(a_task_that_comes_back_starts_anew),
         cmocka_unit_test(a_letter_is_taken_as_soon_as_it_is_at_the_head),
         cmocka_unit_test(letters_of_several_queues_come_in_the_order_of_task_and_topic),
         cmocka_unit_test(pop_removes_once_what_next_returned_last),

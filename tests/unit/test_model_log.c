@@ -15,15 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fake_log.h"
+#include "hash.h"
 #include "learner_run.h"
 #include "log.h"
 #include "log_world.h"
 #include "model_log.h"
 #include "state_record.h"
 
-enum { TASKS = 2, DOMAINS = 2, SLICE = 7 };
+enum { TASKS = 2, DOMAINS = 2, SLICE = 7, SILENCE_MS = 60 };
 
 static const char log_topic[] = "crossrec-model";
 static const char items_topic[] = "crossrec-model-items";
@@ -65,7 +67,8 @@ static void begin_reading(void) {
     fake_reader_init(&stage->log, &stage->logs, log_topic);
     fake_reader_init(&stage->items, &stage->logs, items_topic);
     const struct model_log_ports ports = {.items = fake_reader_port(&stage->items),
-                                          .log = fake_reader_port(&stage->log)};
+                                          .log = fake_reader_port(&stage->log),
+                                          .silence_ms = SILENCE_MS};
     assert_int_equal(model_log_new(&stage->cfg, stage->reads, &ports, &stage->m), ST_OK);
 }
 
@@ -186,6 +189,25 @@ static void put_packed(struct pack *p) {
     p->len = 0;
 }
 
+/* The newest record of the log that can be read. */
+static void put_mark(void) {
+    uint8_t key[MODEL_KEY_BYTES];
+    uint8_t mark[MODEL_MARK_BYTES];
+    int64_t at = fake_logs_high(&stage->logs, log_topic, 0) - 1;
+    struct fake_record r;
+    int64_t low = 0;
+    while (!fake_logs_at(&stage->logs, log_topic, 0, at, &r, &low) || r.state != FAKE_COMMITTED) {
+        at--;
+    }
+    const uint64_t hash = hash_id(r.value, r.value_len);
+    for (int k = 0; k < 8; k++) {
+        mark[k] = (uint8_t)((uint64_t)at >> (56 - 8 * k));
+        mark[8 + k] = (uint8_t)(hash >> (56 - 8 * k));
+    }
+    model_key_mark(key);
+    put(items_topic, key, sizeof key, STATE_CONTROL, mark, sizeof mark);
+}
+
 /* What is not an item, and how far back the log is needed now. */
 static void end_sweep(void) {
     struct pack p = {0};
@@ -207,6 +229,7 @@ static void end_sweep(void) {
     pack_raw(&p, stage->clock.bytes, stage->clock.len);
     put(items_topic, key, sizeof key, STATE_CONTROL, p.bytes, p.len);
     free(p.bytes);
+    put_mark();
 }
 
 /* True: it has ended with this. */
@@ -368,7 +391,14 @@ static void records_that_were_trimmed_without_a_sweep_are_missed(void **state) {
     fails("holds offsets 5 to", "crossrec model reset");
 }
 
-static void whoever_falls_behind_what_is_trimmed_ends(void **state) {
+static void is_lost(const char *how) {
+    assert_int_equal(read_on(300), ST_LOST);
+    if (!strstr(stage->err, how)) {
+        fail_msg("%s", stage->err);
+    }
+}
+
+static void whoever_falls_behind_what_is_trimmed_is_healed_by_the_snapshot(void **state) {
     (void)state;
     batch(0);
     begin_reading();
@@ -376,8 +406,98 @@ static void whoever_falls_behind_what_is_trimmed_ends(void **state) {
     for (int k = 0; k < 10; k++) {
         batch(0);
     }
-    fake_logs_trim(&stage->logs, log_topic, 0, -1);
-    fails("lost records that this process had not read yet", "restart it");
+    while (!sweep_on()) {
+    }
+    fake_logs_trim(&stage->logs, log_topic, 0, (int64_t)stage->low);
+    batch(1);
+    is_lost("lost records that this process had not read yet");
+    is_the_same(); /* by a new learner, as the process does it */
+}
+
+/* Another log of the same name, longer than what the pieces need. */
+static void fill_anew(int n) {
+    fake_logs_make(&stage->logs, log_topic, 1);
+    say_options();
+    struct pack p = {0};
+    for (int k = 0; k < n; k++) {
+        log_record_write_landmark(&p, START + k);
+        put(log_topic, NULL, 0, STATE_CONTROL, p.bytes, p.len);
+        p.len = 0;
+    }
+    free(p.bytes);
+}
+
+static void a_recreated_log_that_has_grown_past_the_pieces_is_noticed(void **state) {
+    (void)state;
+    for (int n = 20; n <= 200; n += 60) {
+        for (int k = 0; k < 10; k++) {
+            batch(0);
+        }
+        while (!sweep_on()) {
+        }
+        const int64_t high = fake_logs_high(&stage->logs, log_topic, 0);
+        fill_anew((int)high + n);
+        begin_reading();
+        fails("is not the log that the model", "crossrec model reset");
+        (void)teardown(NULL);
+        (void)setup(NULL);
+    }
+}
+
+static void a_log_without_the_record_that_was_its_last_is_another(void **state) {
+    (void)state;
+    for (int k = 0; k < 10; k++) {
+        batch(0);
+    }
+    while (!sweep_on()) {
+    }
+    const int64_t high = fake_logs_high(&stage->logs, log_topic, 0);
+    fake_logs_make(&stage->logs, log_topic, 1);
+    say_options();
+    while (fake_logs_high(&stage->logs, log_topic, 0) < high + 3) {
+        skip_offsets(); /* only aborted ones stand there */
+    }
+    begin_reading();
+    fails("is not the log that the model", "crossrec model reset");
+}
+
+static void nap_ms(int ms) {
+    const struct timespec t = {.tv_nsec = ms * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+static void after_a_silence_the_same_log_goes_on(void **state) {
+    (void)state;
+    batch(0);
+    begin_reading();
+    read_to_the_end();
+    (void)read_on(3);
+    const int added = stage->log.added;
+    for (int k = 0; k < 3; k++) {
+        nap_ms(2 * SILENCE_MS);
+        skip_offsets();
+        batch(0);
+        batch(1);
+        read_to_the_end();
+    }
+    assert_int_equal(stage->log.added, added + 3);
+    assert_same_model(stage->writer, stage->reads, TASKS);
+    batch(0); /* no silence: nothing is read twice */
+    read_to_the_end();
+    assert_int_equal(stage->log.added, added + 3);
+}
+
+static void after_a_silence_another_log_is_noticed_though_it_is_longer(void **state) {
+    (void)state;
+    batch(0);
+    begin_reading();
+    read_to_the_end();
+    (void)read_on(3);
+    nap_ms(2 * SILENCE_MS);
+    const int64_t high = fake_logs_high(&stage->logs, log_topic, 0);
+    fill_anew((int)high + 30);
+    stage->log.life[0]++; /* the reader was away and notices nothing */
+    is_lost("is another log than it was");
 }
 
 static void a_damaged_record_of_the_log_ends_it_and_says_where(void **state) {
@@ -497,7 +617,11 @@ int main(void) {
         TEST(a_sweep_that_ends_while_pieces_are_read_makes_them_be_read_again),
         TEST(records_of_a_recreated_log_are_missed),
         TEST(records_that_were_trimmed_without_a_sweep_are_missed),
-        TEST(whoever_falls_behind_what_is_trimmed_ends),
+        TEST(whoever_falls_behind_what_is_trimmed_is_healed_by_the_snapshot),
+        TEST(a_recreated_log_that_has_grown_past_the_pieces_is_noticed),
+        TEST(a_log_without_the_record_that_was_its_last_is_another),
+        TEST(after_a_silence_the_same_log_goes_on),
+        TEST(after_a_silence_another_log_is_noticed_though_it_is_longer),
         TEST(a_damaged_record_of_the_log_ends_it_and_says_where),
         TEST(a_damaged_piece_ends_it_and_says_where),
         TEST(what_is_no_piece_ends_it_and_says_where),
