@@ -1,146 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0
- *
- * explain_text.c -- see explain_text.h. The room is added up first, so nobody checks for it.
- */
+ * explain_text.c -- see explain_text.h. */
 #include "explain_text.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
-#include "put.h"
-#include "user_features.h"
+#include "item_text.h"
 
-enum {
-    STRING_MAX = PUT_ESCAPE_MAX * ID_LEN_MAX + 2,
-    HEAD_MAX = 512, /* names and numbers of everything but what follows */
-    PARTS_MAX = REASONS * (16 + PUT_NUMBER_MAX),
-    ITEM_MAX = 256 + PARTS_MAX, /* of an item, without its strings       */
-    ITEM_STRINGS = 4,           /* id, category; id and category of because */
-    SIMILAR_MAX = 64 + PUT_NUMBER_MAX,
-    NAME_MAX_BYTES = PUT_ESCAPE_MAX * CONFIG_NAME_MAX + 4,
-};
+enum { KEY_MAX = 2 * CONFIG_NAME_MAX + ID_LEN_MAX + 16, RULES_TOLD = 32 };
 
-static size_t room_for(const struct explained *e) {
-    const size_t names = (size_t)(e->cfg->n_domains + 1) * (NAME_MAX_BYTES + PUT_NUMBER_MAX);
-    const size_t item = ITEM_MAX + ITEM_STRINGS * STRING_MAX + NAME_MAX_BYTES;
-    return HEAD_MAX + STRING_MAX + names + e->why->list.n * item +
-           e->why->n_similar * (size_t)(SIMILAR_MAX + STRING_MAX);
-}
-
-/* ---- parts ----------------------------------------------------------------------------- */
-
-static char *put_cut(char *p, const char *text, size_t len) {
-    return put_string(p, text, len < ID_LEN_MAX ? len : ID_LEN_MAX);
-}
-
-static char *put_domain(char *p, const struct explained *e, uint8_t domain) {
-    const char *name = e->cfg->domains[domain].name;
-    return put_string(p, name, strlen(name));
-}
-
-static char *put_user(char *p, const struct explained *e, uint32_t task, uint32_t slot) {
-    const struct users *users = learner_users(e->learner, task);
-    const struct user *u = users && slot < users_n(users) ? users_get(users, slot) : NULL;
-    size_t len = 0;
-    const char *id = u ? user_id(u, &len) : "";
-    return put_cut(p, id, len);
-}
-
-/* Nothing if the item has none, or one without a name. */
-static char *put_category(char *p, const struct explained *e, uint32_t item) {
-    const struct content *content = learner_content(e->learner);
-    const uint32_t category = content_category(content, item);
-    uint16_t len = 0;
-    const char *name =
-        category == CATEGORY_NONE ? NULL : content_category_name(content, category, &len);
-    return name ? put_cut(put_text(p, ",\"category\":"), name, len) : p;
-}
-
-static char *put_because(char *p, const struct explained *e, uint32_t item) {
-    const struct items *items = learner_shared(e->learner)->items;
-    if (item >= items_n(items)) {
-        return p;
+static void tell_because(struct page *p, const struct explained *e, uint32_t item) {
+    if (item < items_n(learner_shared(e->learner)->items)) {
+        page_open(p, "because", '{');
+        item_text_of(p, "item", e->cfg, e->learner, item);
+        page_close(p, '}');
     }
-    size_t len = 0;
-    const char *id = items_id(items, item, &len);
-    p = put_cut(put_text(p, ",\"because\":{\"item\":"), id, len);
-    p = put_domain(put_text(p, ",\"domain\":"), e, items_domain(items, item));
-    p = put_category(p, e, item);
-    return put_text(p, "}");
 }
 
-static char *put_parts(char *p, const float parts[REASONS]) {
-    p = put_text(p, ",\"parts\":{");
+static void tell_ranks(struct page *p, const struct explained_item *x) {
+    page_open(p, "ranks", '{');
+    for (int by = 0; by < EXPLAIN_RANKS; by++) {
+        page_u64(p, explain_rank_str((enum explain_rank)by), (uint64_t)x->rank[by] + 1);
+    }
+    page_close(p, '}');
+}
+
+static void tell_inputs(struct page *p, const struct explained *e, const struct explained_item *x) {
+    page_open(p, "inputs", '{');
+    for (int k = 0; k < RANKER_X; k++) {
+        if (x->adds[k] > 0.0F || x->adds[k] < 0.0F) {
+            page_open(p, explain_input_str(k), '{');
+            page_number(p, "value", (double)x->value[k]);
+            page_number(p, "mean", (double)e->why->mean[k]);
+            page_number(p, "adds", (double)x->adds[k]);
+            page_close(p, '}');
+        }
+    }
+    page_close(p, '}');
+}
+
+static void tell_parts(struct page *p, const struct explained *e, const struct explained_item *x) {
+    page_open(p, "parts", '{');
     for (int k = 0; k < REASONS; k++) {
-        p = put_text(p, k > 0 ? ",\"" : "\"");
-        p = put_text(p, reason_str((enum reason)k));
-        p = put_number(put_text(p, "\":"), (double)parts[k]);
+        page_number(p, reason_str((enum reason)k), (double)x->parts[k]);
     }
-    return put_text(p, "}");
+    page_close(p, '}');
+    if (x->shift > 0.0F || x->shift < 0.0F) {
+        page_number(p, "shift", (double)x->shift);
+    }
+    if (x->rank[EXPLAIN_FULL] != UINT32_MAX) {
+        tell_ranks(p, x);
+        tell_inputs(p, e, x);
+    }
 }
 
-static char *put_item(char *p, const struct explained *e, uint32_t at) {
-    const struct list_item *i = &e->why->list.items[at];
-    size_t len = 0;
-    const char *id = items_id(learner_shared(e->learner)->items, i->item, &len);
-    p = put_cut(put_text(p, "{\"id\":"), id, len);
-    p = put_number(put_text(p, ",\"score\":"), (double)i->score);
-    p = put_text(put_text(p, ",\"reason\":\""), reason_str(i->reason));
-    p = put_category(put_text(p, "\""), e, i->item);
-    p = put_because(p, e, i->because);
+static void tell_rule(struct page *p, const struct rule *r) {
+    page_open(p, NULL, '{');
+    page_string(p, "id", r->id, r->id_len);
+    page_text(p, "kind", rule_kind_str(r->kind));
+    if (r->kind == RULE_PIN) {
+        page_u64(p, "place", r->place);
+    } else if (r->kind == RULE_BOOST) {
+        page_number(p, "factor", (double)r->factor);
+    }
+    page_close(p, '}');
+}
+
+/* Those that hold for an item, ITEM_NONE: for such lists; nothing where there are none. */
+static void tell_rules(struct page *p, const struct explained *e, uint32_t item) {
+    const struct rule *rules[RULES_TOLD];
+    const uint32_t n =
+        learner_rules_of(e->learner, item, e->target, e->list->segment, rules, RULES_TOLD);
+    if (n == 0) {
+        return;
+    }
+    page_open(p, "rules", '[');
+    for (uint32_t k = 0; k < n; k++) {
+        tell_rule(p, rules[k]);
+    }
+    page_close(p, ']');
+}
+
+static void tell_item(struct page *p, const struct explained *e, uint32_t at) {
+    const struct list_item *i = &e->list->items[at];
+    page_open(p, NULL, '{');
+    item_text(p, "id", e->learner, i->item);
+    page_number(p, "score", (double)i->score);
+    page_text(p, "reason", reason_str(i->reason));
+    tell_because(p, e, i->because);
     if (i->propensity > 0) {
-        p = put_number(put_text(p, ",\"propensity\":"), (double)i->propensity);
+        page_number(p, "propensity", (double)i->propensity);
     }
-    return put_text(put_parts(p, e->why->parts[at]), "}");
+    tell_rules(p, e, i->item);
+    if (e->why) {
+        tell_parts(p, e, &e->why->items[at]);
+    }
+    page_close(p, '}');
 }
 
-/* ---- the whole ------------------------------------------------------------------------- */
-
-static char *put_subject(char *p, const struct explained *e) {
-    const struct user *u = users_get(learner_users(e->learner, e->task), e->user);
-    const int segment = e->why->list.segment;
-    p = put_user(put_text(p, "{\"user\":"), e, e->task, e->user);
-    p = put_domain(put_text(p, ",\"target\":"), e, e->target);
-    p = put_u64(put_text(p, ",\"task\":"), e->task);
-    p = put_i64(put_text(p, ",\"ts\":"), e->now_ms);
-    p = put_text(p, ",\"segment\":");
-    p = segment < 0 ? put_text(p, "null") : put_i64(p, segment);
-    p = put_text(p, ",\"lifecycle\":\"");
-    p = put_text(p, lifecycle_str(features_lifecycle(u, e->cfg->n_domains, e->now_ms)));
-    p = put_number(put_text(p, "\",\"social\":"), (double)user_social(u, e->now_ms));
-    p = put_text(p, ",\"events\":{");
-    for (uint32_t d = 0; d < e->cfg->n_domains; d++) {
-        p = put_domain(put_text(p, d > 0 ? "," : ""), e, (uint8_t)d);
-        p = put_u64(put_text(p, ":"), user_n_of(u, (uint8_t)d));
+static void tell_key(struct page *p, const struct explained *e) {
+    char key[KEY_MAX];
+    const char *target = e->cfg->domains[e->target].name;
+    if (!e->id) {
+        page_null(p, "key");
+        return;
     }
-    return put_text(p, "}");
+    snprintf(key, sizeof key, "%s:%s:rec:%.*s", e->cfg->redis_prefix, target, (int)e->id_len,
+             e->id);
+    page_text(p, "key", key);
 }
 
-static char *put_all(char *p, const struct explained *e) {
-    const struct explanation *why = e->why;
-    p = put_subject(p, e);
-    p = put_text(put_text(p, ",\"personalised\":"), why->list.personalised ? "true" : "false");
-    p = put_text(put_text(p, ",\"served\":"), why->served == RANKER_TWIN ? "\"twin\"" : "\"full\"");
-    p = put_number(put_text(p, ",\"lead\":"), (double)why->lead);
-    p = put_u64(put_text(p, ",\"candidates\":"), why->n_candidates);
-    p = put_text(p, ",\"items\":[");
-    for (uint32_t k = 0; k < why->list.n; k++) {
-        p = put_item(put_text(p, k > 0 ? "," : ""), e, k);
+void explain_text(struct page *p, const struct explained *e) {
+    page_open(p, NULL, '{');
+    page_text(p, "target", e->cfg->domains[e->target].name);
+    tell_key(p, e);
+    page_flag(p, "personalised", e->list->personalised);
+    page_text(p, "of", e->of_segment ? "segment" : "user");
+    if (e->why) {
+        page_text(p, "served", e->why->served == RANKER_TWIN ? "twin" : "full");
+        page_number(p, "lead", (double)e->why->lead);
+        page_u64(p, "candidates", e->why->n_candidates);
+        tell_rules(p, e, ITEM_NONE);
     }
-    p = put_text(p, "],\"similar\":[");
+    page_open(p, "items", '[');
+    for (uint32_t k = 0; k < e->list->n; k++) {
+        tell_item(p, e, k);
+    }
+    page_close(p, ']');
+    page_close(p, '}');
+}
+
+void explain_text_similar(struct page *p, const struct learner *l, const struct explanation *why) {
+    page_open(p, "similar", '[');
     for (uint32_t k = 0; k < why->n_similar; k++) {
-        p = put_text(p, k > 0 ? ",{\"user\":" : "{\"user\":");
-        p = put_user(p, e, why->similar[k].task, why->similar[k].user);
-        p = put_number(put_text(p, ",\"cosine\":"), (double)why->similar[k].cosine);
-        p = put_text(p, "}");
+        page_open(p, NULL, '{');
+        item_text_user(p, "user", l, why->similar[k].task, why->similar[k].user);
+        page_number(p, "cosine", (double)why->similar[k].cosine);
+        page_close(p, '}');
     }
-    return put_text(p, "]}\n");
-}
-
-char *explain_text(const struct explained *e) {
-    char *text = malloc(room_for(e));
-    if (text) {
-        *put_all(text, e) = '\0';
-    }
-    return text;
+    page_close(p, ']');
 }

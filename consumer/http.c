@@ -5,24 +5,23 @@
  */
 #include "http.h"
 
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hash.h"
+#include "http_listen.h"
 #include "metrics.h"
 
 enum {
     CONNECTIONS_MAX = 32,
     TIMEOUT_S = 5,            /* without a byte received or sent        */
     CONNECTION_BYTES = 32768, /* request line and headers must fit      */
-    BACKLOG = 32,
-    HOST_MAX = 256,
     WHY_MAX = 512,
 };
 
@@ -30,6 +29,8 @@ struct http {
     struct MHD_Daemon *daemon;
     struct http_ops ops;
     uint16_t port;
+    size_t token_len;                    /* 0: there is none */
+    unsigned char token[HTTP_TOKEN_MAX]; /* zeros behind it  */
 };
 
 /* ---- answers ---------------------------------------------------------------------- */
@@ -94,7 +95,7 @@ static void answer_metrics(const struct http *h, struct MHD_Connection *c, struc
     }
 }
 
-/* ---- /explain, /segments, /model ----------------------------------------------------------- */
+/* ---- who asks --------------------------------------------------------------------------- */
 
 /* The address as of IPv6: one of IPv4 is mapped. */
 static bool address_of(const struct sockaddr *from, struct in6_addr *out) {
@@ -138,14 +139,40 @@ static const char *argument(struct MHD_Connection *c, const char *name, size_t *
     return value;
 }
 
+/* Takes as long wherever the two differ: as the given one is long. */
+static bool is_token(const struct http *h, const char *given, size_t len) {
+    unsigned char differs = len != h->token_len;
+    for (size_t k = 0; k < len && k < HTTP_TOKEN_MAX; k++) {
+        differs |= (unsigned char)((unsigned char)given[k] ^ h->token[k]);
+    }
+    return differs == 0;
+}
+
+static bool has_token(const struct http *h, struct MHD_Connection *c) {
+    static const char scheme[] = "bearer ";
+    const char *given = NULL;
+    size_t len = 0;
+    (void)MHD_lookup_connection_value_n(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION,
+                                        sizeof MHD_HTTP_HEADER_AUTHORIZATION - 1, &given, &len);
+    if (!given || len < sizeof scheme || strncasecmp(given, scheme, sizeof scheme - 1) != 0) {
+        return false;
+    }
+    given += sizeof scheme - 1;
+    return is_token(h, given, len - (sizeof scheme - 1));
+}
+
+/* ---- questions --------------------------------------------------------------------------- */
+
 /* Is it asked of somebody who knows, by somebody who may? Else that is the answer. */
-static bool may_ask(bool known, struct MHD_Connection *c, struct answer *a) {
+static bool may_ask(const struct http *h, bool known, struct MHD_Connection *c, struct answer *a) {
     if (!known) {
         set_text(a, MHD_HTTP_NOT_FOUND, NO_PAGE);
         return false;
     }
-    if (!asked_from_here(c)) {
-        set_text(a, MHD_HTTP_FORBIDDEN, "only from this machine: it tells what people took\n");
+    if (h->token_len == 0 && !asked_from_here(c)) { /* a token was looked at before */
+        set_text(a, MHD_HTTP_FORBIDDEN,
+                 "only from this machine, as there is no token (http.token.file): it tells what "
+                 "people took\n");
         return false;
     }
     return true;
@@ -161,23 +188,44 @@ static void set_answer(struct answer *a, enum status st) {
     a->len = a->body ? strlen(a->body) : 0;
 }
 
-static void answer_explain(const struct http *h, struct MHD_Connection *c, struct answer *a) {
-    if (may_ask(h->ops.explain != NULL, c, a)) {
-        struct http_explain q = {.target = argument(c, "target", NULL),
-                                 .n = argument(c, "n", NULL)};
+typedef enum status (*question)(void *ctx, const struct query *q, char **text);
+
+static void answer_question(const struct http *h, question ask, struct MHD_Connection *c,
+                            struct answer *a) {
+    if (may_ask(h, ask != NULL, c, a)) {
+        struct query q = {.domain = argument(c, "domain", NULL),
+                          .target = argument(c, "target", NULL),
+                          .n = argument(c, "n", NULL)};
         q.user = argument(c, "user", &q.user_len);
-        set_answer(a, h->ops.explain(h->ops.ctx, &q, &a->body));
+        q.item = argument(c, "item", &q.item_len);
+        set_answer(a, ask(h->ops.ctx, &q, &a->body));
     }
 }
 
+static void answer_get(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    answer_question(h, h->ops.get, c, a);
+}
+
+static void answer_explain(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    answer_question(h, h->ops.explain, c, a);
+}
+
+static void answer_similar(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    answer_question(h, h->ops.similar, c, a);
+}
+
+static void answer_top(const struct http *h, struct MHD_Connection *c, struct answer *a) {
+    answer_question(h, h->ops.top, c, a);
+}
+
 static void answer_segments(const struct http *h, struct MHD_Connection *c, struct answer *a) {
-    if (may_ask(h->ops.segments != NULL, c, a)) {
+    if (may_ask(h, h->ops.segments != NULL, c, a)) {
         set_answer(a, h->ops.segments(h->ops.ctx, &a->body));
     }
 }
 
 static void answer_model(const struct http *h, struct MHD_Connection *c, struct answer *a) {
-    if (may_ask(h->ops.model != NULL, c, a)) {
+    if (may_ask(h, h->ops.model != NULL, c, a)) {
         set_answer(a, h->ops.model(h->ops.ctx, argument(c, "items", NULL), &a->body));
     }
 }
@@ -190,17 +238,31 @@ static const struct route {
     const char *path;
     const char *text;
     void (*answer)(const struct http *h, struct MHD_Connection *c, struct answer *a);
+    bool open; /* to whoever has no token */
 } ROUTES[] = {
-    {"/", "this list", answer_root},
-    {"/livez", "200 while the process works, else 503 and why", answer_livez},
-    {"/readyz", "200 when it publishes, else 503 and why", answer_readyz},
-    {"/metrics", "Prometheus text format", answer_metrics},
-    {"/explain", "why a user sees what he sees: ?user=ID&target=DOMAIN&n=10", answer_explain},
-    {"/segments", "what the segments of users are, and how engaged", answer_segments},
-    {"/model", "how far it has the shared model, and its digests: ?items=50", answer_model},
+    {"/", "this list", answer_root, false},
+    {"/livez", "200 while the process works, else 503 and why", answer_livez, true},
+    {"/readyz", "200 when it publishes, else 503 and why", answer_readyz, true},
+    {"/metrics", "Prometheus text format", answer_metrics, true},
+    {"/get", "what is known of a user, and his lists: ?user=ID", answer_get, false},
+    {"/explain", "why a user sees what he sees: ?user=ID&target=DOMAIN&n=10", answer_explain,
+     false},
+    {"/similar", "what goes with an item: ?item=ID&target=DOMAIN&n=10", answer_similar, false},
+    {"/segments", "what the segments of users are, and how engaged", answer_segments, false},
+    {"/top", "what is taken most, what is new: ?domain=DOMAIN&n=10", answer_top, false},
+    {"/model", "how far it has the shared model, and its digests: ?items=50", answer_model, false},
 };
 
 enum { N_ROUTES = sizeof ROUTES / sizeof ROUTES[0] };
+
+static const struct route *find_route(const char *url) {
+    for (size_t i = 0; i < N_ROUTES; i++) {
+        if (strcmp(url, ROUTES[i].path) == 0) {
+            return &ROUTES[i];
+        }
+    }
+    return NULL;
+}
 
 static void answer_root(const struct http *h, struct MHD_Connection *c, struct answer *a) {
     (void)h;
@@ -216,8 +278,9 @@ static void answer_root(const struct http *h, struct MHD_Connection *c, struct a
 
 /* ---- libmicrohttpd ---------------------------------------------------------------- */
 
+/* `extra`: a header with this value; NULL: none. */
 static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *a,
-                                   const char *allow) {
+                                   const char *extra, const char *value) {
     if (!a->body) {
         return MHD_NO; /* out of memory: the connection is closed */
     }
@@ -230,8 +293,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ans
     enum MHD_Result ok = MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
     ok = ok ? MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") : ok;
     ok = ok ? MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close") : ok;
-    if (ok && allow) {
-        ok = MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow);
+    if (ok && extra) {
+        ok = MHD_add_response_header(r, extra, value);
     }
     ok = ok ? MHD_queue_response(connection, a->status, r) : ok;
     MHD_destroy_response(r);
@@ -252,105 +315,33 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
             return MHD_YES;
         }
         set_text(&a, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-        return send_answer(connection, &a, "GET, HEAD");
+        return send_answer(connection, &a, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     }
     if (!*seen || *upload_size > 0) { /* first the headers alone, then any body */
         *seen = (void *)(uintptr_t)&mark;
         *upload_size = 0;
         return MHD_YES;
     }
-    for (size_t i = 0; i < N_ROUTES; i++) {
-        if (strcmp(url, ROUTES[i].path) == 0) {
-            ROUTES[i].answer(h, connection, &a);
-            return send_answer(connection, &a, NULL);
-        }
+    const struct route *r = find_route(url);
+    if (h->token_len > 0 && !(r && r->open) && !has_token(h, connection)) {
+        set_text(&a, MHD_HTTP_UNAUTHORIZED,
+                 "needs `Authorization: Bearer TOKEN`: what stands in http.token.file\n");
+        return send_answer(connection, &a, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     }
-    set_text(&a, MHD_HTTP_NOT_FOUND, NO_PAGE);
-    return send_answer(connection, &a, NULL);
+    if (r) {
+        r->answer(h, connection, &a);
+    } else {
+        set_text(&a, MHD_HTTP_NOT_FOUND, NO_PAGE);
+    }
+    return send_answer(connection, &a, NULL, NULL);
 }
 
-/* ---- listening -------------------------------------------------------------------- */
+/* ---- starting --------------------------------------------------------------------- */
 
-/* Splits host:port or [v6]:port. false: it is neither. */
-static bool split_address(const char *address, char host[HOST_MAX], const char **port) {
-    const char *colon = strrchr(address, ':');
-    if (!colon || colon == address || colon - address >= HOST_MAX) {
-        return false;
-    }
-    size_t digits = strspn(colon + 1, "0123456789");
-    if (digits < 1 || digits > 5 || colon[1 + digits] || strtol(colon + 1, NULL, 10) > 65535) {
-        return false;
-    }
-    size_t n = (size_t)(colon - address);
-    bool v6 = address[0] == '[' && address[n - 1] == ']' && n > 2;
-    const char *start = address + (v6 ? 1 : 0);
-    n -= v6 ? 2 : 0;
-    if (!v6 && strcspn(address, ":[]") != n) {
-        return false;
-    }
-    memcpy(host, start, n);
-    host[n] = '\0';
-    *port = colon + 1;
-    return true;
-}
-
-/* A listening socket, or -1 with errno. */
-static int listen_at(const struct addrinfo *a) {
-    int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-    if (fd < 0) {
-        return -1;
-    }
-    const int on = 1; /* a restart must not wait for old connections to fade */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-        bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, BACKLOG)) {
-        int reason = errno;
-        close(fd);
-        errno = reason;
-        return -1;
-    }
-    return fd;
-}
-
-static enum status open_socket(const char *address, int *out, char *err, size_t err_len) {
-    char host[HOST_MAX];
-    const char *port;
-    if (!split_address(address, host, &port)) {
-        snprintf(err, err_len, "http.address=%.200s: must be host:port or [v6]:port", address);
-        return ST_INVALID;
-    }
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host, port, &hints, &found);
-    if (rc) {
-        snprintf(err, err_len, "http.address=%.200s: %s", address, gai_strerror(rc));
-        return ST_IO;
-    }
-    int fd = -1;
-    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
-        fd = listen_at(a);
-    }
-    int reason = errno;
-    freeaddrinfo(found);
-    if (fd < 0) {
-        const char *fix =
-            reason == EADDRINUSE ? "; set http.address to another port, or to off" : "";
-        snprintf(err, err_len, "http.address=%.200s: %s%s", address, strerror(reason), fix);
-        return ST_IO;
-    }
-    *out = fd;
-    return ST_OK;
-}
-
-static uint16_t port_of(int fd) {
-    struct sockaddr_storage a = {0};
-    socklen_t len = sizeof a;
-    char port[8] = "";
-    if (getsockname(fd, (struct sockaddr *)&a, &len) ||
-        getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof port, NI_NUMERICSERV)) {
-        return 0;
-    }
-    return (uint16_t)strtoul(port, NULL, 10);
+static void keep_token(struct http *h, const char *token) {
+    h->ops.token = NULL;
+    h->token_len = token ? strlen(token) : 0;
+    memcpy(h->token, token ? token : "", h->token_len);
 }
 
 enum status http_start(const char *address, const struct http_ops *ops, struct http **out,
@@ -360,7 +351,11 @@ enum status http_start(const char *address, const struct http_ops *ops, struct h
         snprintf(err, err_len, "http: live and ready are needed");
         return ST_INVALID;
     }
-    enum status st = open_socket(address, &fd, err, err_len);
+    if (ops->token && strlen(ops->token) > HTTP_TOKEN_MAX) {
+        snprintf(err, err_len, "http: the token is longer than %d bytes", (int)HTTP_TOKEN_MAX);
+        return ST_INVALID;
+    }
+    enum status st = http_listen(address, &fd, err, err_len);
     if (st) {
         return st;
     }
@@ -370,7 +365,8 @@ enum status http_start(const char *address, const struct http_ops *ops, struct h
         snprintf(err, err_len, "http: out of memory");
         return ST_NOMEM;
     }
-    *h = (struct http){.ops = *ops, .port = port_of(fd)};
+    *h = (struct http){.ops = *ops, .port = http_listen_port(fd)};
+    keep_token(h, ops->token);
     h->daemon = MHD_start_daemon(
         MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL,
         NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -395,5 +391,6 @@ void http_stop(struct http *h) {
         return;
     }
     MHD_stop_daemon(h->daemon);
+    hash_wipe(h->token, sizeof h->token);
     free(h);
 }

@@ -87,11 +87,17 @@ static bool send_all(int fd, const char *text, size_t len) {
     return true;
 }
 
-static bool ask(int fd, const char *path) {
-    static const char before[] = "GET ";
-    static const char after[] = " HTTP/1.0\r\nHost: crossrec\r\n\r\n";
-    return send_all(fd, before, sizeof before - 1) && send_all(fd, path, strlen(path)) &&
-           send_all(fd, after, sizeof after - 1);
+static bool send_text(int fd, const char *text) {
+    return send_all(fd, text, strlen(text));
+}
+
+static bool ask(int fd, const char *path, const char *token) {
+    const bool with = token && token[0];
+    return send_text(fd, "GET ") && send_text(fd, path) &&
+           send_text(fd, " HTTP/1.0\r\nHost: crossrec\r\n") &&
+           (!with || (send_text(fd, "Authorization: Bearer ") && send_text(fd, token) &&
+                      send_text(fd, "\r\n"))) &&
+           send_text(fd, "\r\n");
 }
 
 /* Reads until the other side closes; malloc'ed, terminated. */
@@ -136,15 +142,15 @@ static enum status read_page(char *text, size_t len, struct http_page *out) {
     return ST_OK;
 }
 
-enum status http_get(const char *address, const char *path, struct http_page *out, char *err,
-                     size_t err_len) {
+enum status http_get(const char *address, const char *path, const char *token,
+                     struct http_page *out, char *err, size_t err_len) {
     char *text = NULL;
     size_t len = 0;
     const int fd = dial(address, err, err_len);
     if (fd < 0) {
         return ST_IO;
     }
-    enum status st = ask(fd, path) ? read_all(fd, &text, &len) : ST_IO;
+    enum status st = ask(fd, path, token) ? read_all(fd, &text, &len) : ST_IO;
     close(fd);
     st = st ? st : read_page(text, len, out);
     if (st == ST_IO) {

@@ -21,11 +21,12 @@ struct http_page {
 /**
  * @param address  "host:port", "[v6]:port"
  * @param path     with its arguments, escaped: http_get_escape()
+ * @param token    a bearer token; NULL or "": none
  * @param err      out, err_len bytes: why there is no answer
  * @return ST_OK (any code), ST_IO (nobody there, no answer in time, no HTTP), ST_NOMEM
  */
-MUST_CHECK enum status http_get(const char *address, const char *path, struct http_page *out,
-                                char *err, size_t err_len);
+MUST_CHECK enum status http_get(const char *address, const char *path, const char *token,
+                                struct http_page *out, char *err, size_t err_len);
 
 /** Percent-escapes all but letters, digits and -._~; out has 3 strlen(text) + 1 bytes. */
 void http_get_escape(const char *text, char *out);

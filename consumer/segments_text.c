@@ -20,9 +20,6 @@ enum {
     HEAD_MAX = 256,
 };
 
-static const char *const FEATURES[FEATURES_PER_DOMAIN] = {"recency", "frequency", "money", "l7",
-                                                          "l28"};
-
 static size_t room_for(const struct config *cfg, const struct segment_cards *cards) {
     const size_t n = cfg->n_domains;
     return HEAD_MAX + COUNTS_MAX + cards->n * (CARD_MAX + n * CARD_DOMAIN_MAX) +
@@ -58,8 +55,8 @@ static char *put_card_domain(char *p, const struct content *content,
     const float *z = card->z + (size_t)FEATURES_PER_DOMAIN * d;
     p = put_text(put_text(p, "{\"habit\":\""), persona_habit_str(card->persona.habit[d]));
     p = put_text(p, "\",\"z\":{");
-    for (size_t k = 0; k < FEATURES_PER_DOMAIN; k++) {
-        p = put_words(put_text(p, k > 0 ? "," : ""), FEATURES[k]);
+    for (uint32_t k = 0; k < FEATURES_PER_DOMAIN; k++) {
+        p = put_words(put_text(p, k > 0 ? "," : ""), feature_str(k));
         p = put_number(put_text(p, ":"), (double)z[k]);
     }
     return put_text(put_categories(put_text(p, "}"), content, card, d), "}");
