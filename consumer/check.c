@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "hash.h"
 #include "http.h"
 #include "intake.h"
 #include "log.h"
 #include "redis.h"
 #include "registry.h"
+#include "token.h"
 
 enum { STEP_ALARM_S = 20, REDIS_MS = 2000 };
 
@@ -126,7 +128,12 @@ static void check_http(struct check *c) {
     const char *address = c->cfg->http_address;
     const struct http_ops ops = {.ready = never, .live = never};
     struct http *h = NULL;
+    char token[TOKEN_MAX + 1];
     char err[CONFIG_ERROR_MAX];
+    if (token_read(c->cfg->http_token_file, token, err, sizeof err)) {
+        report_problem(&c->report, "%s", err);
+    }
+    hash_wipe(token, sizeof token);
     if (strcmp(address, "off") == 0) {
         report_note(&c->report, "http: off; there is no /readyz and no /metrics");
     } else if (http_start(address, &ops, &h, err, sizeof err)) {

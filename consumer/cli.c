@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics.h"
+
 static const struct flag config_flags[] = {
     {"--config", "FILE", "read options from an ini file"},
     {"--set", "KEY=VALUE", "set one option, over file and environment; may be repeated"},
@@ -122,14 +124,27 @@ static int unknown_flag(const struct command *c, const char *word) {
     return CLI_USAGE;
 }
 
+/* value NULL: what was wrong with it is said. */
+static int note_flag(struct cli *cli, size_t k, const char *value) {
+    if (value && cli->n_given == CLI_GIVEN_MAX) {
+        fprintf(stderr, "crossrec: more than %d flags\n", CLI_GIVEN_MAX);
+        return CLI_USAGE;
+    }
+    if (!value) {
+        return CLI_USAGE;
+    }
+    cli->values[k] = value;
+    cli->given[cli->n_given++] = (struct cli_given){cli->command->flags[k].name, value};
+    return CLI_OK;
+}
+
 /* One word that begins with `--`. */
 static int parse_flag(struct cli *cli, struct words *w, struct sets *sets, const char *word) {
     const struct command *c = cli->command;
     const size_t len = strcspn(word, "=");
     for (size_t k = 0; k < c->n_flags; k++) {
         if (same_flag(word, len, c->flags[k].name)) {
-            cli->values[k] = value_of(w, word, len, c->flags[k].arg != NULL);
-            return cli->values[k] ? CLI_OK : CLI_USAGE;
+            return note_flag(cli, k, value_of(w, word, len, c->flags[k].arg != NULL));
         }
     }
     if (c->config && same_flag(word, len, "--config")) {
@@ -199,6 +214,10 @@ static int general_help(const struct command *commands, size_t n, int argc, char
         config_print_ini(stdout);
         return CLI_OK;
     }
+    if (strcmp(argv[2], "metrics") == 0) {
+        metrics_print_doc(stdout);
+        return CLI_OK;
+    }
     const struct command *c = find_command(commands, n, argv[2]);
     if (!c) {
         return CLI_USAGE;
@@ -244,6 +263,16 @@ const char *cli_flag(const struct cli *cli, const char *name) {
     for (size_t k = 0; k < cli->command->n_flags; k++) {
         if (strcmp(cli->command->flags[k].name, name) == 0) {
             return cli->values[k];
+        }
+    }
+    return NULL;
+}
+
+const char *cli_flag_next(const struct cli *cli, const char *name, size_t *at) {
+    while (*at < cli->n_given) {
+        const struct cli_given *g = &cli->given[(*at)++];
+        if (strcmp(g->name, name) == 0) {
+            return g->value;
         }
     }
     return NULL;

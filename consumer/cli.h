@@ -20,7 +20,7 @@
 #include "config.h"
 #include "status.h"
 
-enum { CLI_FLAGS_MAX = 24, CLI_SETS_MAX = 64, CLI_ARGS_MAX = 8 };
+enum { CLI_FLAGS_MAX = 24, CLI_SETS_MAX = 64, CLI_ARGS_MAX = 8, CLI_GIVEN_MAX = 64 };
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 }; /* exit statuses */
 
@@ -49,14 +49,20 @@ struct cli {
     const char *values[CLI_FLAGS_MAX]; /* by flag: NULL not given; "" given without a value */
     const char *args[CLI_ARGS_MAX];
     size_t n_args;
+    struct cli_given { /* every flag of the command in its order, repeated ones too */
+        const char *name, *value;
+    } given[CLI_GIVEN_MAX];
+    size_t n_given;
 };
 
 /** Parses argv and runs the command. Without one, or with --help, prints the help.
  *  @return the exit status */
 int cli_main(const struct command *commands, size_t n, int argc, char **argv, char **environ_);
 
-/** Value of a flag of the command, or NULL. */
+/** Value of a flag of the command, or NULL; of one that was repeated, the last. */
 const char *cli_flag(const struct cli *cli, const char *name);
+/** Its values one after the other: *at begins at 0; NULL behind the last. */
+const char *cli_flag_next(const struct cli *cli, const char *name, size_t *at);
 /** Whole number of a flag in [min, max], or `otherwise` if not given. On a bad value prints
  *  what is allowed and returns false. */
 MUST_CHECK bool cli_number(const struct cli *cli, const char *name, int64_t min, int64_t max,

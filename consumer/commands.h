@@ -13,10 +13,15 @@ extern const struct command command_schemas;      /* schemas_command.c */
 extern const struct command command_dead_letters; /* dead_letters.c */
 extern const struct command command_replay;       /* replay.c */
 extern const struct command command_demo;         /* demo.c   */
-extern const struct command command_explain;      /* explain.c */
+extern const struct command command_get;          /* questions.c */
+extern const struct command command_explain;      /* questions.c */
+extern const struct command command_similar;      /* questions.c */
+extern const struct command command_segments;     /* questions.c */
+extern const struct command command_top;          /* questions.c */
 extern const struct command command_eval;         /* eval.c   */
 extern const struct command command_state;        /* state_command.c */
 extern const struct command command_topic;        /* reset.c  */
 extern const struct command command_model;        /* reset.c  */
+extern const struct command command_pseudonym;    /* pseudonym_command.c */
 
 #endif

@@ -67,6 +67,20 @@ void config_defaults(struct config *c) {
     *c = d.config;
 }
 
+uint32_t config_list_n(const struct config *c, uint32_t domain) {
+    const int64_t n = domain < c->n_domains ? c->domains[domain].n : 0;
+    return (uint32_t)(n ? n : c->list_n);
+}
+
+uint32_t config_list_max(const struct config *c) {
+    uint32_t most = (uint32_t)c->list_n;
+    for (uint32_t d = 0; d < c->n_domains; d++) {
+        const uint32_t n = config_list_n(c, d);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 void config_topic_defaults(struct config_topic *topic) {
     draft_default_topic(topic, "");
     topic->kind = KIND_EVENT;
@@ -109,12 +123,13 @@ static bool section_exists(const char *section) {
             return true;
         }
     }
-    return strcmp(section, "crossrec") == 0 || strcmp(section, "kafka") == 0;
+    return strcmp(section, "crossrec") == 0 || strcmp(section, "kafka") == 0 ||
+           strcmp(section, "privacy") == 0;
 }
 
 static enum status unknown_section(struct loader *l, const struct place *p) {
-    const char *names[64] = {"kafka", "domain.NAME", "topic.NAME", "trigger.NAME"};
-    size_t n = 4;
+    const char *names[64] = {"kafka", "privacy", "domain.NAME", "topic.NAME", "trigger.NAME"};
+    size_t n = 5;
     const struct option *o;
     for (size_t i = 0; (o = option_at(i)) && n < sizeof names / sizeof names[0]; i++) {
         if (strcmp(o->section, names[n - 1]) != 0) {
@@ -273,6 +288,24 @@ static bool named_of(const struct config *c, enum option_scope scope, const char
     return true;
 }
 
+/* FOOD: the domain whose name it is, else food. */
+static void key_named(const struct config *c, const char *word, char *out, size_t len) {
+    const int n = snprintf(out, len, "privacy.key.");
+    for (uint32_t i = 0; i < c->n_domains; i++) {
+        char form[DRAFT_NAME_MAX];
+        draft_environment_form(c->domains[i].name, form, sizeof form);
+        if (strcmp(form, word) == 0) {
+            snprintf(out + n, len - (size_t)n, "%s", c->domains[i].name);
+            return;
+        }
+    }
+    size_t k = (size_t)n;
+    for (; *word && k + 1 < len; word++) {
+        out[k++] = (char)tolower((unsigned char)*word);
+    }
+    out[k] = '\0';
+}
+
 /* The full name of the option that CROSSREC_`word` means. */
 static bool name_of(const struct config *c, const char *word, char *out, size_t len) {
     if (strncmp(word, "KAFKA_", 6) == 0) {
@@ -281,6 +314,10 @@ static bool name_of(const struct config *c, const char *word, char *out, size_t 
             out[n] = word[n] == '_' ? '.' : (char)tolower((unsigned char)word[n]);
         }
         out[n] = '\0';
+        return true;
+    }
+    if (strncmp(word, "PRIVACY_KEY_", 12) == 0) {
+        key_named(c, word + 12, out, len);
         return true;
     }
     if (strncmp(word, "DOMAIN_", 7) == 0) {
@@ -403,6 +440,7 @@ static enum status check(struct loader *l) {
     p.name = "topic";
     st = st ? st : draft_check_topics(d, &p, l->path);
     st = st ? st : draft_check_triggers(d, &p);
+    st = st ? st : draft_check_keys(d, &p);
     if (st) {
         return st;
     }

@@ -52,6 +52,7 @@ struct config_domain {
     char name[CONFIG_NAME_MAX];
     bool repeats; /* domain.NAME.repeats: an item may be recommended again after it was taken */
     bool target;  /* domain.NAME.target: users get lists of this domain                       */
+    int64_t n;    /* domain.NAME.n: items a list of it; 0: publish.n. See config_list_n()     */
 };
 
 /* Fields that a mapping can be given for; see mapping.h. Order = that of the table in option.c. */
@@ -76,6 +77,13 @@ enum map_field {
     FIELD_COUNTRY,
     FIELD_PARTNER_DOMAIN,
     FIELD_PARTNER_ID,
+    FIELD_RULE,
+    FIELD_TARGET,
+    FIELD_SEGMENT,
+    FIELD_FROM,
+    FIELD_UNTIL,
+    FIELD_FACTOR,
+    FIELD_POSITION,
     FIELD_DOMAIN,
     MAP_FIELDS
 };
@@ -86,7 +94,7 @@ enum config_ts_unit { TS_UNIT_AUTO, TS_UNIT_S, TS_UNIT_MS, TS_UNIT_US, TS_UNIT_N
 struct config_symbol { /* map.FIELD.SYMBOL = WORD */
     char symbol[64];   /* as the partner writes it                        */
     uint8_t field;     /* FIELD_ACTION or FIELD_CONSENT                   */
-    uint8_t meaning;   /* enum action; enum privacy_request; MEANING_IGNORE of
+    uint8_t meaning;   /* enum action; enum privacy_request; enum rule_kind; MEANING_IGNORE of
                           mapping_field.h; 0 no, 1 yes, 2 unknown                       */
 };
 
@@ -148,14 +156,18 @@ struct config {
     uint32_t n_triggers;
     struct config_pair kafka[CONFIG_KAFKA_MAX]; /* passed through, without "kafka." */
     uint32_t n_kafka;
+    struct config_pair keys[DOMAINS_MAX]; /* privacy.key.TARGET = FILE: see pseudonym.h */
+    uint32_t n_keys;
 
     /* [crossrec] */
-    char group[CONFIG_NAME_MAX];        /* consumer group, default crossrec             */
-    char instance_id[CONFIG_NAME_MAX];  /* default: host name and pid                   */
-    bool static_members;                /* static.members: instance.id is a static member's name */
-    int clock;                          /* enum config_clock: wall | stream             */
-    int state;                          /* enum config_state: memory | kafka            */
-    int log_level;                      /* enum config_log_level                        */
+    char group[CONFIG_NAME_MAX];       /* consumer group, default crossrec             */
+    char instance_id[CONFIG_NAME_MAX]; /* default: host name and pid                   */
+    bool static_members;               /* static.members: instance.id is a static member's name */
+    int clock;                         /* enum config_clock: wall | stream             */
+    int state;                         /* enum config_state: memory | kafka            */
+    bool embedded_broker; /* no option: the demo's broker, whose topics are there and cannot be
+                             asked about */
+    int log_level;        /* enum config_log_level                        */
     char schemas_dir[CONFIG_VALUE_MAX]; /* "" : the shipped schemas, ids 1, 2          */
     char dead_letters[CONFIG_NAME_MAX]; /* topic, default crossrec-dead-letters        */
     char events[CONFIG_NAME_MAX];       /* topic of repartitioned events, crossrec-events */
@@ -174,6 +186,7 @@ struct config {
 
     /* [merge], [learn] */
     int64_t merge_max_wait_ms;   /* merge.max.wait, 500 ms                               */
+    int64_t merge_max_start_ms;  /* merge.max.start, 30 s                                */
     int64_t merge_max_idle_ms;   /* merge.max.idle, 0                                    */
     int64_t merge_buffer;        /* merge.buffer: events buffered a topic partition, 20000 */
     int64_t late_max_ms;         /* learn.late.max, 1 d                                  */
@@ -204,22 +217,30 @@ struct config {
     double rank_explore;   /* rank.explore, 0..1: share of the slots for finding out, 0 */
 
     /* [publish], [commit] */
-    int64_t list_n;              /* publish.n: items a list, 10                        */
+    int64_t list_n;              /* publish.n: items a list, 10; see config_list_n()   */
     int64_t publish_interval_ms; /* publish.interval, 100 ms                           */
     int64_t publish_max_lag_ms;  /* publish.max.lag, 30 s                              */
     int64_t publish_refresh_ms;  /* publish.refresh, default min(6 h, ttl/4)           */
     int64_t publish_ttl_ms;      /* publish.ttl, 7 d                                   */
     int64_t publish_rate;        /* publish.rate: lists a second in a full republication, 20000 */
+    bool publish_user;           /* publish.user: cards of users, yes                  */
+    bool publish_changed;        /* publish.changed: the channel, yes                  */
+    int64_t user_interval_ms;    /* user.interval: of a user's card, 1 min             */
+    bool similar;                /* similar: lists of items that go with an item, yes  */
+    int64_t similar_interval_ms; /* similar.interval: a whole turn, 1 h                */
+    int64_t similar_takes_min;   /* similar.takes.min, 5                               */
+    int64_t segments_users_min;  /* segments.users.min, 20                             */
     int64_t commit_interval_ms;  /* commit.interval, 1 s                               */
 
     /* [redis], [http] */
     char redis_address[CONFIG_VALUE_MAX]; /* host:port, [v6]:port, unix:/path; default
                                              127.0.0.1:6379 */
     char redis_user[CONFIG_NAME_MAX];
-    char redis_password[CONFIG_VALUE_MAX]; /* never logged                             */
-    char redis_prefix[CONFIG_NAME_MAX];    /* redis.prefix, default crossrec           */
-    int64_t redis_timeout_ms;              /* 2 s                                      */
-    char http_address[CONFIG_VALUE_MAX];   /* 127.0.0.1:9464; "off"                    */
+    char redis_password[CONFIG_VALUE_MAX];  /* never logged                             */
+    char redis_prefix[CONFIG_NAME_MAX];     /* redis.prefix, default crossrec           */
+    int64_t redis_timeout_ms;               /* 2 s                                      */
+    char http_address[CONFIG_VALUE_MAX];    /* 127.0.0.1:9464; "off"                    */
+    char http_token_file[CONFIG_VALUE_MAX]; /* http.token.file, "": none; see token.h   */
 };
 
 /** Every option at its default, two shipped domains and topics. */
@@ -246,6 +267,10 @@ void config_help(FILE *out);
 /** Prints a commented ini file with every option at its default (deploy/crossrec.ini
  *  is this, a test compares them). */
 void config_print_ini(FILE *out);
+
+/** Items in a list of a domain, and in the longest list of any. */
+uint32_t config_list_n(const struct config *c, uint32_t domain);
+uint32_t config_list_max(const struct config *c);
 
 /** The name among `names` (n,) nearest to `word` by edit distance, or NULL if none
  *  is near (distance > 1/2 of the length). Also used for commands and flags. */

@@ -27,6 +27,8 @@ void config_help(FILE *out) {
     }
     fprintf(out, "%-30s %-22s %-26s %-22s %s\n", "kafka.*", "", "", "",
             "Options of librdkafka, e.g. kafka.bootstrap.servers (127.0.0.1:9092).");
+    fprintf(out, "%-30s %-22s %-26s %-22s %s\n", "privacy.key.TARGET", "", "", "",
+            "File with the key of this target's pseudonyms (docs/pseudonyms.md); none: plain ids.");
     fputs(
         "\nEach over the one before: default, file, environment, --set. A duration is 250ms, 2s, "
         "5m, 6h, 7d,\nor a number of milliseconds. In the environment redis.address is "
@@ -51,6 +53,12 @@ static const char INI_KAFKA[] =
     "\n[kafka]\n"
     "# Passed through to librdkafka, but for what crossrec decides itself.\n"
     "bootstrap.servers = 127.0.0.1:9092\n";
+
+static const char INI_PRIVACY[] =
+    "\n[privacy]\n"
+    "# The key of a target's partner: its users' ids in Redis then are pseudonyms, which no other\n"
+    "# partner can join by; see docs/pseudonyms.md. `openssl rand -hex 32 > FILE` makes a key.\n"
+    "#key.TARGET = FILE\n";
 
 static const char INI_DOMAINS[] =
     "\n# The sides of the partnership. As soon as one is named here, only those named here are.\n";
@@ -148,6 +156,7 @@ void config_print_ini(FILE *out) {
         print_option(out, o, o->text, ""); /* the default, not what is derived from it */
     }
     fputs(INI_KAFKA, out);
+    fputs(INI_PRIVACY, out);
     fputs(INI_DOMAINS, out);
     for (uint32_t k = 0; k < c.n_domains; k++) {
         print_named(out, &c, SCOPE_DOMAIN, k);
@@ -249,6 +258,12 @@ enum status config_get(const struct config *c, const char *name, char *buf, size
     }
     if (strncmp(name, "kafka.", 6) == 0) {
         return get_kafka(c, name + 6, buf, len);
+    }
+    for (uint32_t i = 0; strncmp(name, "privacy.key.", 12) == 0 && i < c->n_keys; i++) {
+        if (strcmp(c->keys[i].key, name + 12) == 0) {
+            snprintf(buf, len, "%s", c->keys[i].value);
+            return ST_OK;
+        }
     }
     if (strncmp(name, "domain.", 7) == 0) {
         return get_domain(c, name + 7, buf, len);

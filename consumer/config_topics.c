@@ -100,7 +100,7 @@ static bool needs_domain(const struct check *k) {
     case KIND_FEEDBACK:
     case KIND_ITEM: return !k->shipped || k->reader != READER_EVENT;
     case KIND_IDENTITY: return !k->shipped && !*k->topic->path[FIELD_PARTNER_DOMAIN];
-    default: return false;
+    default: return false; /* a rule may be of all domains */
     }
 }
 
@@ -196,7 +196,7 @@ static enum status check_symbols(const struct check *k) {
         }
     }
     for (uint32_t i = 0; i < t->n_symbols; i++) {
-        t->symbols[i].meaning &= (uint8_t)~MEANING_REQUEST;
+        t->symbols[i].meaning &= (uint8_t)~MEANING_BITS;
     }
     return ST_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "http.h"
 #include "intake.h"
 #include "kafka.h"
@@ -16,6 +17,7 @@
 #include "relay.h"
 #include "storage.h"
 #include "task.h"
+#include "token.h"
 #include "version.h"
 
 struct daemon {
@@ -85,10 +87,20 @@ static const char *trigger_name(const struct config *cfg, size_t k) {
     return cfg->triggers[k].name;
 }
 
+static const char *card_name(const struct config *cfg, size_t k) {
+    (void)cfg;
+    return k == 0 ? "segment" : k == 1 ? "similar" : "user";
+}
+
 static const char *version_name(const struct config *cfg, size_t k) {
     (void)cfg;
     (void)k;
     return CROSSREC_VERSION;
+}
+
+static const char *rule_name(const struct config *cfg, size_t k) {
+    (void)cfg;
+    return rule_kind_str((enum rule_kind)k);
 }
 
 /* Of each domain: users who are new to it, users whom it knows. */
@@ -109,8 +121,8 @@ enum status daemon_label_metrics(const struct config *cfg) {
     static const enum metric by_domain[] = {M_LINES,        M_ITEMS,     M_RANKED,     M_PUBLISHED,
                                             M_UNCHANGED,    M_TESTED,    M_HITS_MODEL, M_HITS_POP,
                                             M_RECALL_MODEL, M_RECALL_POP};
-    static const enum metric by_topic[] = {M_EVENTS, M_RECORDS, M_DUPLICATES, M_LATE,
-                                           M_LAG,    M_FLOODED, M_NOT_ALLOWED};
+    static const enum metric by_topic[] = {M_EVENTS, M_RECORDS, M_DUPLICATES,  M_LATE,
+                                           M_LAG,    M_FLOODED, M_NOT_ALLOWED, M_GIVEN_UP};
     const size_t n_any = cfg->n_topics + cfg->n_raws + cfg->n_globals;
     const struct {
         const enum metric *metrics;
@@ -127,6 +139,8 @@ enum status daemon_label_metrics(const struct config *cfg) {
         {(const enum metric[]){M_TASKS}, 1, TASK_STATES, state_name},
         {(const enum metric[]){M_COMMITS}, 1, 3, commit_name},
         {(const enum metric[]){M_TRIGGERS}, 1, cfg->n_triggers, trigger_name},
+        {(const enum metric[]){M_CARDS}, 1, 3, card_name},
+        {(const enum metric[]){M_RULES}, 1, RULE_KINDS, rule_name},
         {(const enum metric[]){M_BUILD}, 1, 1, version_name},
     };
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
@@ -166,11 +180,24 @@ static bool is_live(void *ctx, char *why, size_t len) {
     return instance_live(d->instance, why, len);
 }
 
-static enum status explain(void *ctx, const struct http_explain *q, char **text) {
+static enum status get(void *ctx, const struct query *q, char **text) {
     struct daemon *d = ctx;
-    const struct explain_query query = {
-        .user = q->user, .user_len = q->user_len, .target = q->target, .n = q->n};
-    return instance_explain(d->instance, &query, text);
+    return instance_get(d->instance, q, text);
+}
+
+static enum status explain(void *ctx, const struct query *q, char **text) {
+    struct daemon *d = ctx;
+    return instance_explain(d->instance, q, text);
+}
+
+static enum status similar(void *ctx, const struct query *q, char **text) {
+    struct daemon *d = ctx;
+    return instance_similar(d->instance, q, text);
+}
+
+static enum status top(void *ctx, const struct query *q, char **text) {
+    struct daemon *d = ctx;
+    return instance_top(d->instance, q, text);
 }
 
 static enum status tell_segments(void *ctx, char **text) {
@@ -183,7 +210,32 @@ static enum status tell_model(void *ctx, const char *items, char **text) {
     return instance_model(d->instance, items, text);
 }
 
+static int32_t partition_of(const struct config *cfg, const char *id, size_t len, int32_t n) {
+    return strcmp(cfg->partitioner, "any") == 0 ? -1
+                                                : kafka_partition_of(cfg->partitioner, id, len, n);
+}
+
 /* ---- life cycle ---------------------------------------------------------------------- */
+
+static enum status open_http(struct daemon *d, char *err) {
+    char token[TOKEN_MAX + 1];
+    enum status st = token_read(d->cfg->http_token_file, token, err, CONFIG_ERROR_MAX);
+    const struct http_ops ops = {.ready = is_ready,
+                                 .live = is_live,
+                                 .get = get,
+                                 .explain = explain,
+                                 .similar = similar,
+                                 .top = top,
+                                 .segments = tell_segments,
+                                 .model = tell_model,
+                                 .token = token[0] ? token : NULL,
+                                 .ctx = d};
+    if (!st) {
+        st = http_start(d->cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
+    }
+    hash_wipe(token, sizeof token);
+    return st;
+}
 
 static enum status open_registry(struct daemon *d, char *err) {
     if (!d->cfg->registry_url[0]) {
@@ -253,19 +305,16 @@ static enum status open_all(struct daemon *d, char *err) {
     }
     if (!st) {
         const struct rebalance_ops rebalance = instance_rebalance(d->instance);
-        st = kafka_consumer_new(cfg, KAFKA_TASKS, &rebalance, &d->consumer, err);
+        /* A rebalance disturbs the others: not before it is known that this one can work with them.
+         */
+        const enum kafka_role role = cfg->state == STATE_KAFKA ? KAFKA_TASKS_LATER : KAFKA_TASKS;
+        st = kafka_consumer_new(cfg, role, &rebalance, &d->consumer, err);
     }
     if (!st && cfg->n_raws > 0) {
         st = relay_start(cfg, stop_daemon, d, &d->relay, err);
     }
     if (!st && strcmp(cfg->http_address, "off") != 0) {
-        const struct http_ops ops = {.ready = is_ready,
-                                     .live = is_live,
-                                     .explain = explain,
-                                     .segments = tell_segments,
-                                     .model = tell_model,
-                                     .ctx = d};
-        st = http_start(cfg->http_address, &ops, &d->http, err, CONFIG_ERROR_MAX);
+        st = open_http(d, err);
     }
     return st;
 }
@@ -295,7 +344,8 @@ enum status daemon_run(struct daemon *d, char *err) {
                                    .letterbox = kafka_letterbox(d->producer),
                                    .store = redis_store(d->redis),
                                    .globals =
-                                       d->reader ? kafka_globals(d->reader) : (struct globals){0}};
+                                       d->reader ? kafka_globals(d->reader) : (struct globals){0},
+                                   .partition_of = partition_of};
     if (d->storage) {
         storage_ports(d->storage, d->consumer, &ports);
     }

@@ -20,7 +20,8 @@ struct daemon; /* opaque */
 
 /** @param err  out, CONFIG_ERROR_MAX bytes: what is wrong and what to type */
 MUST_CHECK enum status daemon_new(const struct config *cfg, struct daemon **out, char *err);
-/** Runs until daemon_stop() or a fatal error, then closes the consumer (leaves the group). */
+/** Runs until daemon_stop() or a fatal error, then closes the consumer (leaves the group).
+ *  @return as instance_run(); of ST_LOST free it, and make and run a new one */
 MUST_CHECK enum status daemon_run(struct daemon *d, char *err);
 /** Any thread and signal handlers. */
 void daemon_stop(struct daemon *d);

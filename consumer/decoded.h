@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "event.h"
+#include "rules.h"
 
 enum { DECODED_DIGITS = 24, DECODED_ATTRIBUTES = 32 };
 
@@ -85,6 +86,19 @@ struct decoded_identity {
     size_t user_id_len, partner_id_len;
     uint8_t domain;
     char user_digits[DECODED_DIGITS], partner_digits[DECODED_DIGITS];
+};
+
+struct decoded_rule {
+    const char *id, *item, *category;
+    size_t id_len, item_len, category_len;
+    bool has_item, has_category, has_segment;
+    enum rule_kind kind;
+    uint8_t domain; /* of the lists; DOMAIN_OF_RECORD (config.h): all of them */
+    int64_t segment;
+    int64_t from_ms, until_ms; /* INT64_MIN, INT64_MAX: open   */
+    double factor;             /* NaN: the record has none     */
+    int64_t position;          /* 1 if the record has none     */
+    char digits[DECODED_DIGITS], item_digits[DECODED_DIGITS];
 };
 
 #endif

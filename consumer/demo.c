@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * demo.c -- crossrec demo: the whole way, from events over Kafka to lists in Redis, to be
- * watched. What runs is demo_stage.h, what is printed demo_screen.h.
+ * watched. What runs is demo_stage.h; what is to be seen demo_live.h on a terminal, demo_plain.h
+ * elsewhere, and before and after it demo_screen.h.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -11,90 +12,36 @@
 #include "commands.h"
 #include "demo_clock.h"
 #include "demo_end.h"
-#include "demo_follow.h"
+#include "demo_live.h"
 #include "demo_options.h"
+#include "demo_plain.h"
 #include "demo_screen.h"
 #include "demo_stage.h"
+#include "demo_term.h"
 #include "instance.h"
 #include "metrics.h"
 
 enum {
     TICK_MS = 100,
-    ROW_MS = 1000,
-    SHOW_EVERY_MS = 4000, /* the sample user's lists */
-    WINDOW = 15,          /* rows of the rolling recall */
     DRAIN_MS = 20000,
     GAUGES_MS = 600, /* after the last record, until `settled` speaks of it */
 };
 
 static const double HASTE = 1.005; /* the last event comes before the time is over */
 
-/* Hits and lines over all domains at one moment. */
-struct moment {
-    double tested, model, popular;
-};
-
 struct play {
     struct demo_stage stage;
     struct demo_screen screen;
-    struct demo_follow follow;
-    struct progress progress;
-    int64_t start_ms, row_ms; /* monotonic; row_ms: of the last row */
-    double row_events;
-    struct moment window[WINDOW];
-    uint64_t n_rows;
-    int64_t fed_ms;     /* when the feeder was done; 0: not yet             */
+    struct demo_live *live; /* NULL: lines */
+    struct demo_plain plain;
+    int64_t start_ms;   /* monotonic */
+    int64_t fed_ms;     /* when the feeder was done; 0: not yet          */
     int64_t learned_ms; /* when all that it sent was learned; 0: not yet */
     int64_t elapsed_ms;
+    bool stopping;
 };
 
-/* ---- rows ---------------------------------------------------------------------------- */
-
-/* Of a gauge, over its labels. */
-static double sum_of(enum metric m, uint32_t n) {
-    double sum = 0.0;
-    for (uint32_t k = 0; k < n; k++) {
-        sum += metric_value(m, k);
-    }
-    return sum;
-}
-
-static double quantile(double q) {
-    return metric_value(M_EVENT_TO_REDIS, 0) > 0.0 ? metric_quantile(M_EVENT_TO_REDIS, 0, q) : -1.0;
-}
-
-/* Recall over the last WINDOW rows. */
-static void roll(struct play *p, struct demo_row *row) {
-    const struct moment now = {metric_sum(M_TESTED), metric_sum(M_HITS_MODEL),
-                               metric_sum(M_HITS_POP)};
-    struct moment *old = &p->window[p->n_rows++ % WINDOW]; /* zero while there are few */
-    const double n = now.tested - old->tested;
-    row->model = n > 0.0 ? (now.model - old->model) / n : -1.0;
-    row->popular = n > 0.0 ? (now.popular - old->popular) / n : -1.0;
-    *old = now;
-}
-
-static void show_row(struct play *p, int64_t now_ms) {
-    const struct config *cfg = &p->stage.cfg;
-    const double events = metric_sum(M_EVENTS);
-    struct demo_row row = {
-        .elapsed_ms = now_ms - p->start_ms,
-        .stream_ms = (int64_t)(metric_value(M_STREAM_TIME, 0) * 1e3),
-        .events = (uint64_t)events,
-        .lag = (uint64_t)sum_of(M_LAG, cfg->n_topics),
-        .users = (uint64_t)metric_value(M_USERS, 0),
-        .items = (uint64_t)sum_of(M_ITEMS, cfg->n_domains),
-        .rate = (events - p->row_events) * 1e3 / (double)(now_ms - p->row_ms),
-        .p50_s = quantile(0.5),
-        .p99_s = quantile(0.99),
-    };
-    roll(p, &row);
-    demo_screen_row(&p->screen, &row);
-    p->row_events = events;
-    p->row_ms = now_ms;
-}
-
-/* ---- playing ------------------------------------------------------------------------- */
+/* ---- playing ---------------------------------------------------------------------------- */
 
 /* Everything sent is learned and published, or it takes too long. */
 static bool finished(struct play *p, int64_t now_ms) {
@@ -114,61 +61,84 @@ static bool finished(struct play *p, int64_t now_ms) {
            instance_settled(daemon_instance(p->stage.daemon));
 }
 
-static void follow(struct play *p, int64_t now_ms) {
-    struct demo_sight sight;
-    demo_feeder_sight(p->stage.feeder, &sight);
-    demo_follow_look(&p->follow, &sight, now_ms, &p->screen);
-}
-
-static enum status loop(struct play *p, char *err) {
-    bool stopping = false;
-    enum status st = ST_OK;
-    int64_t now_ms = demo_now_ms();
-    while (!st && !finished(p, now_ms)) {
+/* A tenth of a second passes; the view or the lines are kept up, the end may be asked for. */
+static enum status tick(struct play *p, enum view_phase phase, char *err) {
+    if (p->live) {
+        if (demo_live_serve(p->live, phase, TICK_MS)) {
+            demo_end_ask(SIGINT);
+        }
+    } else {
         demo_nap_ms(TICK_MS);
-        now_ms = demo_now_ms();
-        if (demo_end_asked() && !stopping) {
-            stopping = true;
-            demo_screen_say(&p->screen, "Stopping: what was sent is still learned and published; "
-                                        "once more ends at once.");
-            demo_feeder_stop(p->stage.feeder);
-        }
-        if (!stopping) {
-            follow(p, now_ms);
-        }
-        if (now_ms - p->row_ms >= ROW_MS - TICK_MS / 2) {
-            show_row(p, now_ms);
-        }
-        if (p->screen.bar) {
-            progress_show(&p->progress, (uint64_t)metric_sum(M_EVENTS), "events", false);
+        if (phase != VIEW_WAITING) {
+            demo_plain_tick(&p->plain, demo_now_ms(), false);
         }
         if (ferror(stdout)) {
             demo_end_ask(SIGPIPE); /* nobody reads any more */
         }
-        st = demo_stage_check(&p->stage, err);
     }
-    p->elapsed_ms = (p->learned_ms ? p->learned_ms : now_ms) - p->start_ms;
+    return demo_stage_check(&p->stage, err);
+}
+
+static enum status wait_until_ready(struct play *p, char *err) {
+    if (!p->live) {
+        demo_screen_say(&p->screen, "Waiting for the consumer group (some seconds) ...");
+    }
+    enum status st = ST_AGAIN;
+    while (st == ST_AGAIN && !demo_end_asked()) {
+        st = tick(p, VIEW_WAITING, err);
+        st = st ? st : demo_stage_ready(&p->stage, err);
+    }
+    return st;
+}
+
+static void stop_feeding(struct play *p) {
+    p->stopping = true;
+    if (!p->live) {
+        demo_screen_say(&p->screen, "Stopping: what was sent is still learned and published; "
+                                    "once more ends at once.");
+    }
+    demo_feeder_stop(p->stage.feeder);
+}
+
+static enum status loop(struct play *p, char *err) {
+    enum status st = ST_OK;
+    int64_t now_ms = demo_now_ms();
+    p->start_ms = now_ms;
+    while (!st && !finished(p, now_ms)) {
+        const bool fed = demo_feeder_done(p->stage.feeder);
+        st = tick(p, fed || p->stopping ? VIEW_FINISHING : VIEW_PLAYING, err);
+        now_ms = demo_now_ms();
+        if (demo_end_asked() && !p->stopping) {
+            stop_feeding(p);
+        }
+    }
+    p->elapsed_ms = p->live ? demo_live_elapsed(p->live)
+                            : (p->learned_ms ? p->learned_ms : now_ms) - p->start_ms;
+    while (!st && p->live && p->stage.options.keep && !demo_end_asked()) {
+        st = tick(p, VIEW_DONE, err);
+    }
     return st;
 }
 
 static void show_result(struct play *p) {
     const struct config *cfg = &p->stage.cfg;
+    struct demo_gauge gauge = {.n = 0};
+    struct demo_reading now;
+    demo_gauge_read(&gauge, cfg, demo_now_ms(), &now);
     struct demo_result r = {
         .elapsed_ms = p->elapsed_ms,
-        .events = (uint64_t)metric_sum(M_EVENTS),
-        .lists = (uint64_t)metric_sum(M_PUBLISHED),
-        .users = (uint64_t)metric_value(M_USERS, 0),
-        .items = (uint64_t)sum_of(M_ITEMS, cfg->n_domains),
-        .dead_letters = (uint64_t)metric_sum(M_DEAD_LETTERS),
+        .events = now.events,
+        .lists = now.lists,
+        .users = now.users,
+        .items = now.items,
+        .dead_letters = now.dead_letters,
         .bad_lines = demo_events_bad(p->stage.events),
-        .p50_s = quantile(0.5),
-        .p99_s = quantile(0.99),
+        .triggers = (uint64_t)metric_sum(M_TRIGGERS),
+        .commits = cfg->state == STATE_KAFKA ? (uint64_t)metric_value(M_COMMITS, 0) : 0,
+        .p50_s = now.p50_s < 0.0 ? -1.0 : metric_quantile(M_EVENT_TO_REDIS, 0, 0.5),
+        .p99_s = now.p50_s < 0.0 ? -1.0 : metric_quantile(M_EVENT_TO_REDIS, 0, 0.99),
     };
-    for (uint32_t d = 0; d < cfg->n_domains; d++) {
-        r.recall[d] = (struct demo_recall){.tested = (uint64_t)metric_value(M_TESTED, d),
-                                           .model = (uint64_t)metric_value(M_HITS_MODEL, d),
-                                           .popular = (uint64_t)metric_value(M_HITS_POP, d)};
-    }
+    memcpy(r.recall, now.recall, sizeof r.recall);
     demo_screen_result(&p->screen, p->stage.events, &r);
 }
 
@@ -182,7 +152,7 @@ static void show_left(const struct play *p) {
                "  redis-cli %s --scan --pattern '%s:*' | xargs redis-cli %s del\n",
                cli, p->stage.cfg.redis_prefix, cli);
     }
-    if (o->brokers) {
+    if (o->brokers && !o->own_brokers) {
         printf("\nThe topics stay on your brokers; to delete them:\n"
                "  kafka-topics.sh --bootstrap-server %s --delete --topic 'crossrec-demo-%s-.*'\n",
                o->brokers, o->run);
@@ -201,6 +171,15 @@ static void keep(struct play *p) {
     }
 }
 
+/* The view, or, where it cannot be, lines. */
+static enum status open_view(struct play *p) {
+    if (p->stage.options.plain || !demo_term_possible()) {
+        return ST_OK;
+    }
+    const enum status st = demo_live_open(&p->stage, &p->live);
+    return st == ST_NOMEM ? st : ST_OK;
+}
+
 static enum status play(struct play *p, char *err) {
     const struct demo_options *o = &p->stage.options;
     double rate = (double)o->rate;
@@ -210,36 +189,29 @@ static enum status play(struct play *p, char *err) {
     struct demo_places places = demo_stage_places(&p->stage);
     places.rate = rate;
     demo_screen_start(&p->screen, p->stage.events, &places);
-    demo_screen_say(&p->screen, "Waiting for the consumer group (some seconds) ...");
-    enum status st = demo_stage_ready(&p->stage, err);
+    enum status st = open_view(p);
+    st = st ? st : wait_until_ready(p, err);
+    st = st ? st : demo_stage_feed(&p->stage, rate, err);
     if (!st) {
-        st = demo_stage_feed(&p->stage, rate, err);
+        demo_plain_init(&p->plain, &p->stage, demo_now_ms());
+        st = loop(p, err);
     }
+    if (!st && !p->live) {
+        demo_plain_tick(&p->plain, demo_now_ms(), true);
+    }
+    demo_live_close(p->live);
+    const bool viewed = p->live != NULL;
+    p->live = NULL;
     if (st) {
         return st;
-    }
-    p->start_ms = p->row_ms = demo_now_ms();
-    p->follow = (struct demo_follow){.store = redis_store(p->stage.reader),
-                                     .events = p->stage.events,
-                                     .prefix = p->stage.cfg.redis_prefix,
-                                     .every_ms = SHOW_EVERY_MS};
-    progress_start(&p->progress, demo_events_total(p->stage.events));
-    st = loop(p, err);
-    if (st) {
-        return st;
-    }
-    if (p->n_rows == 0 || metric_sum(M_EVENTS) > p->row_events) {
-        show_row(p, demo_now_ms());
-    }
-    if (p->screen.bar) {
-        progress_show(&p->progress, (uint64_t)metric_sum(M_EVENTS), "events", true);
     }
     st = demo_stage_stop(&p->stage, err);
     show_result(p);
+    p->stage.options.keep = p->stage.options.keep && !viewed;
     return st;
 }
 
-/* ---- the command --------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------ */
 
 static int run(const struct cli *cli) {
     struct play *p = calloc(1, sizeof *p);
@@ -255,7 +227,7 @@ static int run(const struct cli *cli) {
         return CLI_USAGE;
     }
     demo_end_watch();
-    demo_screen_init(&p->screen, p->stage.options.file != NULL);
+    demo_screen_init(&p->screen);
     enum status st = demo_stage_open(&p->stage, err);
     if (!st) {
         st = play(p, err);
@@ -281,7 +253,8 @@ const struct command command_demo = {
     .summary = "show it all on a synthetic world or a file",
     .text = "Starts a redis-server of its own and an embedded broker, streams the events of two\n"
             "partner platforms through Avro, Kafka and the daemon into Redis, and shows what\n"
-            "happens. Ctrl-C or the end leaves no process and no file behind.",
+            "happens: as a live view on a terminal (? shows its keys), else as lines of logfmt.\n"
+            "Ctrl-C or the end leaves no process and no file behind.",
     .flags = demo_flags,
     .n_flags = DEMO_FLAGS,
     .config = true,

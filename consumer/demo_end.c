@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * demo_end.c -- see demo_end.h. The handler uses only what POSIX lists as safe in one:
- * kill, unlink, rmdir, _exit.
+ * kill, unlink, rmdir, tcsetattr, write, raise, _exit.
  */
 #include "demo_end.h"
 
@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "demo_term.h"
 
 enum { PATH_LEN = 512 };
 
@@ -24,6 +26,7 @@ static struct {
 } end;
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static void on_signal(int signal_number) {
     if (atomic_load(&end.signal_number) == 0) {
@@ -34,8 +37,15 @@ static void on_signal(int signal_number) {
     if (child > 0) {
         kill(child, SIGKILL);
     }
+    demo_term_close();
     demo_end_clean();
     _exit(128 + signal_number);
+}
+
+/* Its handler is gone by now (SA_RESETHAND): it ends as it would have. */
+static void on_crash(int signal_number) {
+    demo_term_close();
+    raise(signal_number);
 }
 
 void demo_end_watch(void) {
@@ -46,6 +56,11 @@ void demo_end_watch(void) {
     }
     for (size_t k = 0; k < sizeof signals / sizeof *signals; k++) {
         sigaction(signals[k], &action, NULL);
+    }
+    struct sigaction crash = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&crash.sa_mask);
+    for (size_t k = 0; k < sizeof crashes / sizeof *crashes; k++) {
+        sigaction(crashes[k], &crash, NULL);
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);

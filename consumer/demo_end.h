@@ -3,7 +3,8 @@
  * demo_end.h -- how the demo ends, and what it must not leave behind.
  *
  * SIGINT, SIGTERM and SIGHUP ask it to end; the second one ends it at once: the child is
- * killed, the temporary directory removed, the exit status 128 + signal. State is static,
+ * killed, the temporary directory removed, the exit status 128 + signal. Whatever ends it, a crash
+ * too, first gives back the terminal (demo_term.h). State is static,
  * because signal handlers get no argument: one demo a process.
  *
  * Threads: demo_end_asked() any; the rest the main thread.

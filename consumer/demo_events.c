@@ -3,6 +3,7 @@
 #include "demo_events.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,20 @@ enum { EVENT_ID_MAX = 96, SOME_AFTER = 10 };
 
 static const char *const world_domains[WORLD_DOMAINS] = {"course", "food"};
 
+/* An item of the world, and when it is there. */
+struct birth {
+    int64_t ms;
+    uint32_t domain, item;
+};
+
 struct demo_events {
     struct demo_events_params params;
     struct world *world;
     struct tsv *tsv;
     struct catalogue *catalogue;
     const char **names[WORLD_DOMAINS]; /* (items,) of the world: it belongs to one thread */
+    struct birth *births;              /* (n_births,) of the world's items, in order */
+    uint32_t n_births, born;
     char domains[DOMAINS_MAX][TSV_DOMAIN_MAX];
     uint32_t n_domains;
     uint64_t total, n;
@@ -29,7 +38,7 @@ struct demo_events {
     struct decoded_line lines[EVENT_LINES_MAX];
 };
 
-/* ---- the world ------------------------------------------------------------------------------ */
+/* ---- the world -------------------------------------------------------------------------- */
 
 static enum status world_start(struct demo_events *e, char *err) {
     const enum status st = world_new(&e->params.world, &e->world);
@@ -37,6 +46,54 @@ static enum status world_start(struct demo_events *e, char *err) {
         snprintf(err, CONFIG_ERROR_MAX, "the synthetic world: %s", status_str(st));
     }
     return st;
+}
+
+static int by_time(const void *a, const void *b) {
+    const struct birth *x = a;
+    const struct birth *y = b;
+    if (x->ms != y->ms) {
+        return x->ms < y->ms ? -1 : 1;
+    }
+    return x->domain != y->domain ? (x->domain < y->domain ? -1 : 1)
+                                  : (x->item > y->item) - (x->item < y->item);
+}
+
+static enum status list_births(struct demo_events *e) {
+    const uint32_t n = e->params.world.items;
+    e->births = calloc((size_t)n * WORLD_DOMAINS, sizeof *e->births);
+    if (!e->births) {
+        return ST_NOMEM;
+    }
+    for (uint32_t d = 0; d < WORLD_DOMAINS; d++) {
+        for (uint32_t k = 0; k < n; k++) {
+            e->births[e->n_births++] =
+                (struct birth){world_item_birth_ms(e->world, (uint8_t)d, k), d, k};
+        }
+    }
+    qsort(e->births, e->n_births, sizeof *e->births, by_time);
+    return ST_OK;
+}
+
+bool demo_events_next_row(struct demo_events *e, int64_t until_ms, struct decoded_item *out,
+                          uint32_t *domain) {
+    if (e->born == e->n_births || e->births[e->born].ms > until_ms) {
+        return false;
+    }
+    const struct birth *b = &e->births[e->born++];
+    const char *id = world_item_id(e->world, (uint8_t)b->domain, b->item);
+    const char *name = world_item_name(e->world, (uint8_t)b->domain, b->item);
+    const char *category = world_item_category(e->world, (uint8_t)b->domain, b->item);
+    *out = (struct decoded_item){.item = id,
+                                 .item_len = strlen(id),
+                                 .category = category,
+                                 .category_len = strlen(category),
+                                 .name = name,
+                                 .name_len = strlen(name),
+                                 .ts_ms = b->ms,
+                                 .price = (double)NAN,
+                                 .available = true};
+    *domain = b->domain;
+    return true;
 }
 
 static enum status world_open(struct demo_events *e, char *err) {
@@ -57,7 +114,7 @@ static enum status world_open(struct demo_events *e, char *err) {
             e->names[d][k] = world_item_name(e->world, (uint8_t)d, k);
         }
     }
-    return ST_OK;
+    return list_births(e);
 }
 
 static bool next_of_world(struct demo_events *e, struct decoded *out, uint32_t *domain) {
@@ -87,7 +144,7 @@ static bool next_of_world(struct demo_events *e, struct decoded *out, uint32_t *
     return true;
 }
 
-/* ---- a file ---------------------------------------------------------------------------------- */
+/* ---- a file ----------------------------------------------------------------------------- */
 
 static enum status file_open(struct demo_events *e, char *err) {
     size_t n = 0;
@@ -147,7 +204,7 @@ static bool next_of_file(struct demo_events *e, struct decoded *out, uint32_t *d
     return true;
 }
 
-/* ---- both ------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------- */
 
 bool demo_events_next(struct demo_events *e, struct decoded *out, uint32_t *domain) {
     const bool more = e->world ? next_of_world(e, out, domain) : next_of_file(e, out, domain);
@@ -201,6 +258,7 @@ void demo_events_free(struct demo_events *e) {
     for (size_t d = 0; d < WORLD_DOMAINS; d++) {
         free(e->names[d]);
     }
+    free(e->births);
     world_free(e->world);
     tsv_close(e->tsv);
     catalogue_free(e->catalogue);

@@ -2,8 +2,8 @@
  *
  * demo_events.h -- what the demo streams: the synthetic world, or somebody's event file.
  *
- * Ownership: owns the world or the file and the names. Threads: demo_events_next(), _bad()
- * and _status() one; the rest any, after demo_events_open().
+ * Ownership: owns the world or the file and the names. Threads: demo_events_next(),
+ * _next_row(), _bad() and _status() one; the rest any, after demo_events_open().
  */
 #ifndef DEMO_EVENTS_H
 #define DEMO_EVENTS_H
@@ -34,6 +34,10 @@ void demo_events_free(struct demo_events *e);
 
 /** Borrowed until the next call. @return false at the end */
 bool demo_events_next(struct demo_events *e, struct decoded *out, uint32_t *domain);
+/** The next row of the catalogue whose item is born by that time, in the order of births; borrowed
+ *  as events are. A file has none. @return false: none up to then */
+bool demo_events_next_row(struct demo_events *e, int64_t until_ms, struct decoded_item *out,
+                          uint32_t *domain);
 /** Lines of the file that could not be read, so far. */
 uint64_t demo_events_bad(const struct demo_events *e);
 

@@ -40,6 +40,9 @@ static bool read_list(const struct json *root, struct demo_list *out) {
         !json_whole(json_get(root, "ts"), &out->ts_ms)) {
         return false;
     }
+    int64_t segment = -1;
+    (void)json_whole(json_get(root, "segment"), &segment); /* null: none */
+    out->segment = segment >= 0 && segment <= INT32_MAX ? (int32_t)segment : -1;
     out->epoch = (uint64_t)epoch;
     out->seq = (uint64_t)seq;
     return read_items(json_get(root, "items"), out);

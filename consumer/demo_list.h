@@ -25,6 +25,7 @@ struct demo_list_item {
 struct demo_list {
     uint64_t epoch, seq; /* of the writer: another pair means another list was written */
     int64_t ts_ms;       /* the time used in ranking                                   */
+    int32_t segment;     /* -1: none                                                   */
     uint32_t n;          /* 0: none yet                                                */
     struct demo_list_item items[CONFIG_LIST_MAX];
 };

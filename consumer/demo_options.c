@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shipped.h"
+#include "user_features.h"
+
 #define DAY_MS INT64_C(86400000)
 
 enum {
@@ -20,7 +23,11 @@ enum {
     WORLD_SAMPLE = 4, /* it is small: one event in four is tested */
     WORLD_ITEMS = 600,
     LATE_DAYS = 30,
+    COMMIT_MS = 250, /* triggers are seen when they are committed */
+    SEED_USERS_MAX = 400,
 };
+#define MONTHS_MS (60 * DAY_MS)
+#define HOT       7.0
 static const double WORLD_DAYS = 180.0;
 static const double WORLD_RHO = 0.8;
 #define WORLD_START_MS                                                                             \
@@ -38,12 +45,14 @@ const struct flag demo_flags[DEMO_FLAGS] = {
     {"--no-repeats", NULL, "with --data: never recommend again what was taken"},
     {"--redis", "HOST:PORT", "use a Redis that runs, keys crossrec-demo:* (its own)"},
     {"--brokers", "HOST:PORT,..", "use a Kafka that runs, topics of their own (embedded)"},
+    {"--kafka", NULL, "of deploy/demo.sh: start a real Apache Kafka, and stop it at the end"},
     {"--partitions", "N", "of every topic (4)"},
     {"--sample", "N", "test one event in N before it is learned (4; --data: 16)"},
-    {"--keep", NULL, "keep Redis when all is done, until Ctrl-C"},
+    {"--keep", NULL, "when all is done keep Redis, and the live view, until Ctrl-C or q"},
+    {"--plain", NULL, "lines of logfmt instead of the live view, as where no terminal is"},
 };
 
-/* ---- flags --------------------------------------------------------------------------- */
+/* ---- flags ------------------------------------------------------------------------------ */
 
 static int64_t clamp(int64_t v, int64_t min, int64_t max) {
     return v < min ? min : v > max ? max : v;
@@ -71,10 +80,17 @@ bool demo_options_read(const struct cli *cli, struct demo_options *out) {
                              .redis = cli_flag(cli, "--redis"),
                              .brokers = cli_flag(cli, "--brokers"),
                              .repeats = !cli_flag(cli, "--no-repeats"),
-                             .keep = cli_flag(cli, "--keep") != NULL};
+                             .keep = cli_flag(cli, "--keep") != NULL,
+                             .plain = cli_flag(cli, "--plain") != NULL,
+                             .own_brokers = cli_flag(cli, "--kafka") != NULL};
     if (o.file && strcmp(o.file, "completejourney") == 0 && access(o.file, F_OK) != 0) {
         fprintf(stderr, "crossrec: --data completejourney is known to deploy/demo.sh, which makes "
                         "the files; type:\n  deploy/demo.sh --data completejourney\n");
+        return false;
+    }
+    if (o.own_brokers && !o.brokers) {
+        fprintf(stderr, "crossrec: --kafka is known to deploy/demo.sh, which starts the broker; "
+                        "type:\n  deploy/demo.sh --kafka\n");
         return false;
     }
     if (!o.file && (o.catalogue || !o.repeats)) {
@@ -104,7 +120,7 @@ struct world_params demo_options_world(const struct demo_options *o) {
                                  .seed = (uint64_t)o->seed};
 }
 
-/* ---- configuration ------------------------------------------------------------------- */
+/* ---- configuration ---------------------------------------------------------------------- */
 
 /* On somebody's brokers nothing of somebody's is touched. */
 static void name_topic(const struct demo_options *o, const char *name, char *out) {
@@ -112,6 +128,20 @@ static void name_topic(const struct demo_options *o, const char *name, char *out
         snprintf(out, CONFIG_NAME_MAX, "crossrec-demo-%s-%.80s", o->run, name);
     } else {
         snprintf(out, CONFIG_NAME_MAX, "%.120s", name);
+    }
+}
+
+static void set_catalogues(const struct demo_options *o, uint32_t n_world, struct config *cfg) {
+    static const char *const names[WORLD_DOMAINS] = {"courses", "dishes"};
+    cfg->n_raws = 0; /* whatever a configuration file has besides */
+    cfg->n_globals = n_world;
+    for (uint32_t d = 0; d < n_world; d++) {
+        struct config_topic *topic = &cfg->globals[d];
+        config_topic_defaults(topic);
+        topic->kind = KIND_ITEM;
+        topic->domain = (uint8_t)d;
+        snprintf(topic->schema, sizeof topic->schema, "Item");
+        name_topic(o, names[d], topic->name);
     }
 }
 
@@ -134,8 +164,35 @@ static void set_topics(const struct demo_options *o, const struct demo_events *e
         snprintf(name, sizeof name, "%.64s-orders", domain->name);
         name_topic(o, d < n_world ? world_topics[d] : name, topic->name);
     }
-    cfg->n_globals = cfg->n_raws = 0; /* whatever a configuration file has besides */
+    set_catalogues(o, n_world, cfg);
     name_topic(o, "crossrec-dead-letters", cfg->dead_letters);
+    name_topic(o, "crossrec-state", cfg->state_topic);
+    name_topic(o, "crossrec-model", cfg->model_topic);
+    name_topic(o, "crossrec-model-items", cfg->items_topic);
+    name_topic(o, "crossrec-triggers", cfg->outbox_topic);
+}
+
+/* As [trigger.NAME] sections would set them. Days pass in a second here: what is due once in months
+ * comes often enough, and expires late enough to be seen. */
+static void set_triggers(struct config *cfg) {
+    const uint8_t last = (uint8_t)(cfg->n_domains - 1);
+    static const struct config_trigger all[] = {
+        {.name = "crossed-over", .kind = TRIGGER_FIRST_PURCHASE, .events_min = 3},
+        {.name = "win-back", .kind = TRIGGER_LIFECYCLE, .to = LIFECYCLE_DORMANT},
+        {.name = "welcome-back", .kind = TRIGGER_LIFECYCLE, .to = LIFECYCLE_RESURRECTED},
+        {.name = "moved", .kind = TRIGGER_SEGMENT, .to = TRIGGER_ANY},
+        {.name = "hot", .kind = TRIGGER_TOP_SCORE, .to = TRIGGER_ANY, .score = HOT},
+    };
+    cfg->n_triggers = 0;
+    for (size_t k = cfg->n_domains > 1 ? 0 : 1; k < sizeof all / sizeof *all; k++) {
+        struct config_trigger *t = &cfg->triggers[cfg->n_triggers++];
+        *t = all[k];
+        t->domain = t->kind == TRIGGER_FIRST_PURCHASE ? last : TRIGGER_ANY;
+        t->target = t->kind == TRIGGER_LIFECYCLE ? last : 0;
+        t->from = TRIGGER_ANY;
+        t->cooldown_ms = t->expires_ms = MONTHS_MS;
+    }
+    cfg->trigger_max_age_ms = MONTHS_MS;
 }
 
 void demo_options_configure(const struct demo_options *o, const struct demo_events *events,
@@ -145,8 +202,10 @@ void demo_options_configure(const struct demo_options *o, const struct demo_even
     set_topics(o, events, cfg);
     snprintf(cfg->group, sizeof cfg->group, "crossrec-demo-%s", o->run);
     cfg->clock = CLOCK_STREAM;
-    cfg->state = STATE_MEMORY; /* nobody comes back to it; transactions of the embedded broker are
-                                  not real */
+    cfg->embedded_broker = !o->brokers;
+    cfg->commit_interval_ms = COMMIT_MS;
+    set_triggers(cfg);
+    cfg->segments_seed_users = clamp(o->file ? SEED_USERS_MAX : o->users / 10, 50, SEED_USERS_MAX);
     cfg->seed = o->seed;
     cfg->prequential_sample = o->sample;
     if (strcmp(cfg->http_address, defaults.http_address) == 0) {

@@ -24,11 +24,12 @@ struct demo_options {
     int64_t rate;                 /* events a second; 0: not given           */
     int64_t users;                /* of the world                            */
     int64_t seed, sample, partitions;
-    bool repeats, keep;
+    bool repeats, keep, plain;
+    bool own_brokers;       /* those of `brokers` end with the demo */
     char run[DEMO_RUN_MAX]; /* unlike that of any other run */
 };
 
-enum { DEMO_FLAGS = 12 };
+enum { DEMO_FLAGS = 14 };
 extern const struct flag demo_flags[DEMO_FLAGS];
 
 /** Prints what is wrong. @return false if something is */

@@ -27,7 +27,7 @@ enum {
     NO_PROGRAM = 127, /* exit status, as of a shell */
 };
 
-/* ---- sockets ------------------------------------------------------------------------------ */
+/* ---- sockets ---------------------------------------------------------------------------- */
 
 static struct sockaddr_in loopback(uint16_t port) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -69,7 +69,7 @@ static bool answers(uint16_t port) {
     return ok;
 }
 
-/* ---- the child ------------------------------------------------------------------------------ */
+/* ---- the child -------------------------------------------------------------------------- */
 
 static void become_redis(pid_t parent, const char *dir, const char *log_path, uint16_t port) {
     char port_text[8];

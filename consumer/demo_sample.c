@@ -21,6 +21,7 @@ struct demo_sample {
     int64_t quiet_ms;
     int64_t last_ms; /* of the sample's newest event */
     uint64_t user;   /* hash, 0: nobody yet          */
+    bool held;       /* quiet or not, he stays       */
     uint32_t domains;
     struct seen *seen; /* (PLACES,) */
 };
@@ -65,10 +66,35 @@ void demo_sample_free(struct demo_sample *s) {
     }
 }
 
+/* His place, or that of whom he would push out. */
+static struct seen *place_of(const struct demo_sample *s, uint64_t h) {
+    return &s->seen[(h ^ h >> 32) % PLACES];
+}
+
+static bool known(const struct demo_sample *s, const struct seen *e) {
+    return e->events >= EVENTS_MIN && bits(e->domains) >= s->min_domains;
+}
+
+bool demo_sample_lively(const struct demo_sample *s, const char *user, size_t len) {
+    const uint64_t h = hash_of(user, len);
+    const struct seen *e = place_of(s, h);
+    return e->user == h && known(s, e);
+}
+
+void demo_sample_choose(struct demo_sample *s, const char *user, size_t len, bool held,
+                        int64_t now_ms) {
+    const uint64_t h = hash_of(user, len);
+    const struct seen *e = place_of(s, h);
+    s->user = h;
+    s->held = held;
+    s->domains = e->user == h ? e->domains : 0;
+    s->last_ms = now_ms;
+}
+
 enum demo_sample_sight demo_sample_see(struct demo_sample *s, const char *user, size_t len,
                                        uint32_t domain, int64_t now_ms) {
     const uint64_t h = hash_of(user, len);
-    struct seen *e = &s->seen[(h ^ h >> 32) % PLACES];
+    struct seen *e = place_of(s, h);
     if (e->user != h) {
         *e = (struct seen){.user = h};
     }
@@ -79,8 +105,8 @@ enum demo_sample_sight demo_sample_see(struct demo_sample *s, const char *user, 
         s->domains |= e->domains;
         return SAMPLE_EVENT;
     }
-    const bool vacant = s->user == 0 || now_ms - s->last_ms > s->quiet_ms;
-    if (vacant && e->events >= EVENTS_MIN && bits(e->domains) >= s->min_domains) {
+    const bool vacant = s->user == 0 || (!s->held && now_ms - s->last_ms > s->quiet_ms);
+    if (vacant && known(s, e)) {
         s->user = h;
         s->domains = e->domains;
         s->last_ms = now_ms;

@@ -36,6 +36,11 @@ enum demo_sample_sight {
 /** Sees one event of `user` at the monotonic time now_ms. */
 enum demo_sample_sight demo_sample_see(struct demo_sample *s, const char *user, size_t len,
                                        uint32_t domain, int64_t now_ms);
+/** Is he known as a sample must be: in enough domains, with a few events? */
+bool demo_sample_lively(const struct demo_sample *s, const char *user, size_t len);
+/** Makes him the sample, whoever he is. held: he is not given up when he is quiet. */
+void demo_sample_choose(struct demo_sample *s, const char *user, size_t len, bool held,
+                        int64_t now_ms);
 /** The domain he was seen in besides `domain`, lowest index first; `domain` if none. */
 uint32_t demo_sample_other(const struct demo_sample *s, uint32_t domain);
 

@@ -17,14 +17,15 @@
 
 enum {
     READY_MS = 60000,
-    QUIET_MS = 4000, /* of the sample user, before another takes his place */
+    QUIET_MS = 6000, /* of the sample user, before another takes his place */
     TAIL_LINES = 15,
     TAIL_BYTES = 16384,
     REPLICAS = 3,
     DESCRIBE_MS = 10000,
+    TOPICS_MAX = 2 * CONFIG_TOPICS_MAX + 5,
 };
 
-/* ---- opening ------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 static enum status open_log(struct demo_stage *s, char *err) {
     s->log_fd = -1;
@@ -72,20 +73,40 @@ static enum status open_redis(struct demo_stage *s, char *err) {
     if (st) {
         return st;
     }
-    const struct store store = redis_store(s->reader);
+    s->store = redis_store(s->reader);
     char why[CONFIG_ERROR_MAX / 2] = "";
     bool fresh = false;
-    st = store.connect(store.ctx, &fresh, why, sizeof why);
+    st = s->store.connect(s->store.ctx, &fresh, why, sizeof why);
     if (st) {
         snprintf(err, CONFIG_ERROR_MAX, "Redis at %s: %s", s->cfg.redis_address, why);
     }
     return st;
 }
 
+/* The input topics, and on the embedded broker also what the daemon makes for itself elsewhere. */
+static size_t name_topics(const struct demo_stage *s, const char *names[TOPICS_MAX]) {
+    const struct config *cfg = &s->cfg;
+    size_t n = 0;
+    for (uint32_t t = 0; t < cfg->n_topics; t++) {
+        names[n++] = cfg->topics[t].name;
+    }
+    for (uint32_t t = 0; t < cfg->n_globals; t++) {
+        names[n++] = cfg->globals[t].name;
+    }
+    names[n++] = cfg->dead_letters;
+    if (cfg->embedded_broker) {
+        names[n++] = cfg->state_topic;
+        names[n++] = cfg->model_topic;
+        names[n++] = cfg->items_topic;
+        names[n++] = cfg->outbox_topic;
+    }
+    return n;
+}
+
 static enum status make_topics(struct demo_stage *s, const char *const *names, size_t n,
                                char *err) {
     int brokers = 0;
-    struct kafka_topic_info info[CONFIG_TOPICS_MAX + 1];
+    struct kafka_topic_info info[TOPICS_MAX];
     enum status st = kafka_topics_describe(&s->cfg, names, n, DESCRIBE_MS, info, &brokers, err);
     if (!st) {
         const int16_t replicas = (int16_t)(brokers < REPLICAS ? brokers : REPLICAS);
@@ -95,12 +116,8 @@ static enum status make_topics(struct demo_stage *s, const char *const *names, s
 }
 
 static enum status open_broker(struct demo_stage *s, char *err) {
-    const char *names[CONFIG_TOPICS_MAX + 1];
-    size_t n = 0;
-    for (uint32_t t = 0; t < s->cfg.n_topics; t++) {
-        names[n++] = s->cfg.topics[t].name;
-    }
-    names[n++] = s->cfg.dead_letters;
+    const char *names[TOPICS_MAX];
+    const size_t n = name_topics(s, names);
     enum status st = ST_OK;
     if (!s->options.brokers) {
         st = kafka_embedded_start(names, n, (int32_t)s->options.partitions, &s->broker, err);
@@ -153,6 +170,9 @@ enum status demo_stage_open(struct demo_stage *s, char *err) {
     if (!st) {
         st = open_daemon(s, err);
     }
+    if (!st) {
+        st = demo_fires_new(&s->cfg, (int32_t)s->options.partitions, &s->store, &s->fires, err);
+    }
     demo_end_block(false);
     return st;
 }
@@ -165,12 +185,14 @@ struct demo_places demo_stage_places(const struct demo_stage *s) {
                                 .log = s->log_path,
                                 .own_redis = s->own_redis.pid > 0,
                                 .own_broker = s->broker != NULL,
+                                .exactly_once = s->cfg.state == STATE_KAFKA && !s->broker,
+                                .triggers = s->fires != NULL,
                                 .http_port = daemon_http_port(s->daemon),
                                 .seconds = s->options.seconds,
                                 .rate = (double)s->options.rate};
 }
 
-/* ---- running ------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------- */
 
 enum status demo_stage_check(struct demo_stage *s, char *err) {
     if (atomic_load(&s->daemon_ended)) {
@@ -186,23 +208,21 @@ enum status demo_stage_check(struct demo_stage *s, char *err) {
 }
 
 enum status demo_stage_ready(struct demo_stage *s, char *err) {
-    const int64_t deadline_ms = demo_now_ms() + READY_MS;
+    const int64_t now_ms = demo_now_ms();
     char why[256] = "";
-    while (!instance_ready(daemon_instance(s->daemon), why, sizeof why)) {
-        const enum status st = demo_stage_check(s, err);
-        if (st) {
-            return st;
-        }
-        if (demo_end_asked()) {
-            return ST_AGAIN;
-        }
-        if (demo_now_ms() > deadline_ms) {
-            snprintf(err, CONFIG_ERROR_MAX, "not ready after %d s: %s", READY_MS / 1000, why);
-            return ST_IO;
-        }
-        demo_nap_ms(20);
+    s->opened_ms = s->opened_ms ? s->opened_ms : now_ms;
+    const enum status st = demo_stage_check(s, err);
+    if (st) {
+        return st;
     }
-    return ST_OK;
+    if (instance_ready(daemon_instance(s->daemon), why, sizeof why)) {
+        return ST_OK;
+    }
+    if (now_ms - s->opened_ms > READY_MS) {
+        snprintf(err, CONFIG_ERROR_MAX, "not ready after %d s: %s", READY_MS / 1000, why);
+        return ST_IO;
+    }
+    return ST_AGAIN;
 }
 
 enum status demo_stage_feed(struct demo_stage *s, double rate, char *err) {
@@ -210,14 +230,15 @@ enum status demo_stage_feed(struct demo_stage *s, double rate, char *err) {
                                               .events = s->events,
                                               .rate = rate,
                                               .seconds = s->options.seconds,
-                                              .quiet_ms = QUIET_MS};
+                                              .quiet_ms = QUIET_MS,
+                                              .run = s->options.run};
     demo_end_block(true);
     const enum status st = demo_feeder_start(&params, &s->feeder, err);
     demo_end_block(false);
     return st;
 }
 
-/* ---- closing ------------------------------------------------------------------------- */
+/* ---- closing ---------------------------------------------------------------------------- */
 
 enum status demo_stage_stop(struct demo_stage *s, char *err) {
     enum status st = demo_feeder_join(s->feeder, err);
@@ -257,6 +278,7 @@ void demo_stage_show_log(const struct demo_stage *s) {
 void demo_stage_close(struct demo_stage *s) {
     char err[CONFIG_ERROR_MAX];
     (void)demo_stage_stop(s, err); /* stopped already, or another failure was said */
+    demo_fires_free(s->fires);
     daemon_free(s->daemon);
     redis_free(s->reader);
     kafka_embedded_stop(s->broker);

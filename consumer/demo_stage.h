@@ -19,6 +19,7 @@
 #include "daemon.h"
 #include "demo_events.h"
 #include "demo_feeder.h"
+#include "demo_fires.h"
 #include "demo_options.h"
 #include "demo_redis.h"
 #include "demo_screen.h"
@@ -32,9 +33,11 @@ struct demo_stage {
     struct config cfg;
     struct demo_events *events;
     const char *dir, *log_path;
-    int log_fd; /* -1: none */
+    int64_t opened_ms; /* since when it is waited for */
+    int log_fd;        /* -1: none */
     struct demo_redis own_redis;
-    struct redis *reader; /* reads the sample user's lists */
+    struct redis *reader; /* reads the followed user's lists */
+    struct store store;   /* the same */
     struct kafka_embedded *broker;
     struct daemon *daemon;
     pthread_t thread;
@@ -42,6 +45,7 @@ struct demo_stage {
     _Atomic bool daemon_ended;
     enum status daemon_status; /* valid when it ended */
     char daemon_err[CONFIG_ERROR_MAX];
+    struct demo_fires *fires; /* NULL: there are no triggers */
     struct demo_feeder *feeder;
 };
 
@@ -50,8 +54,8 @@ struct demo_stage {
 MUST_CHECK enum status demo_stage_open(struct demo_stage *s, char *err);
 /** Where everything is. */
 struct demo_places demo_stage_places(const struct demo_stage *s);
-/** Waits until the daemon has its tasks and reaches Redis. @return ST_OK, ST_AGAIN (asked to
- *  end), ST_IO (it does not become ready: `err`) */
+/** Has the daemon its tasks, and does it reach Redis? @return ST_OK; ST_AGAIN: not yet; ST_IO (it
+ *  ended, or takes too long: `err`) */
 MUST_CHECK enum status demo_stage_ready(struct demo_stage *s, char *err);
 MUST_CHECK enum status demo_stage_feed(struct demo_stage *s, double rate, char *err);
 /** ST_IO if the daemon or Redis ended by itself. */

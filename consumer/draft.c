@@ -92,6 +92,11 @@ static void consider_all(const struct draft *d, struct nearest *n, bool environm
             consider_name(n, environment, name);
         }
     }
+    for (uint32_t k = 0; k < c->n_domains; k++) {
+        char name[DRAFT_NAME_MAX];
+        snprintf(name, sizeof name, "privacy.key.%s", c->domains[k].name);
+        consider_name(n, environment, name);
+    }
     consider_name(n, environment, "kafka.bootstrap.servers");
 }
 
@@ -331,6 +336,55 @@ static enum status set_kafka(struct draft *d, const struct place *p, const char 
     return ST_OK;
 }
 
+/* ---- privacy.key.* ---------------------------------------------------------------- */
+
+/* Which domains there are is known at the end: draft_check_keys(). */
+static enum status set_key(struct draft *d, const struct place *p, const char *target) {
+    struct config *c = &d->config;
+    uint32_t i = 0;
+    if (option_bad_domain(target) || strlen(target) >= CONFIG_NAME_MAX) {
+        return draft_complain(d, p, "no domain has such a name");
+    }
+    if (!*p->value || strlen(p->value) >= CONFIG_VALUE_MAX) {
+        return bad_value(d, p, false, "must be the name of a file");
+    }
+    while (i < c->n_keys && strcmp(c->keys[i].key, target) != 0) {
+        i++;
+    }
+    if (i == DOMAINS_MAX) {
+        return draft_complain(d, p, "more than %d domains", DOMAINS_MAX);
+    }
+    c->n_keys = i == c->n_keys ? i + 1 : c->n_keys;
+    snprintf(c->keys[i].key, sizeof c->keys[i].key, "%s", target);
+    snprintf(c->keys[i].value, sizeof c->keys[i].value, "%s", p->value);
+    return ST_OK;
+}
+
+enum status draft_check_keys(const struct draft *d, struct place *p) {
+    const struct config *c = &d->config;
+    for (uint32_t i = 0; i < c->n_keys; i++) {
+        char name[DRAFT_NAME_MAX];
+        const char *names[DOMAINS_MAX];
+        uint32_t k = 0;
+        snprintf(name, sizeof name, "privacy.key.%s", c->keys[i].key);
+        p->name = name;
+        while (k < c->n_domains && strcmp(c->domains[k].name, c->keys[i].key) != 0) {
+            names[k] = c->domains[k].name;
+            k++;
+        }
+        if (k == c->n_domains) {
+            const char *near = config_nearest(c->keys[i].key, names, k);
+            return draft_complain(d, p, "there is no domain %s%s%s%s", c->keys[i].key,
+                                  near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        }
+        if (!c->domains[k].target) {
+            return draft_complain(d, p, "%s is no target: nothing is written for its partner",
+                                  c->keys[i].key);
+        }
+    }
+    return ST_OK;
+}
+
 /* ---- one setting ---------------------------------------------------------------- */
 
 static enum status set_option(struct draft *d, const struct place *p, const struct option *o,
@@ -427,6 +481,9 @@ enum status draft_set(struct draft *d, const struct place *p, const char *name) 
     }
     if (strncmp(name, "kafka.", 6) == 0) {
         return set_kafka(d, p, name + 6);
+    }
+    if (strncmp(name, "privacy.key.", 12) == 0) {
+        return set_key(d, p, name + 12);
     }
     if (strncmp(name, "domain.", 7) == 0) {
         return set_named(d, p, SCOPE_DOMAIN, name, name + 7);

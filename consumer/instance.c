@@ -86,7 +86,10 @@ enum status instance_new(const struct config *cfg, const struct lookup *lookup,
         }
     }
     const struct learner_params params = instance_learner_params(cfg);
-    enum status st = learner_new(&params, &in->learner);
+    enum status st = pseudonyms_open(cfg, &in->pseudonyms, err);
+    if (!st) {
+        st = learner_new(&params, &in->learner);
+    }
     if (!st) {
         const struct intake_spec spec = {
             .cfg = cfg, .topics = cfg->topics, .n_topics = cfg->n_topics, .lookup = lookup};
@@ -96,10 +99,19 @@ enum status instance_new(const struct config *cfg, const struct lookup *lookup,
         st = instance_globals_new(in, err);
     }
     if (!st) {
-        st = instance_explain_new(in);
+        st = instance_ask_new(in);
     }
     if (!st) {
-        st = merge_new(cfg->n_topics, cfg->merge_max_wait_ms, cfg->merge_max_idle_ms, &in->merge);
+        st = instance_cards_new(in);
+    }
+    if (!st) {
+        const struct merge_waits waits = {
+            .max_wait = cfg->merge_max_wait_ms,
+            .max_idle = cfg->merge_max_idle_ms,
+            .max_start = cfg->merge_max_start_ms > cfg->merge_max_wait_ms ? cfg->merge_max_start_ms
+                                                                          : cfg->merge_max_wait_ms,
+        };
+        st = merge_new(cfg->n_topics, &waits, &in->merge);
     }
     if (!st) {
         in->places = calloc(LEARNER_TASKS_MAX, sizeof *in->places);
@@ -137,11 +149,13 @@ void instance_free(struct instance *in) {
     instance_durable_free(in);
     free_retired(in);
     free(in->retired);
+    instance_cards_free(in);
     learner_free(in->learner);
     intake_free(in->intake);
     instance_globals_free(in);
+    pseudonyms_free(in->pseudonyms);
     merge_free(in->merge);
-    mailbox_free(in->mailbox);
+    instance_ask_free(in);
     free(in->places);
     free(in->letter);
     pthread_mutex_destroy(&in->why_lock);
@@ -218,6 +232,8 @@ static void judge_ready(struct instance *in, const struct look *l) {
                  known ? "; waiting for a schema: " : "", known ? text : "");
     } else if (l->states[TASK_RESTORING] > 0) {
         snprintf(why, sizeof why, "restoring %u tasks", l->states[TASK_RESTORING]);
+    } else if (!in->asked_to_join) {
+        snprintf(why, sizeof why, "reading which options the shared model was begun with");
     } else if (!in->joined) {
         snprintf(why, sizeof why, "no tasks assigned yet: is Kafka there, do the topics exist?");
     } else if (in->breaker.state == BREAKER_OPEN) {
@@ -346,13 +362,26 @@ void instance_refresh(struct instance *in) {
 
 /* ---- the loop ------------------------------------------------------------------------ */
 
+static void join_when_ready(struct instance *in) {
+    if (!in->asked_to_join && !in->fatal && instance_durable_agrees(in)) {
+        in->asked_to_join = true;
+        if (in->ports.source.join && in->ports.source.join(in->ports.source.ctx)) {
+            instance_fail(in, ST_INVALID,
+                          "the group cannot be joined; the log line before this "
+                          "says why");
+        }
+    }
+}
+
 static void loop_once(struct instance *in, bool busy) {
     in->now_ms = instance_mono_ms();
     atomic_store(&in->beat_ms, in->now_ms);
     instance_answer(in);
     instance_take_acks(in);
     (void)instance_globals(in);
+    instance_rules(in);
     instance_durable_take(in);
+    join_when_ready(in);
     instance_outbox_take(in);
     instance_restore(in);
     instance_admit(in);
@@ -370,6 +399,7 @@ static void loop(struct instance *in) {
         busy = instance_learn(in) > 0;
         instance_commit(in, false);
         busy |= instance_sweep(in) > 0;
+        instance_cards_step(in);
         instance_triggers_sweep(in);
         if (in->now_ms >= in->next_gauges_ms) {
             update_gauges(in);

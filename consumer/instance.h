@@ -18,7 +18,8 @@
  * about 2 ms is sliced, in the order: fresh dirty users, poll, sweeps with at most a fifth of
  * the time. The publisher and the committer run on threads of their own; the admin threads
  * read metrics and instance_ready() only, and put questions into a mailbox that the loop looks into
- * once a round (instance_explain(), instance_segments(), instance_model()).
+ * once a round; what takes longer than a slice is answered over several rounds (instance_get() and
+ * what follows it).
  *
  * state = kafka: a batch is one Kafka transaction of state, deltas of the shared model, dead
  * letters and offsets (committer.h). A task that is assigned is restored from the changelog
@@ -41,6 +42,7 @@
 #include "config.h"
 #include "learner.h"
 #include "ports.h"
+#include "query.h"
 #include "status.h"
 
 struct instance; /* opaque */
@@ -62,6 +64,9 @@ struct instance_ports {
      */
     void (*trim_model)(void *ctx, int64_t below);
     void *trim_ctx;
+    /** Partition of n that the events of a user id lie in, -1: unknown; for people. NULL: nobody
+     *  knows. */
+    int32_t (*partition_of)(const struct config *cfg, const char *id, size_t len, int32_t n);
 };
 
 /** @param lookup  writer schemas by id, borrowed; NULL: cfg->schemas_dir, or the shipped ones
@@ -81,7 +86,8 @@ struct rebalance_ops instance_rebalance(struct instance *in);
  *
  * @param err  out, CONFIG_ERROR_MAX bytes: why it ended, for anything but ST_OK
  * @return ST_OK (stopped), ST_INVALID (the topics' partitions are no whole tasks, ...),
- *         ST_NOMEM, ST_IO
+ *         ST_NOMEM, ST_IO, ST_LOST (it was cut off for longer than the model's log is kept, or that
+ *         is another one by now: a new instance, with new ports, begins with the snapshot)
  */
 MUST_CHECK enum status instance_run(struct instance *in, const struct instance_ports *ports,
                                     char *err);
@@ -95,32 +101,32 @@ void instance_refresh(struct instance *in);
 bool instance_ready(const struct instance *in, char *why, size_t len);
 /** True unless the learner's loop has not come round for 60 s. Any thread. */
 bool instance_live(const struct instance *in, char *why, size_t len);
-/* A question of GET /explain, as it came: NULL where an argument was not given. */
-struct explain_query {
-    const char *user; /* (user_len,) any bytes: the id of the events, or of the target's partner */
-    size_t user_len;
-    const char *target; /* a domain's name */
-    const char *n;      /* a number; NULL: publish.n */
-};
 
 /**
- * Why a user sees what he sees: asks the learner's thread, and waits for at most 2 s. Any thread.
+ * What is known of a user, and his lists: asks the learner's thread, and waits for at most 2 s. Any
+ * thread. q: user, n (NULL: as long as they are in Redis), target (NULL: every one).
  *
- * @param text  out: malloc'ed; JSON (explain_text.h) of ST_OK, else a sentence that says why not,
+ * @param text  out: malloc'ed; JSON (person_text.h) of ST_OK, else a sentence that says why not,
  *              with its line end; NULL of ST_NOMEM
  * @return ST_OK; ST_INVALID (an argument); ST_NOT_FOUND (no such target, or no such user among the
  *         tasks that run here); ST_AGAIN (somebody else asks, or nothing runs yet); ST_LOST (no
  *         answer); ST_NOMEM
  */
-MUST_CHECK enum status instance_explain(struct instance *in, const struct explain_query *q,
-                                        char **text);
+MUST_CHECK enum status instance_get(struct instance *in, const struct query *q, char **text);
+/** The same, and why he sees what he sees (explain_text.h). */
+MUST_CHECK enum status instance_explain(struct instance *in, const struct query *q, char **text);
+/** What goes with an item, likewise: q: item, domain (NULL: any), target (NULL: every one), n.
+ * JSON: board_text.h. */
+MUST_CHECK enum status instance_similar(struct instance *in, const struct query *q, char **text);
+/** What is going on in a domain, likewise: q: domain, n. JSON: board_text.h. */
+MUST_CHECK enum status instance_top(struct instance *in, const struct query *q, char **text);
 /** What the segments of users are, and how engaged users are, of the tasks that run here: asks and
- *  waits as instance_explain(). @param text  as there; JSON: segments_text.h. @return ST_OK,
- *  ST_AGAIN, ST_LOST, ST_NOMEM: as there */
+ *  waits as instance_get(). @param text  as there; JSON: segments_text.h. @return ST_OK, ST_AGAIN,
+ *  ST_LOST, ST_NOMEM: as there */
 MUST_CHECK enum status instance_segments(struct instance *in, char **text);
 
 /** How far this instance has the shared model, whatever runs here: asks and waits as
- *  instance_explain(). @param items  how many items of each domain to show, NULL: none. @param text
+ *  instance_get(). @param items  how many items of each domain to show, NULL: none. @param text
  *  as there; JSON: model_text.h. @return ST_OK; ST_INVALID (items); ST_NOT_FOUND (state = memory:
  *  the model is its own); ST_AGAIN, ST_LOST, ST_NOMEM: as there */
 MUST_CHECK enum status instance_model(struct instance *in, const char *items, char **text);

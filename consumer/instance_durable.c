@@ -91,13 +91,18 @@ void instance_durable_take(struct instance *in) {
     }
 }
 
+bool instance_durable_agrees(const struct instance *in) {
+    return !in->durable || model_log_agrees(in->durable->model);
+}
+
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 void instance_durable_begin(struct instance *in, struct place *pl) {
     if (in->now_ms - pl->parked_ms > RESTORE_TOMBSTONES_MS) {
         pl->changelog_next = -1; /* tombstones since then may be gone */
     }
-    if (restore_begin(in->durable->restore, pl->task.p, pl->changelog_next, pl->uuid)) {
+    if (restore_begin(in->durable->restore, pl->task.p, pl->changelog_next, pl->uuid,
+                      &pl->published)) {
         instance_fail(in, ST_NOMEM, "out of memory for a task");
     }
 }
@@ -231,6 +236,24 @@ static bool take_positions(struct instance *in, struct place *pl, const struct r
     return true;
 }
 
+/* Whose lists in Redis may be older than what was restored. What `published` said stays true, as
+ * far as the positions go: those of a topic that was recreated are others. */
+static void touch_uncovered(struct instance *in, struct place *pl, const struct restored *r) {
+    const struct users *users = learner_users(in->learner, pl->task.p);
+    struct published *said = &pl->published;
+    pl->uncovered = r->all_uncovered;
+    for (size_t k = 0; k < r->n_uncovered && !pl->uncovered; k++) {
+        const uint32_t slot = users_find(users, r->uncovered[k]);
+        if (slot != USER_NONE && publish_touch(pl->publish, slot, 0)) {
+            instance_fail(in, ST_NOMEM, "out of memory for the dirty users");
+        }
+    }
+    for (uint32_t k = 0; k < in->cfg->n_topics; k++) {
+        const int64_t next = pl->task.next[k];
+        said->offsets[k] = said->offsets[k] < next ? said->offsets[k] : next;
+    }
+}
+
 bool instance_durable_restored(struct instance *in, struct place *pl) {
     struct restored r;
     struct task *t = &pl->task;
@@ -272,6 +295,7 @@ bool instance_durable_restored(struct instance *in, struct place *pl) {
                        (uint32_t)(instance_wall_ms() / 1000))) {
         instance_fail(in, ST_NOMEM, "out of memory for what was published");
     }
+    touch_uncovered(in, pl, &r);
     restore_drop(in->durable->restore, t->p);
     return true;
 }
@@ -518,6 +542,18 @@ static enum status add_options(struct pieces *p, const char *text, size_t len) {
     return add_sealed(p->in, p->batch, STATE_OPTIONS, &parcel);
 }
 
+/* Which log it is of. */
+static enum status add_mark(struct pieces *p) {
+    struct durable *d = p->in->durable;
+    uint8_t key[MODEL_KEY_BYTES];
+    uint8_t mark[MODEL_MARK_BYTES];
+    model_key_mark(key);
+    d->sweep_mark = d->sweep_low;
+    pack_raw(&d->body, mark, model_log_mark(d->model, mark, &d->sweep_mark));
+    struct parcel parcel = {.kind = PARCEL_ITEMS, .key = key, .key_len = sizeof key};
+    return d->body.len > 0 ? add_sealed(p->in, p->batch, STATE_CONTROL, &parcel) : ST_OK;
+}
+
 static enum status add_low(struct pieces *p) {
     struct durable *d = p->in->durable;
     uint8_t key[MODEL_KEY_BYTES];
@@ -540,6 +576,7 @@ static enum status add_rest(struct pieces *p) {
         st = st ? st : add_body(p);
     }
     st = st ? st : add_options(p, text, len);
+    st = st ? st : add_mark(p);
     return st ? st : add_low(p);
 }
 
@@ -626,7 +663,8 @@ void instance_durable_committed(struct instance *in, const struct sealed_answer 
         forget_gone(&in->places[a->task]);
     }
     if (d && a->task == 0 && a->batch == d->sweep_batch) {
-        atomic_store(&d->needed, (int64_t)d->sweep_low);
+        const uint64_t low = d->sweep_low < d->sweep_mark ? d->sweep_low : d->sweep_mark;
+        atomic_store(&d->needed, (int64_t)low);
         d->sweep_batch = 0;
     }
 }

@@ -46,7 +46,14 @@ void instance_globals_restart(struct instance *in) {
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static enum status take_item(struct instance *in, const struct content_row *row) {
+/* Lists that were ranked before this row may be wrong; whoever takes a task over must know. */
+static void note_change(struct instance *in, int64_t record_ms) {
+    const int64_t at_ms = record_ms >= 0 ? record_ms : instance_wall_ms();
+    in->rows_changed_ms = at_ms > in->rows_changed_ms ? at_ms : in->rows_changed_ms;
+}
+
+static enum status take_item(struct instance *in, const struct content_row *row,
+                             int64_t record_ms) {
     struct content_change change;
     enum status st = learner_item(in->learner, row, &change);
     if (st == ST_INVALID) {
@@ -54,15 +61,20 @@ static enum status take_item(struct instance *in, const struct content_row *row)
                  LOG_STR("domain", in->cfg->domains[row->domain].name));
         return ST_OK;
     }
+    if (!st && (change.withdrawn || change.returned)) {
+        note_change(in, record_ms);
+    }
     if (!st && in->globals_complete && (change.withdrawn || change.returned)) {
         in->catalogue_changed = true;
+        instance_similar_hurry(in);
         in->next_cards_ms = 0;
     }
     return st;
 }
 
 /* Without repartitioning nobody asks who is who. */
-static enum status take_identity(struct instance *in, const struct intake_row *row) {
+static enum status take_identity(struct instance *in, const struct intake_row *row,
+                                 int64_t record_ms) {
     const struct decoded_identity *d = &row->identity;
     if (!in->identity) {
         return ST_OK;
@@ -70,6 +82,7 @@ static enum status take_identity(struct instance *in, const struct intake_row *r
     enum status st = identity_link(in->identity, d->domain, d->partner_id, d->partner_id_len,
                                    row->user_id, row->user_id_len);
     if (!st && row->user_id_len > 0) {
+        note_change(in, record_ms);
         st = instance_news_of(in, row->user); /* his list is due under this id */
     }
     return st == ST_NOMEM ? st : ST_OK; /* the intake has checked the lengths */
@@ -87,12 +100,22 @@ static enum status take_person(struct instance *in, const struct intake_row *row
     return st;
 }
 
-static enum status take(struct instance *in, const struct intake_row *row) {
+static enum status take_rule(struct instance *in, const struct intake_row *row, int64_t record_ms) {
+    bool changed = false;
+    enum status st = instance_take_rule(in, row, &changed);
+    if (changed) {
+        note_change(in, record_ms);
+    }
+    return st;
+}
+
+static enum status take(struct instance *in, const struct intake_row *row, int64_t record_ms) {
     switch (row->kind) {
-    case KIND_ITEM: return take_item(in, &row->item);
+    case KIND_RULE: return take_rule(in, row, record_ms);
+    case KIND_ITEM: return take_item(in, &row->item, record_ms);
     case KIND_PROFILE:
     case KIND_PRIVACY: return take_person(in, row);
-    case KIND_IDENTITY: return take_identity(in, row);
+    case KIND_IDENTITY: return take_identity(in, row, record_ms);
     default: return ST_OK;
     }
 }
@@ -104,6 +127,12 @@ static void tell_bad(struct instance *in, const struct record *r, enum intake_re
              LOG_STR("topic", in->cfg->globals[r->topic].name), LOG_INT("partition", r->partition),
              LOG_INT("offset", r->offset), LOG_STR("reason", intake_reason_code(bad)),
              LOG_STR("detail", detail));
+}
+
+static void take_or_fail(struct instance *in, const struct intake_row *row, int64_t record_ms) {
+    if (take(in, row, record_ms)) {
+        instance_fail(in, ST_NOMEM, "out of memory for a global topic");
+    }
 }
 
 /* False if its schema is being asked for. */
@@ -118,15 +147,14 @@ static bool take_row(struct instance *in, const struct record *r) {
     }
     if (bad == INTAKE_IGNORED) {
         metric_add(M_IGNORED, in->cfg->n_topics + in->cfg->n_raws + r->topic, 1);
-        return true;
-    }
-    if (bad && !(bad == INTAKE_EMPTY && row.kind == KIND_PRIVACY)) {
+    } else if (bad && !(bad == INTAKE_EMPTY && row.kind == KIND_PRIVACY)) {
         tell_bad(in, r, bad, detail);
     } else if (!bad) {
         metric_add(M_ROWS, r->topic, 1);
-        if (take(in, &row)) {
-            instance_fail(in, ST_NOMEM, "out of memory for a global topic");
-        }
+        take_or_fail(in, &row, r->timestamp_ms);
+    }
+    if (bad && row.kind == KIND_RULE && row.rule.gone) { /* the bad record stands in its place */
+        take_or_fail(in, &row, r->timestamp_ms);
     }
     return true;
 }

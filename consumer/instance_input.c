@@ -331,8 +331,24 @@ static bool take_merged(struct instance *in, const struct merged *m) {
     return true;
 }
 
+static int64_t end_of(void *ctx, uint16_t topic, int32_t partition) {
+    const struct instance *in = ctx;
+    return in->ports.source.end(in->ports.source.ctx, topic, partition);
+}
+
+static void tell_given_up(void *ctx, uint16_t topic, int32_t partition, int64_t position,
+                          int64_t end) {
+    const struct instance *in = ctx;
+    metric_add(M_GIVEN_UP, topic, 1);
+    LOG_WARN("a partition is away: the others of the tasks go on without it, its events are late "
+             "when they come",
+             LOG_STR("topic", in->cfg->topics[topic].name), LOG_INT("partition", partition),
+             LOG_INT("position", position), LOG_INT("end", end),
+             LOG_INT("waited_ms", in->cfg->merge_max_start_ms));
+}
+
 size_t instance_learn(struct instance *in) {
-    const struct merge_ends ends = {.end = in->ports.source.end, .ctx = in->ports.source.ctx};
+    const struct merge_ends ends = {.end = end_of, .given_up = tell_given_up, .ctx = in};
     const int64_t until_ms = in->now_ms + SLICE_MS;
     size_t n = 0;
     while (!in->fatal) {

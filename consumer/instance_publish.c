@@ -11,14 +11,13 @@
 #include "mix.h"
 
 enum {
-    CARDS_MS = 5000, /* fallback and info are looked at this often */
     USERS_PER_LOOK = 16,
     SWEEP_SHARE = 5, /* sweeps get at most one part in five of the time */
 };
 
 /* ---- one user ------------------------------------------------------------------------------ */
 
-static void fill_items(const struct instance *in, struct rec *r, const struct list *list) {
+void instance_fill_items(const struct instance *in, struct rec *r, const struct list *list) {
     const struct items *items = learner_shared(in->learner)->items;
     r->n = (uint16_t)list->n;
     for (uint32_t k = 0; k < list->n; k++) {
@@ -40,8 +39,8 @@ static int64_t shown_ms(int64_t ms) {
     return ms > 0 ? ms : 0;
 }
 
-static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kind kind,
-                             uint8_t target) {
+struct rec *instance_start_rec(struct instance *in, struct place *pl, enum rec_kind kind,
+                               uint8_t target) {
     struct rec *r = publisher_reserve(in->publisher);
     r->kind = (uint8_t)kind;
     r->task = (int32_t)pl->task.p;
@@ -50,10 +49,14 @@ static struct rec *start_rec(struct instance *in, struct place *pl, enum rec_kin
     r->seq = ++pl->task.seq;
     r->ts_ms = shown_ms(instance_clock_ms(in));
     r->record_ms = 0;
+    r->refreshed_ms = 0;
     r->user_id_len = 0;
     r->n = 0;
     r->segment = -1;
-    r->personalised = false;
+    r->personalised = r->by_segment = false;
+    r->touched = REC_LIST;
+    r->body = NULL;
+    r->body_len = 0;
     return r;
 }
 
@@ -92,7 +95,10 @@ const char *instance_id_at(const struct instance *in, const struct user *u, uint
     return there;
 }
 
-static void name_user(struct rec *r, uint32_t slot, const char *id, size_t len) {
+/* By the id that he has at the partner: as the partner finds him in Redis. */
+void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const char *id,
+                        size_t len) {
+    id = pseudonym_of(in->pseudonyms, r->target, id, &len);
     r->user_slot = slot;
     r->user_id_len = (uint16_t)len;
     memcpy(r->user_id, id, len);
@@ -127,27 +133,29 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
         return; /* taken back meanwhile; or nobody there knows him */
     }
     if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
-                     (uint32_t)in->cfg->list_n, list) != ST_OK) {
+                     config_list_n(in->cfg, target), list) != ST_OK) {
         return;
     }
     metric_add(M_RANKED, target, 1);
+    const bool by_segment = instance_segment_list(in, u, k, instance_clock_ms(in), list);
     struct publish_written *w = publish_written(pl->publish, slot, k);
     instance_triggers_ranked(in, pl, slot, target, list, &w->top);
     const uint64_t digest = digest_of(in, list, id, id_len);
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     if (digest != w->digest || expired) {
-        struct rec *r = start_rec(in, pl, REC_LIST, target);
-        name_user(r, slot, id, id_len);
+        struct rec *r = instance_start_rec(in, pl, REC_LIST, target);
+        instance_name_user(in, r, slot, id, id_len);
         r->record_ms = record_ms;
         r->personalised = list->personalised;
+        r->by_segment = by_segment;
         r->segment = list->segment;
         tell_because(in, pl, slot, target, list);
-        fill_items(in, r, list);
+        instance_fill_items(in, r, list);
         publisher_push(in->publisher);
     } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
-        struct rec *r = start_rec(in, pl, REC_TOUCH, target);
-        name_user(r, slot, id, id_len);
+        struct rec *r = instance_start_rec(in, pl, REC_TOUCH, target);
+        instance_name_user(in, r, slot, id, id_len);
         publisher_push(in->publisher);
     } else {
         metric_add(M_UNCHANGED, target, 1);
@@ -161,36 +169,15 @@ static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int6
     for (uint32_t k = 0; k < in->n_targets; k++) {
         rank_target(in, pl, slot, k, record_ms);
     }
+    instance_user_card(in, pl, slot);
 }
 
-/* ---- what is not a user's -------------------------------------------------------------------- */
-
-static void publish_cards(struct instance *in, struct place *pl) {
-    const struct segments *segments = learner_shared(in->learner)->segments;
-    const int n_segments = (int)segments_k(segments);
-    for (uint32_t k = 0; k < in->n_targets; k++) {
-        const uint8_t target = in->targets[k];
-        if (publisher_room(in->publisher) < 2) {
-            return;
-        }
-        if (in->info_segments != n_segments) {
-            struct rec *r = start_rec(in, pl, REC_INFO, target);
-            r->segment = n_segments;
-            r->partitions = instance_n_tasks(in);
-            r->n = (uint16_t)in->cfg->list_n;
-            publisher_push(in->publisher);
-        }
-        learner_fallback(in->learner, target, (uint32_t)in->cfg->list_n, &in->list);
-        const uint64_t digest = learner_list_digest(in->learner, &in->list) | 1;
-        if (digest != in->fallback_digest[target]) {
-            struct rec *r = start_rec(in, pl, REC_FALLBACK, target);
-            fill_items(in, r, &in->list);
-            publisher_push(in->publisher);
-            in->fallback_digest[target] = digest;
-        }
-    }
-    in->info_segments = n_segments;
+/* What one user may need in the queue: a list and a card for each target. */
+static size_t recs_a_user(const struct instance *in) {
+    return (size_t)in->n_targets * 2;
 }
+
+/* ---- how far ------------------------------------------------------------------------------- */
 
 /* `published` names the epoch before the first list of it stands: whoever takes over next, be it
  * within the same second, finds it there and takes a larger one. False while the queue is full. */
@@ -198,14 +185,16 @@ static bool claim(struct instance *in, struct place *pl) {
     if (pl->claimed_epoch == pl->task.epoch) {
         return true;
     }
-    if (publisher_room(in->publisher) <= in->n_targets) {
+    if (publisher_room(in->publisher) <= recs_a_user(in)) {
         return false; /* the lists of one user come right behind it */
     }
-    struct rec *r = start_rec(in, pl, REC_PUBLISHED, 0);
+    struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
     r->ts_ms = shown_ms(learner_stream_ms(in->learner));
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
-        r->offsets[k] = -1; /* nothing is covered yet */
+        /* what was covered before is; or nothing yet */
+        r->offsets[k] = pl->published.known ? pl->published.offsets[k] : -1;
     }
+    r->refreshed_ms = pl->refreshed_ms;
     publisher_push(in->publisher);
     pl->claimed_epoch = pl->task.epoch;
     return true;
@@ -218,9 +207,10 @@ static void announce(struct instance *in, struct place *pl) {
         memcmp(pl->announced, t->next, sizeof t->next) == 0) {
         return;
     }
-    struct rec *r = start_rec(in, pl, REC_PUBLISHED, 0);
+    struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
     r->ts_ms = shown_ms(learner_stream_ms(in->learner));
     memcpy(r->offsets, t->next, sizeof r->offsets);
+    r->refreshed_ms = pl->refreshed_ms;
     publisher_push(in->publisher);
     memcpy(pl->announced, t->next, sizeof t->next);
 }
@@ -247,7 +237,7 @@ static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
     uint32_t slot = 0;
     int64_t record_ms = 0;
     for (uint32_t n = 1; publish_peek(pl->publish, &slot, &record_ms); n++) {
-        if (publisher_room(in->publisher) < in->n_targets) {
+        if (publisher_room(in->publisher) < recs_a_user(in)) {
             return false; /* Redis is slow or away: users stay dirty */
         }
         rank_user(in, pl, slot, record_ms);
@@ -270,10 +260,10 @@ static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
     }
     instance_durable_hide(in, pl);
     const bool done = round_of(in, pl, until_ms);
+    instance_user_cards_due(in, pl);
     announce(in, pl);
     if (pl->task.p == 0 && in->now_ms >= in->next_cards_ms) {
-        publish_cards(in, pl);
-        in->next_cards_ms = in->now_ms + CARDS_MS;
+        instance_cards_publish(in, pl);
     }
     return done;
 }
@@ -315,13 +305,13 @@ void instance_round(struct instance *in) {
 /* ---- users who are not to be shown --------------------------------------------------- */
 
 bool instance_can_hide(const struct instance *in, size_t n) {
-    return publisher_room(in->publisher) > n * (in->n_targets + 1);
+    return publisher_room(in->publisher) > n * (recs_a_user(in) + 1);
 }
 
 static void write_empty_to(struct instance *in, struct place *pl, uint32_t slot, uint8_t target,
                            const char *id, size_t len) {
-    struct rec *r = start_rec(in, pl, REC_LIST, target);
-    name_user(r, slot, id, len);
+    struct rec *r = instance_start_rec(in, pl, REC_LIST, target);
+    instance_name_user(in, r, slot, id, len);
     publisher_push(in->publisher);
 }
 
@@ -336,13 +326,15 @@ static void write_empty(struct instance *in, struct place *pl, uint32_t slot) {
         const char *id = instance_id_at(in, u, target, &len);
         if (id) {
             write_empty_to(in, pl, slot, target, id, len);
+            instance_user_card_gone(in, pl, slot, k, id, len);
             *publish_written(pl->publish, slot, k) = (struct publish_written){0};
         }
         for (uint32_t other = 1;
-             in->identity && publisher_room(in->publisher) > in->n_targets &&
+             in->identity && publisher_room(in->publisher) > recs_a_user(in) &&
              (id = identity_linked(in->identity, user, user_len, target, other, &len));
              other++) {
             write_empty_to(in, pl, slot, target, id, len);
+            instance_user_card_gone(in, pl, slot, k, id, len);
         }
     }
 }
@@ -382,6 +374,7 @@ static void start_sweep(struct instance *in, bool all) {
     in->sweep_task = in->sweep_slot = 0;
     in->sweep_tokens = 0.0;
     in->sweep_refill_ms = in->now_ms;
+    in->sweep_wall_ms = instance_wall_ms();
 }
 
 /* What was written of a task does not count any more: the sweep writes it again, and then
@@ -390,6 +383,7 @@ void instance_owe(struct instance *in, struct place *pl) {
     publish_forget(pl->publish);
     memset(pl->announced, 0xff, sizeof pl->announced);
     pl->announced[0] = -2;
+    pl->published.known = false;
     pl->owed = true;
     if (pl->task.p == 0) {
         memset(in->fallback_digest, 0, sizeof in->fallback_digest);
@@ -397,6 +391,23 @@ void instance_owe(struct instance *in, struct place *pl) {
         in->next_cards_ms = 0;
     }
     start_sweep(in, false);
+}
+
+/* A refresh that is due is not put off by who holds the task: restarts would do so for ever. Rows
+ * that came since the last one change lists of people of whom nothing else is due. */
+void instance_publish_run(struct instance *in, struct place *pl) {
+    const int64_t now_ms = instance_wall_ms();
+    pl->refreshed_ms = pl->published.known ? pl->published.refreshed_ms : 0;
+    if (pl->refreshed_ms <= 0 || pl->refreshed_ms > now_ms) {
+        pl->refreshed_ms = now_ms;
+    }
+    if (pl->uncovered || in->rows_changed_ms >= pl->refreshed_ms) {
+        instance_owe(in, pl);
+        return;
+    }
+    const int64_t left_ms = pl->refreshed_ms + in->cfg->publish_refresh_ms - now_ms;
+    const int64_t due_ms = in->now_ms + (left_ms > 0 ? left_ms : 0);
+    in->next_refresh_ms = due_ms < in->next_refresh_ms ? due_ms : in->next_refresh_ms;
 }
 
 /* One that can be swept: those that catch up are owed it until they have. */
@@ -473,6 +484,10 @@ static bool sweep_next(struct instance *in) {
             return true;
         }
         pl->owed = false; /* it was swept from its first slot on, or owe() had begun anew */
+        if (in->durable) {
+            pl->refreshed_ms = in->sweep_wall_ms;
+            pl->announced[0] = -2; /* to be told */
+        }
     }
     return false;
 }
@@ -489,7 +504,7 @@ size_t instance_sweep(struct instance *in) {
     const double most = (double)in->cfg->publish_rate * 0.1;
     in->sweep_tokens = in->sweep_tokens < most ? in->sweep_tokens : most;
     size_t n = 0;
-    while (in->sweep_tokens > 0 && publisher_room(in->publisher) >= in->n_targets) {
+    while (in->sweep_tokens > 0 && publisher_room(in->publisher) >= recs_a_user(in)) {
         if (!sweep_next(in)) {
             end_sweep(in);
             break;
@@ -507,13 +522,18 @@ size_t instance_sweep(struct instance *in) {
 /* ---- acknowledgements ---------------------------------------------------------------- */
 
 /* The epoch that stood in Redis at the takeover; late, if Redis was away. */
-static void take_epoch(struct instance *in, struct place *pl, uint64_t epoch) {
+static void take_epoch(struct instance *in, struct place *pl, const struct publisher_ack *a) {
     struct task *t = &pl->task;
+    const uint64_t epoch = a->epoch;
     /* a parked task came back: others wrote meanwhile, or Redis lost everything */
     bool written_over = pl->former_epoch != 0 && epoch != pl->former_epoch;
     if (t->state == TASK_RESTORING && !t->epoch_known) {
         task_take_over(t, epoch, instance_wall_ms() / 1000);
         t->epoch_known = true;
+        if (in->durable) { /* it will say what the restore finds uncovered */
+            pl->published = a->published;
+            written_over = false;
+        }
     } else if (epoch >= t->epoch) {
         task_take_over(t, epoch, instance_wall_ms() / 1000);
         written_over = true; /* what was published under the guessed epoch is refused */
@@ -534,7 +554,7 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
         return;
     }
     if (a->kind == ACK_EPOCH) {
-        take_epoch(in, pl, a->epoch);
+        take_epoch(in, pl, a);
         return;
     }
     if (t->state == TASK_RUNNING && a->epoch >= t->epoch) {

@@ -7,11 +7,18 @@
  *     instance_durable.c   state = kafka: restoring, batches as bytes, the shared model's log
  *     instance_input.c     records to merged events to the learner
  *     instance_globals.c   what global topics say
- *     instance_publish.c   publish rounds, sweeps, fallback, info
+ *     instance_rules.c     rules of lists, and their windows
+ *     instance_publish.c   publish rounds, sweeps of users' lists
+ *     instance_cards.c     fallback, info, segments
+ *     instance_similar.c   items that go with an item
+ *     instance_user_cards.c  cards of users
  *     instance_triggers.c  which triggers fire
  *     instance_outbox.c    committed triggers on their way to the streams
  *     instance_guard.c     which net is served: gauges and log lines
- *     instance_explain.c   questions of the admin endpoint
+ *     instance_ask.c       questions of the admin endpoint (instance_ask.h): who asks, and when
+ *     instance_explain.c   ... of a user
+ *     instance_items.c     ... of an item, of a domain
+ *     instance_segments.c  ... of segments
  */
 #ifndef INSTANCE_STATE_H
 #define INSTANCE_STATE_H
@@ -31,11 +38,14 @@
 #include "model_log.h"
 #include "outbox.h"
 #include "people.h"
+#include "pseudonym.h"
 #include "publish.h"
+#include "published.h"
 #include "publisher.h"
 #include "recent.h"
 #include "restore.h"
 #include "restore_progress.h"
+#include "segment_scan.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -85,9 +95,14 @@ struct place {
     struct waiting waiting[CONFIG_TOPICS_MAX]; /* for their schema */
     uint64_t former_epoch;  /* before this assignment: what stands in Redis if nobody else wrote */
     uint64_t claimed_epoch; /* the epoch that `published` was made to name */
-    bool epoch_asked;       /* REC_TAKEOVER is in the publisher's queue, or answered */
-    bool owed;              /* lists that were written may be gone: the sweep has to come by before
-                               `published` may say anything */
+    struct published published; /* as it stood at the takeover, cut to what is restored; unknown
+                                   once everything is owed */
+    int64_t
+        refreshed_ms; /* wall clock: everyone has been ranked since, as far as known; 0 unknown */
+    bool uncovered;   /* restored, but `published` does not say whose lists stand in Redis */
+    bool epoch_asked; /* REC_TAKEOVER is in the publisher's queue, or answered */
+    bool owed;        /* lists that were written may be gone: the sweep has to come by before
+                         `published` may say anything */
     bool exists;
     /* state = kafka */
     uint64_t batch;         /* number of the batch that is sealed next, inside the epoch */
@@ -107,6 +122,38 @@ struct place {
     uint8_t twin[DOMAINS_MAX]; /* bit 0 cold, bit 1 known: the twin is served, as was told last */
 };
 
+/* What was written of a key that is nobody's. */
+struct card_written {
+    uint64_t digest; /* 0: nothing in this epoch */
+    uint32_t at_s;   /* wall clock */
+};
+
+struct similar_sweep {                 /* over all items, see instance_similar.c */
+    uint64_t *written;                 /* (cap_items, n_targets) digests; 0: nothing ever */
+    uint32_t cap_items, item, n_items; /* next to look at, of so many in this turn */
+    uint64_t events;                   /* of the model, when this turn began */
+    bool turning, fast, hurries;       /* fast: the next turn; hurries: this one */
+    bool again, prolongs;              /* this turn writes, or prolongs, also what is unchanged */
+    int64_t began_ms, lives_ms;        /* this turn; the last one after which everything lives */
+    int64_t refill_ms, resume_ms;
+    double tokens; /* items that may be looked at now */
+};
+
+/* What is known of the segments, and what was written besides lists. */
+struct cards {
+    const struct learner *learner; /* whose items and segments these are */
+    uint64_t epoch, losses;        /* of task 0, what the digests below are of */
+    struct segment_scan *scan;     /* under way; NULL: none */
+    int64_t scan_began_ms, scan_next_ms, scan_resume_ms;
+    bool known; /* what follows is of the segments that there are */
+    uint32_t generation;
+    struct segment_cards told;
+    struct list *tops; /* (SEGMENTS_MAX, n_targets) */
+    double behind_one; /* users of the group that one of those counted stands for */
+    struct card_written segments[SEGMENTS_MAX][DOMAINS_MAX]; /* [segment][k-th target] */
+    struct similar_sweep similar;
+};
+
 /* What state = kafka needs besides. */
 struct durable {
     struct model_log *model;
@@ -122,6 +169,7 @@ struct durable {
     /* the sweep that writes the model's snapshot, by whoever has task 0 */
     uint32_t sweep, sweep_at; /* what is being written, and from which index on */
     uint64_t sweep_low;       /* smallest position in the pieces of this sweep */
+    uint64_t sweep_mark;      /* the record of the log that says which log it is of */
     uint64_t swept_at;        /* log position when the last one began */
     uint64_t sweep_batch;     /* of task 0: holds the end of the last one; 0: none that waits */
     _Atomic int64_t needed;   /* the log below it is in a complete sweep, 0: said already */
@@ -139,11 +187,15 @@ struct instance {
     struct intake *intake;
     struct intake *rows; /* of global topics; NULL if there are none */
     struct people *people;
+    struct pseudonyms *pseudonyms;
     struct identity *identity; /* NULL: users have one id everywhere */
     struct waiting rows_waiting;
     struct recent *feedback; /* ids of impressions and conversions */
     bool globals_complete;   /* read to the end that stood at the start */
+    int64_t rows_changed_ms; /* timestamp of the newest row that may change lists of quiet users */
     bool catalogue_changed;  /* an item was switched: everyone is to be ranked again */
+    bool rules_timed;        /* rules_next_ms is the next edge of a rule's window ... */
+    int64_t rules_next_ms;   /* ... by the clock of ranking */
     struct breaker breaker;
     uint32_t n_waiting; /* topic partitions with records that wait for their schema */
     int64_t next_admit_ms;
@@ -172,14 +224,18 @@ struct instance {
     uint32_t sweep_task, sweep_slot; /* next to look at */
     double sweep_tokens;             /* lists that may be ranked now */
     int64_t sweep_refill_ms, sweep_resume_ms;
+    int64_t sweep_wall_ms; /* wall clock when it began */
     uint64_t losses_seen;
     uint64_t fallback_digest[DOMAINS_MAX];
     struct triggers_sweep dormant;
     uint32_t delivery_generation;
-    int info_segments;       /* segments that the last info named; -1: info is due */
-    struct mailbox *mailbox; /* struct question, see instance_explain.c */
+    int info_segments; /* bits of the segments that the last info named; -1: info is due */
+    struct cards *cards;
+    struct mailbox *mailbox; /* struct question, see instance_ask.h */
+    struct asked *asked;     /* the question under way and what is kept for the next */
 
-    bool joined; /* the group has assigned something, be it nothing */
+    bool asked_to_join; /* the group */
+    bool joined;        /* the group has assigned something, be it nothing */
     enum status fatal;
     char fatal_text[CONFIG_ERROR_MAX];
 
@@ -223,6 +279,8 @@ enum status instance_durable_new(struct instance *in);
 void instance_durable_free(struct instance *in);
 /** Reads on in the model's log, and in the changelog for tasks that restore. */
 void instance_durable_take(struct instance *in);
+/** May the group be joined? Not before the options are known to be those of the others. */
+bool instance_durable_agrees(const struct instance *in);
 /** A task was assigned. */
 void instance_durable_begin(struct instance *in, struct place *pl);
 /** Tasks are about to be given away: another batch of each is due, which shows that they were ours
@@ -274,14 +332,22 @@ size_t instance_globals(struct instance *in);
 /** The learner is a new one: everything is read again. */
 void instance_globals_restart(struct instance *in);
 
+/* ---- instance_rules.c ---- */
+/** Takes a row of kind rule. @param changed  out: lists may be others now. @return ST_OK, ST_NOMEM
+ */
+enum status instance_take_rule(struct instance *in, const struct intake_row *row, bool *changed);
+/** Tells the learner the time, and sees to it that lists follow when a window opens or closes. */
+void instance_rules(struct instance *in);
+
 /* ---- instance_guard.c ---- */
 /** Looks at the gates of the running tasks. */
 void instance_guard(struct instance *in);
 
-/* ---- instance_explain.c ---- */
+/* ---- instance_ask.c ---- */
 /** @return ST_OK, ST_NOMEM */
-enum status instance_explain_new(struct instance *in);
-/** Answers the question that waits, if one does. Costs a look otherwise. */
+enum status instance_ask_new(struct instance *in);
+void instance_ask_free(struct instance *in);
+/** A slice of the question that waits, if one does. Costs a look otherwise. */
 void instance_answer(struct instance *in);
 
 /* ---- instance_triggers.c ---- */
@@ -317,6 +383,35 @@ void instance_outbox_lost(struct instance *in);
 /** Is everything that was committed handed over? */
 bool instance_outbox_settled(const struct instance *in, const struct place *pl);
 
+/* ---- instance_cards.c ---- */
+/** @return ST_OK, ST_NOMEM: free it all the same */
+enum status instance_cards_new(struct instance *in);
+void instance_cards_free(struct instance *in);
+/** A slice of looking at segments and similar items. */
+void instance_cards_step(struct instance *in);
+/** Fallback, info and segments of the owner of task 0, as far as there is room. */
+void instance_cards_publish(struct instance *in, struct place *pl);
+/** Puts his segment's items in the place of a list for the k-th target that nothing personal made,
+ *  as many as it had. False: that is not his case. */
+bool instance_segment_list(const struct instance *in, const struct user *u, uint32_t k,
+                           int64_t now_ms, struct list *list);
+
+/* ---- instance_similar.c ---- */
+void instance_similar_step(struct instance *in);
+/** Nothing counts as written any more. */
+void instance_similar_forget(struct instance *in);
+/** An item was withdrawn, or came back. */
+void instance_similar_hurry(struct instance *in);
+
+/* ---- instance_user_cards.c ---- */
+/** Looks at a user's cards after his lists; there is room for one a target. */
+void instance_user_card(struct instance *in, struct place *pl, uint32_t slot);
+/** Those who waited for their turn. */
+void instance_user_cards_due(struct instance *in, struct place *pl);
+/** A tombstone over the card for the k-th target. There is room. */
+void instance_user_card_gone(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
+                             const char *id, size_t len);
+
 /* ---- instance_publish.c ---- */
 /** The user's id at the partner whose domain `target` is; NULL: he has none there. */
 const char *instance_id_at(const struct instance *in, const struct user *u, uint8_t target,
@@ -327,6 +422,13 @@ void instance_hide(struct instance *in, uint64_t user);
 enum status instance_news_of(struct instance *in, uint64_t user);
 /** Can instance_hide() be called n times now? */
 bool instance_can_hide(const struct instance *in, size_t n);
+/** The next rec of a task's queue, under its epoch; there is room. Then fill it, and push. */
+struct rec *instance_start_rec(struct instance *in, struct place *pl, enum rec_kind kind,
+                               uint8_t target);
+void instance_fill_items(const struct instance *in, struct rec *r, const struct list *list);
+/** Whose it is: by his id at the partner of r->target. */
+void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const char *id,
+                        size_t len);
 /** One publish round. */
 void instance_round(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
@@ -334,5 +436,7 @@ size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);
 /** Lists of the task that were written may be gone: they are written again by a sweep. */
 void instance_owe(struct instance *in, struct place *pl);
+/** A restored task begins to run: everything is owed, or the next sweep is due when it was. */
+void instance_publish_run(struct instance *in, struct place *pl);
 
 #endif

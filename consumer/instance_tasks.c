@@ -103,6 +103,7 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     t->generation = generation;
     pl->former_epoch = t->epoch;
     pl->epoch_asked = false;
+    pl->published.known = false;
     t->floor_known = t->epoch_known = false;
     t->tagged = t->claiming = t->claimed = false;
     t->restoring_since_ms = instance_mono_ms();
@@ -195,7 +196,7 @@ void instance_assigned(void *ctx, struct position *parts, size_t n, int generati
         }
         parts[k].offset = in->durable ? POSITION_LATER : pl->task.next[parts[k].topic];
         if (parts[k].offset >= 0) {
-            merge_reached(in->merge, p, parts[k].topic, parts[k].offset);
+            merge_begin(in->merge, p, parts[k].topic, parts[k].offset);
         }
     }
     in->joined = true;
@@ -211,8 +212,9 @@ static void find_floors(struct instance *in) {
     size_t n = 0;
     for (uint32_t p = 0; parts && p < in->n_places; p++) {
         const struct place *pl = instance_place(in, p);
-        if (!pl || pl->task.state != TASK_RESTORING || pl->task.floor_known) {
-            continue;
+        if (!pl || pl->task.state != TASK_RESTORING || pl->task.floor_known ||
+            (in->durable && !pl->task.epoch_known)) {
+            continue; /* a restore has to know what `published` says */
         }
         for (uint32_t t = 0; t < in->cfg->n_topics; t++) {
             parts[n++] = (struct position){.partition = (int32_t)p, .topic = (uint16_t)t};
@@ -300,7 +302,7 @@ static void start_reading(struct instance *in) {
             parts[n++] =
                 (struct position){.offset = next, .partition = (int32_t)p, .topic = (uint16_t)t};
             if (next >= 0) {
-                merge_reached(in->merge, p, (uint16_t)t, next);
+                merge_begin(in->merge, p, (uint16_t)t, next);
             }
         }
     }
@@ -333,7 +335,7 @@ void instance_restore(struct instance *in) {
                            1e-3 * (double)(in->now_ms - pl->task.restoring_since_ms));
             LOG_INFO("task runs", LOG_INT("task", p), LOG_INT("epoch", pl->task.epoch));
             if (in->durable) {
-                instance_owe(in, pl); /* what stands in Redis may be older than the state */
+                instance_publish_run(in, pl);
                 instance_outbox_run(in, pl);
             }
         }

@@ -139,6 +139,7 @@ static void fire(struct instance *in, struct place *pl, uint32_t slot, uint32_t 
     if (!id) {
         return;
     }
+    id = pseudonym_of(in->pseudonyms, t->target, id, &id_len);
     /* first what may move the user's block; a trigger without it would be one too many */
     enum status st = put_into_outbox(in, pl, k, u, user, id, id_len, f);
     if (!st) {
@@ -212,12 +213,19 @@ void instance_triggers_ranked(struct instance *in, struct place *pl, uint32_t sl
         return;
     }
     const struct items *items = learner_shared(in->learner)->items;
-    const uint32_t item = list->items[0].item;
+    uint32_t at = 0; /* what somebody pinned is no news of the user's */
+    while (at < list->n && list->items[at].reason == REASON_PINNED) {
+        at++;
+    }
+    if (at == list->n) {
+        return;
+    }
+    const uint32_t item = list->items[at].item;
     const bool changed = *top != item + 1;
     struct fact f = {
         .firing = {.ts_ms = instance_clock_ms(in), .from = FIRING_NOTHING, .to = FIRING_NOTHING},
         .item_index = item,
-        .score = (double)list->items[0].score,
+        .score = (double)list->items[at].score,
         .what = (uint32_t)items_hash(items, item),
         .again = true};
     f.item.s = items_id(items, item, &f.item.len);

@@ -55,6 +55,7 @@ struct intake {
     struct decoded event;
     struct event_line lines[EVENT_LINES_MAX];
     struct decoded_item item;
+    struct decoded_rule rule;
     uint64_t attributes[CONTENT_ATTRIBUTES];
 };
 
@@ -310,6 +311,87 @@ static enum intake_reason read_item(struct intake *in, const struct record *r,
     return INTAKE_OK;
 }
 
+static enum intake_reason bad_rule(enum intake_reason reason, const char *why,
+                                   const char **detail) {
+    *detail = why;
+    return reason;
+}
+
+/* Written so that a NaN fails. */
+static enum intake_reason check_rule(const struct decoded_rule *d, const char **detail) {
+    if (!id_ok(d->id_len)) {
+        return bad_rule(INTAKE_MISSING, "the id of a rule has 1 to 255 bytes", detail);
+    }
+    if (d->has_item && !id_ok(d->item_len)) {
+        return INTAKE_ITEM;
+    }
+    if (d->has_category && d->category_len == 0) {
+        return bad_rule(INTAKE_MISSING, "a category without a name", detail);
+    }
+    if (d->has_segment && !(d->segment >= 0 && d->segment < SEGMENTS_MAX)) {
+        return bad_rule(INTAKE_NUMBER, "segments are 0 to 15", detail);
+    }
+    if (d->from_ms >= d->until_ms) {
+        return bad_rule(INTAKE_TIME, "it would end before it begins", detail);
+    }
+    if (d->kind == RULE_PIN && !d->has_item && !d->has_category) {
+        return bad_rule(INTAKE_MISSING, "a pin needs an item or a category", detail);
+    }
+    if (d->kind == RULE_PIN && !(d->position >= 1 && d->position <= LIST_MAX)) {
+        return bad_rule(INTAKE_NUMBER, "positions are 1 to 100", detail);
+    }
+    if (d->kind == RULE_BOOST && isnan(d->factor)) {
+        return bad_rule(INTAKE_MISSING, "a boost needs a factor", detail);
+    }
+    if (d->kind == RULE_BOOST && !(d->factor >= 1e-6 && d->factor <= 1e6)) {
+        return bad_rule(INTAKE_NUMBER, "factors are 0.000001 to 1000000", detail);
+    }
+    return INTAKE_OK;
+}
+
+static enum intake_reason read_rule(struct intake *in, const struct record *r,
+                                    struct intake_row *out, const char **detail) {
+    const struct decoded_rule *d = &in->rule;
+    const enum intake_reason bad = check_rule(d, detail);
+    if (bad) {
+        return bad;
+    }
+    const bool pin = d->kind == RULE_PIN;
+    struct rule rule = {.id = d->id,
+                        .id_len = (uint16_t)d->id_len,
+                        .source = r->topic,
+                        .kind = d->kind,
+                        .target =
+                            d->domain == DOMAIN_OF_RECORD ? (uint8_t)RULES_EVERY_DOMAIN : d->domain,
+                        .segment = d->has_segment ? (int)d->segment : -1,
+                        .from_ms = d->from_ms,
+                        .until_ms = d->until_ms,
+                        .factor = d->kind == RULE_BOOST ? (float)d->factor : 1.0F,
+                        .place = pin ? (uint32_t)d->position : 1};
+    for (uint32_t k = 0; k < in->cfg->n_domains; k++) {
+        const char *domain = in->cfg->domains[k].name;
+        if (rule.target == RULES_EVERY_DOMAIN || rule.target == k) {
+            rule.item[k] = d->has_item ? hash_item(domain, d->item, d->item_len) : 0;
+            rule.category[k] =
+                d->has_category ? hash_category(domain, d->category, d->category_len) : 0;
+        }
+    }
+    out->rule.rule = rule;
+    out->rule.gone = false;
+    return INTAKE_OK;
+}
+
+/* What its key says is gone. False without a key. */
+static bool take_back(const struct record *r, struct intake_row *out) {
+    const bool named = r->key && id_ok(r->key_len);
+    out->rule.gone = named;
+    if (named) {
+        out->rule.rule =
+            (struct rule){.id = r->key, .id_len = (uint16_t)r->key_len, .source = r->topic};
+    }
+    return named;
+}
+
 static enum intake_reason check_user(const struct intake_row *row) {
     return id_ok(row->user_id_len) ? INTAKE_OK : INTAKE_USER;
 }
@@ -323,6 +405,7 @@ static enum intake_reason read_row(struct intake *in, const struct record *r,
     case KIND_PROFILE: e = mapping_read_profile(m, &in->tape, &out->profile); break;
     case KIND_PRIVACY: e = mapping_read_privacy(m, &in->tape, &out->privacy); break;
     case KIND_IDENTITY: e = mapping_read_identity(m, &in->tape, &out->identity); break;
+    case KIND_RULE: e = mapping_read_rule(m, &in->tape, &in->rule); break;
     case KIND_EVENT:
     case KIND_FEEDBACK:
     case KINDS: break;
@@ -339,9 +422,10 @@ static int64_t said_ms(const struct intake *in, const struct record *r, int64_t 
 }
 
 static enum intake_reason finish_row(struct intake *in, const struct record *r,
-                                     struct intake_row *out) {
+                                     struct intake_row *out, const char **detail) {
     switch (out->kind) {
     case KIND_ITEM: return read_item(in, r, out);
+    case KIND_RULE: return read_rule(in, r, out, detail);
     case KIND_PROFILE:
         name_user(out, out->profile.user_id, out->profile.user_id_len);
         out->profile.ts_ms = said_ms(in, r, out->profile.ts_ms);
@@ -400,8 +484,12 @@ static enum intake_reason read_unlink(struct intake *in, const struct record *r,
 static enum intake_reason read_tombstone(struct intake *in, const struct record *r,
                                          struct intake_row *out) {
     enum intake_reason bad = INTAKE_OK;
+    const char *detail = NULL;
     if (!r->key || r->key_len == 0 || out->kind == KIND_PRIVACY) {
         return INTAKE_EMPTY;
+    }
+    if (out->kind == KIND_RULE) {
+        return take_back(r, out) ? INTAKE_OK : INTAKE_MISSING;
     }
     if (out->kind == KIND_ITEM) {
         in->item =
@@ -411,7 +499,7 @@ static enum intake_reason read_tombstone(struct intake *in, const struct record 
     } else {
         bad = read_unlink(in, r, &out->identity);
     }
-    return bad ? bad : finish_row(in, r, out);
+    return bad ? bad : finish_row(in, r, out, &detail);
 }
 
 enum intake_reason intake_row(struct intake *in, const struct record *r, struct intake_row *out,
@@ -423,5 +511,9 @@ enum intake_reason intake_row(struct intake *in, const struct record *r, struct 
     }
     enum intake_reason bad = read_tape(in, r, detail);
     bad = bad ? bad : read_row(in, r, out, detail);
-    return bad ? bad : finish_row(in, r, out);
+    bad = bad ? bad : finish_row(in, r, out, detail);
+    if (bad && out->kind == KIND_RULE) {
+        out->rule.gone = bad != INTAKE_WAIT && take_back(r, out);
+    }
+    return bad;
 }

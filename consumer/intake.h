@@ -28,6 +28,7 @@
 #include "decoded.h"
 #include "event.h"
 #include "ports.h"
+#include "rules.h"
 #include "shipped.h"
 #include "status.h"
 
@@ -100,14 +101,20 @@ struct intake_row {
         struct decoded_profile profile;
         struct decoded_privacy privacy;
         struct decoded_identity identity;
+        struct {
+            struct rule rule;
+            bool gone; /* taken back: of the rule nothing but id and source is said */
+        } rule;
     };
 };
 
 /** The same for a global topic. A tombstone (no value) withdraws what its key names: an item by
  *  its id, a profile by the user id, an identity by `domain/id`, or by the id alone where all rows
  *  are of one domain; of a privacy topic it says nothing: INTAKE_EMPTY.
- *  A profile or request that is dated over ten minutes after its record (unless clock=stream)
- *  counts from the record's time: else one wrong clock would outvote all that is said later. */
+ *  A tombstone of a rule takes it back; so does a bad record, since after a restart it is all that
+ * is left of the rule: it is gone as well if the record has a key, whatever is returned. A profile
+ * or request that is dated over ten minutes after its record (unless clock=stream) counts from the
+ * record's time: else one wrong clock would outvote all that is said later. */
 enum intake_reason intake_row(struct intake *in, const struct record *r, struct intake_row *out,
                               const char **detail);
 

@@ -237,7 +237,8 @@ static const struct setting CONSUMER_DEFAULTS[] = {
 /* Behind the consumer's: a log is read as it is written, and whole partitions of it at once. */
 static const struct setting LOG_DEFAULTS[] = {
     {"fetch.wait.max.ms", "10"},
-    {"fetch.message.max.bytes", "8388608"}, /* a larger record comes alone */
+    {"fetch.message.max.bytes", "8388608"},   /* a larger record comes alone */
+    {"queued.max.messages.kbytes", "262144"}, /* or a restore meets the sleep */
     {NULL, NULL},
 };
 
@@ -411,8 +412,9 @@ struct part {
     int64_t next;  /* of a reader or log: the position */
     uint64_t seen; /* poll at which the cached watermark was last looked at */
     bool assigned, paused;
-    bool later; /* of a consumer: assigned, not read yet         */
-    bool gone;  /* of a log: retention has passed the position   */
+    bool fetched; /* of a consumer: something came of it since the assignment */
+    bool later;   /* of a consumer: assigned, not read yet         */
+    bool gone;    /* of a log: retention has passed the position   */
 };
 
 struct input {
@@ -431,7 +433,7 @@ struct fetcher {
     uint32_t n_inputs;
     rd_kafka_message_t *held[POLL_MAX];
     size_t n_held;
-    bool ends_asked; /* of this assignment */
+    bool ends_asked; /* of a reader, of this assignment */
     int64_t ask_ends_ms;
     struct problems problems;
 };
@@ -634,9 +636,10 @@ static rd_kafka_resp_err_t ask_offset_once(rd_kafka_t *rk, rd_kafka_topic_t *rkt
 }
 
 /* The first or the last offset (RD_KAFKA_OFFSET_BEGINNING, _END: timestamps of the protocol); the
- * last as far as isolation.level of the handle lets it see. A leader that moved is looked for and
- * asked until the deadline: a handle that reads nothing does not notice. Not by the call for
- * watermarks, which waits without end for a broker that went away (2.0.2). */
+ * last as far as isolation.level of the handle lets it see. A leader that moved, and a topic of
+ * which a young handle has not heard yet, is looked for and asked until the deadline: a handle that
+ * reads nothing does not notice. Not by the call for watermarks, which waits without end for a
+ * broker that went away (2.0.2). */
 static rd_kafka_resp_err_t ask_offset(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int32_t partition,
                                       int64_t which, int64_t deadline, int64_t *offset) {
     const struct timespec nap = {.tv_nsec = ASK_NAP_MS * 1000000L};
@@ -645,7 +648,7 @@ static rd_kafka_resp_err_t ask_offset(rd_kafka_t *rk, rd_kafka_topic_t *rkt, int
         rd_kafka_resp_err_t code =
             ask_offset_once(rk, rkt, partition, which, left > 1 ? (int)left : 1, offset);
         left = deadline - clock_mono_ms();
-        if (!code || is_final(code) || left <= 0) {
+        if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || left <= 0) {
             return code;
         }
         const struct rd_kafka_metadata *md = NULL;
@@ -775,6 +778,7 @@ struct kafka_consumer {
     size_t n_out; /* records of the poll that is running */
     uint64_t polls;
     int assignments;   /* counts them: the generations */
+    bool joins_later;  /* by source.join */
     bool goes_on;      /* -1 stands for where the group stands, not for the earliest */
     bool rebalancing;  /* inside the callback */
     bool counts_asked; /* of this assignment */
@@ -906,8 +910,7 @@ static void on_assigned(struct kafka_consumer *c, const rd_kafka_topic_partition
         *part_of(&c->f, parts[i].topic, parts[i].partition) =
             (struct part){.end = -1, .assigned = true};
     }
-    c->f.ends_asked = c->counts_asked = false;
-    c->f.ask_ends_ms = 0;
+    c->counts_asked = false;
     capture_member(c);
     atomic_store(&c->generation, ++c->assignments);
     c->ops.assigned(c->ops.ctx, parts, n, c->assignments);
@@ -1009,6 +1012,7 @@ static void take(struct kafka_consumer *c, rd_kafka_message_t *m, struct record 
     if (!p) {
         return;
     }
+    p->fetched = true;
     struct record *r = &out[c->n_out++];
     if (!m->err) {
         lend(&c->f, m, topic, r);
@@ -1040,16 +1044,15 @@ static size_t source_poll(void *ctx, struct record *out, size_t max, int timeout
     return c->n_out;
 }
 
+/* As the last fetch said, and nobody is asked: a broker that is away would keep the learner. Before
+ * the first fetch since the assignment librdkafka remembers what an earlier one said. */
 static int64_t source_end(void *ctx, uint16_t topic, int32_t partition) {
     struct kafka_consumer *c = ctx;
     struct part *p = part_of(&c->f, topic, partition);
     if (!p || !p->assigned) {
         return -1;
     }
-    if (!c->f.ends_asked && !c->rebalancing && clock_mono_ms() >= c->f.ask_ends_ms) {
-        ask_ends(&c->f, c->f.rk);
-    }
-    if (p->seen != c->polls) {
+    if (p->fetched && p->seen != c->polls) {
         p->seen = c->polls;
         int64_t low = 0;
         int64_t high = -1;
@@ -1285,8 +1288,23 @@ static int32_t source_partitions(void *ctx, uint16_t topic) {
     return c->f.inputs[topic].n_of_topic;
 }
 
+static enum status source_join(void *ctx) {
+    struct kafka_consumer *c = ctx;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->f.n_inputs);
+    for (uint32_t i = 0; i < c->f.n_inputs; i++) {
+        rd_kafka_topic_partition_list_add(list, c->f.inputs[i].name, RD_KAFKA_PARTITION_UA);
+    }
+    const rd_kafka_resp_err_t code = rd_kafka_subscribe(c->f.rk, list);
+    if (code) {
+        LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(code)));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? ST_INVALID : ST_OK;
+}
+
 struct source kafka_source(struct kafka_consumer *c) {
-    return (struct source){.poll = source_poll,
+    return (struct source){.join = c->joins_later ? source_join : NULL,
+                           .poll = source_poll,
                            .start = source_start,
                            .bounds = source_bounds,
                            .end = source_end,
@@ -1299,22 +1317,15 @@ struct source kafka_source(struct kafka_consumer *c) {
 }
 
 /* Asks for the topics of its role once, before librdkafka does by its tick. */
-static enum status subscribe_topics(struct kafka_consumer *c, const struct config_topic *topics,
-                                    uint32_t n, char *err) {
+static enum status add_topics(struct kafka_consumer *c, const struct config_topic *topics,
+                              uint32_t n, char *err) {
     enum status st = ST_OK;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (uint32_t i = 0; !st && i < n; i++) {
         st = input_add(&c->f, topics[i].name, err);
-        rd_kafka_topic_partition_list_add(list, topics[i].name, RD_KAFKA_PARTITION_UA);
     }
     if (!st) {
         (void)ask_counts(&c->f, START_METADATA_MS);
-        rd_kafka_resp_err_t code = rd_kafka_subscribe(c->f.rk, list);
-        if (code) {
-            LOG_ERROR("subscription refused", LOG_STR("error", rd_kafka_err2str(code)));
-        }
     }
-    rd_kafka_topic_partition_list_destroy(list);
     return st;
 }
 
@@ -1344,10 +1355,13 @@ enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
     }
     rd_kafka_poll_set_consumer(c->f.rk);
     c->answers = rd_kafka_queue_new(c->f.rk);
-    st = subscribe_topics(c, intake ? cfg->raws : cfg->topics, intake ? cfg->n_raws : cfg->n_topics,
-                          err);
+    st = add_topics(c, intake ? cfg->raws : cfg->topics, intake ? cfg->n_raws : cfg->n_topics, err);
     if (st) {
         goto fail;
+    }
+    c->joins_later = role == KAFKA_TASKS_LATER;
+    if (!c->joins_later) {
+        (void)source_join(c); /* the log says it */
     }
     *out = c;
     return ST_OK;

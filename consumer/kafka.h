@@ -34,12 +34,13 @@ struct kafka_consumer; /* opaque */
  *  counts and be keyed as their partners please: record.misplaced is never set. */
 enum kafka_role {
     KAFKA_TASKS,
+    KAFKA_TASKS_LATER, /* the same, which joins the group by source.join */
     KAFKA_INTAKE, /* a position of -1 is where the group stands; without one, or where retention
                      has passed it, the earliest retained */
 };
 
 /**
- * Creates the consumer and subscribes to the topics of its role.
+ * Creates the consumer and subscribes to the topics of its role (or will, see there).
  * @param rebalance  called inside poll; see ports.h
  * @param err        out, CONFIG_ERROR_MAX bytes
  * @return ST_OK, ST_INVALID (a kafka.* option librdkafka refuses, named in err), ST_NOMEM

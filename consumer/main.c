@@ -26,14 +26,19 @@ int main(int argc, char **argv) {
         command_replay,
         command_demo,
         command_eval,
+        command_get,
         command_explain,
+        command_similar,
+        command_segments,
+        command_top,
         command_schemas,
         command_dead_letters,
         command_state,
         command_topic,
         command_model,
+        command_pseudonym,
         {.name = "version", .args = "", .summary = "print the versions", .run = version},
-        {.name = "help", .args = "[COMMAND | options | ini]", .summary = "print help"},
+        {.name = "help", .args = "[COMMAND | options | ini | metrics]", .summary = "print help"},
     };
     (void)signal(SIGPIPE, SIG_IGN); /* a server that goes away is an error, not the end */
     /* glibc raises this by itself, to 32 MiB: batches of changing sizes then leave holes in the

@@ -116,6 +116,16 @@ static const char *const SHIPPED_PATHS[READERS][MAP_FIELDS] = {
     [READER_IDENTITY] = {[FIELD_USER] = "user_id",
                          [FIELD_PARTNER_DOMAIN] = "partner_domain",
                          [FIELD_PARTNER_ID] = "partner_id"},
+    [READER_RULE] = {[FIELD_RULE] = "rule_id",
+                     [FIELD_ACTION] = "kind",
+                     [FIELD_TARGET] = "target",
+                     [FIELD_ITEM] = "item",
+                     [FIELD_CATEGORY] = "category",
+                     [FIELD_SEGMENT] = "segment",
+                     [FIELD_FROM] = "from",
+                     [FIELD_UNTIL] = "until",
+                     [FIELD_FACTOR] = "factor",
+                     [FIELD_POSITION] = "position"},
     [READER_EVENT] = {[FIELD_USER] = "user_id",
                       [FIELD_EVENT_ID] = "event_id",
                       [FIELD_TS] = "ts",
@@ -159,7 +169,7 @@ static enum status constant_action(struct mapping *m, const char *word, char *er
         map_word_advice(word, m->kind, advice, sizeof advice);
         return mapping_complain(m, FIELD_ACTION, err, "%s", advice);
     }
-    m->action = meaning & (uint8_t)~MEANING_REQUEST;
+    m->action = meaning & (uint8_t)~MEANING_BITS;
     return ST_OK;
 }
 
@@ -174,17 +184,22 @@ static enum status constant_number(const struct mapping *m, enum map_field f, co
     return ST_OK;
 }
 
-static enum status constant_domain(struct mapping *m, const struct mapping_name *name, char *err) {
+static enum status constant_domain(struct mapping *m, enum map_field f,
+                                   const struct mapping_name *name, char *err) {
     const char *names[DOMAINS_MAX];
     for (uint32_t i = 0; i < m->n_domains; i++) {
         names[i] = m->domains[i].text;
         if (strcmp(names[i], name->text) == 0) {
+            if (f == FIELD_TARGET && m->domain != DOMAIN_OF_RECORD && m->domain != i) {
+                return mapping_complain(m, f, err, "the topic is of domain %s",
+                                        m->domains[m->domain].text);
+            }
             m->domain = (uint8_t)i;
             return ST_OK;
         }
     }
     const char *near = config_nearest(name->text, names, m->n_domains);
-    return mapping_complain(m, FIELD_PARTNER_DOMAIN, err, "there is no such domain%s%s%s",
+    return mapping_complain(m, f, err, "there is no such domain%s%s%s",
                             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
@@ -198,7 +213,9 @@ static enum status take_constant(struct mapping *m, enum map_field f, char *err)
     case FIELD_AMOUNT: return constant_number(m, f, text.text, &m->amount, err);
     case FIELD_DISCOUNT: return constant_number(m, f, text.text, &m->discount, err);
     case FIELD_CATEGORY: m->category = text; return ST_OK;
-    case FIELD_PARTNER_DOMAIN: return constant_domain(m, &text, err);
+    case FIELD_FACTOR: return constant_number(m, f, text.text, &m->factor, err);
+    case FIELD_TARGET:
+    case FIELD_PARTNER_DOMAIN: return constant_domain(m, f, &text, err);
     case FIELD_COUNTRY:
         if (text.len != 2) {
             return mapping_complain(m, f, err, "must be two letters");
@@ -230,7 +247,7 @@ static void add_words(struct mapping *m, const struct config_topic *t) {
         const char *name = map_word_name(meaning);
         if (map_word_is_of(meaning, m->kind) && !map_word(name, strlen(name), &same) &&
             same == meaning) {
-            add_word(m, name, FIELD_ACTION, meaning & (uint8_t)~MEANING_REQUEST);
+            add_word(m, name, FIELD_ACTION, meaning & (uint8_t)~MEANING_BITS);
         }
     }
 }
@@ -289,6 +306,7 @@ enum status mapping_new(const struct config *cfg, const struct config_topic *top
     m->action = ACTION_OF_RECORD;
     m->scale = topic->amount_scale;
     m->quantity = 1.0;
+    m->factor = (double)NAN;
     m->year = this_year();
     snprintf(m->topic, sizeof m->topic, "%s", topic->name);
     add_domains(m, cfg);

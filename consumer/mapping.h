@@ -8,21 +8,17 @@
  * field needs, and lists what the schema has where a path is wrong. mapping_read_*() then make one
  * pass over the tape of a decoded record.
  *
- *     user           of all kinds but item: string, or int/long (as decimal text)
+ *     user           of all kinds but item and rule: string, or int/long (as decimal text)
  *     event.id       event, feedback, privacy: the same; without one it is empty, and the
  *                    intake takes topic, partition and offset
- *     ts             all but identity: a number in ts.unit, else by its logical type, else a
- *                    long is ms; or text by RFC 3339, UTC without an offset
- *     item           event, feedback, item: string, or int/long
- *     action         event, feedback, privacy: enum or string, through map.action.* or by name,
- *                    in any case; or a constant. Feedback has only its own three. What
- *                    map.action.* says to `ignore` is MAPPING_IGNORED, whatever else it has
- *     quantity       event: number or decimal; or a constant
- *     amount         event: the same, times amount.scale
- *     discount       event: the same, what the line would have cost more than amount
- *     rec            event, feedback: string
- *     counterpart    event: string, or int/long
- *     available      item: boolean, or int/long (0 no); null or absent: yes
+ *     ts             all but identity and rule: a number in ts.unit, else by its logical type, else
+ * a long is ms; or text by RFC 3339, UTC without an offset item           event, feedback, item:
+ * string, or int/long action         event, feedback, privacy: enum or string, through map.action.*
+ * or by name, in any case; or a constant. Feedback has only its own three. What map.action.* says
+ * to `ignore` is MAPPING_IGNORED, whatever else it has quantity       event: number or decimal; or
+ * a constant amount         event: the same, times amount.scale discount       event: the same,
+ * what the line would have cost more than amount rec            event, feedback: string counterpart
+ * event: string, or int/long available      item: boolean, or int/long (0 no); null or absent: yes
  *     price          item: number or decimal, times amount.scale
  *     category       item: string or enum; or a constant
  *     name           item: string or enum
@@ -33,6 +29,15 @@
  *     country        profile: string or enum of two letters; or a constant
  *     partner.domain identity: string or enum; or a constant; without one, the topic's domain
  *     partner.id     identity: string, or int/long
+ *     rule           rule: string, or int/long
+ *     action         rule: block, pin, boost, as above
+ *     target         rule: string or enum, the name of a domain; or a constant; without one, the
+ *                    topic's domain, or all
+ *     item, category rule: as above
+ *     segment        rule: int/long
+ *     from, until    rule: as ts
+ *     factor         rule: number or decimal; or a constant
+ *     position       rule: int/long
  *     domain         the shipped Event, of a topic without a domain: the name of a domain
  *
  * All may be null, in a union; what the kind needs is then MAPPING_NULL, ids are empty.
@@ -112,5 +117,7 @@ enum mapping_error mapping_read_privacy(const struct mapping *m, const struct ta
                                         struct decoded_privacy *out);
 enum mapping_error mapping_read_identity(const struct mapping *m, const struct tape *t,
                                          struct decoded_identity *out);
+enum mapping_error mapping_read_rule(const struct mapping *m, const struct tape *t,
+                                     struct decoded_rule *out);
 
 #endif

@@ -37,14 +37,19 @@ static const struct need TEXTS = {TEXT, "a map of strings, written name{}, or an
 
 static const struct need *need_of(enum map_field f) {
     switch (f) {
-    case FIELD_TS: return &TIME;
+    case FIELD_TS:
+    case FIELD_FROM:
+    case FIELD_UNTIL: return &TIME;
     case FIELD_QUANTITY:
     case FIELD_AMOUNT:
     case FIELD_DISCOUNT:
+    case FIELD_FACTOR:
     case FIELD_PRICE: return &AMOUNT;
     case FIELD_AVAILABLE: return &FLAG;
     case FIELD_ATTRIBUTES: return &TEXTS;
     case FIELD_CONSENT: return &CONSENT;
+    case FIELD_SEGMENT:
+    case FIELD_POSITION:
     case FIELD_AGE: return &AGE;
     case FIELD_ACTION:
     case FIELD_CATEGORY:
@@ -52,6 +57,7 @@ static const struct need *need_of(enum map_field f) {
     case FIELD_NAME:
     case FIELD_COUNTRY:
     case FIELD_PARTNER_DOMAIN:
+    case FIELD_TARGET:
     case FIELD_DOMAIN: return &WORD;
     default: return &ID;
     }
@@ -149,21 +155,22 @@ static int unit_of(const struct schema_node *n) {
     }
 }
 
-static enum status check_time(struct mapping *m, const struct config_topic *t, char *err) {
-    struct branches b = branches_of(m, m->node[FIELD_TS]);
+static enum status check_time(struct mapping *m, const struct config_topic *t, enum map_field f,
+                              char *err) {
+    struct branches b = branches_of(m, m->node[f]);
     const struct schema_node *n;
     int unit = t->ts_unit;
     bool number = false;
     while ((n = next(&b))) {
         if (n->logical == LOGICAL_TIME_MILLIS || n->logical == LOGICAL_TIME_MICROS) {
-            return mapping_complain(m, FIELD_TS, err, "a time of the day, without the day");
+            return mapping_complain(m, f, err, "a time of the day, without the day");
         }
         if (n->type == SCHEMA_STRING) {
             continue;
         }
         const int own = t->ts_unit == TS_UNIT_AUTO ? unit_of(n) : t->ts_unit;
         if (own == TS_UNIT_AUTO || (number && own != unit)) {
-            return mapping_complain(m, FIELD_TS, err, "%s; write topic.%s.ts.unit = s, or day",
+            return mapping_complain(m, f, err, "%s; write topic.%s.ts.unit = s, or day",
                                     number ? "numbers of several units"
                                            : "an int, which cannot be milliseconds",
                                     m->topic);
@@ -172,12 +179,12 @@ static enum status check_time(struct mapping *m, const struct config_topic *t, c
         number = true;
     }
     if (!number && t->ts_unit != TS_UNIT_AUTO) {
-        return mapping_complain(m, FIELD_TS, err,
+        return mapping_complain(m, f, err,
                                 "a string has no unit: it is 2026-03-01T12:30:00Z; remove "
                                 "topic.%s.ts.unit",
                                 m->topic);
     }
-    unit_ratio(unit, &m->ts_mul, &m->ts_div);
+    unit_ratio(unit, &m->ts_mul[f], &m->ts_div[f]);
     return ST_OK;
 }
 
@@ -236,11 +243,14 @@ enum status mapping_check(struct mapping *m, const struct config_topic *t, enum 
         return st;
     }
     switch (f) {
-    case FIELD_TS: return check_time(m, t, err);
+    case FIELD_TS:
+    case FIELD_FROM:
+    case FIELD_UNTIL: return check_time(m, t, f, err);
     case FIELD_AGE: return check_age(m, err);
     case FIELD_QUANTITY:
     case FIELD_AMOUNT:
     case FIELD_DISCOUNT:
+    case FIELD_FACTOR:
     case FIELD_PRICE: return check_decimal(m, f, err);
     default: return ST_OK;
     }

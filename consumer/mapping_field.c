@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "decoded.h"
+#include "rules.h"
 
 /* ---- fields ---------------------------------------------------------------------------- */
 
@@ -15,6 +16,7 @@
 #define LEARNED   (OF(KIND_EVENT) | OF(KIND_FEEDBACK))
 #define TOLD      (LEARNED | OF(KIND_PRIVACY))
 #define OF_PERSON (TOLD | OF(KIND_PROFILE) | OF(KIND_IDENTITY))
+#define OF_RULE   OF(KIND_RULE)
 
 static const struct {
     const char *name;
@@ -24,15 +26,15 @@ static const struct {
     [FIELD_USER] = {"user", OF_PERSON, OF_PERSON, false},
     [FIELD_EVENT_ID] = {"event.id", TOLD, 0, false},
     [FIELD_TS] = {"ts", TOLD | OF(KIND_ITEM) | OF(KIND_PROFILE), TOLD, false},
-    [FIELD_ITEM] = {"item", LEARNED | OF(KIND_ITEM), LEARNED | OF(KIND_ITEM), false},
-    [FIELD_ACTION] = {"action", TOLD, TOLD, true},
+    [FIELD_ITEM] = {"item", LEARNED | OF(KIND_ITEM) | OF_RULE, LEARNED | OF(KIND_ITEM), false},
+    [FIELD_ACTION] = {"action", TOLD | OF_RULE, TOLD | OF_RULE, true},
     [FIELD_QUANTITY] = {"quantity", OF(KIND_EVENT), 0, true},
     [FIELD_AMOUNT] = {"amount", OF(KIND_EVENT), 0, true},
     [FIELD_DISCOUNT] = {"discount", OF(KIND_EVENT), 0, true},
     [FIELD_REC] = {"rec", LEARNED, 0, false},
     [FIELD_COUNTERPART] = {"counterpart", OF(KIND_EVENT), 0, false},
     [FIELD_AVAILABLE] = {"available", OF(KIND_ITEM), 0, false},
-    [FIELD_CATEGORY] = {"category", OF(KIND_ITEM), 0, true},
+    [FIELD_CATEGORY] = {"category", OF(KIND_ITEM) | OF_RULE, 0, true},
     [FIELD_PRICE] = {"price", OF(KIND_ITEM), 0, false},
     [FIELD_NAME] = {"name", OF(KIND_ITEM), 0, false},
     [FIELD_ATTRIBUTES] = {"attributes", OF(KIND_ITEM), 0, false},
@@ -41,6 +43,13 @@ static const struct {
     [FIELD_COUNTRY] = {"country", OF(KIND_PROFILE), 0, true},
     [FIELD_PARTNER_DOMAIN] = {"partner.domain", OF(KIND_IDENTITY), 0, true},
     [FIELD_PARTNER_ID] = {"partner.id", OF(KIND_IDENTITY), OF(KIND_IDENTITY), false},
+    [FIELD_RULE] = {"rule", OF_RULE, OF_RULE, false},
+    [FIELD_TARGET] = {"target", OF_RULE, 0, true},
+    [FIELD_SEGMENT] = {"segment", OF_RULE, 0, false},
+    [FIELD_FROM] = {"from", OF_RULE, 0, false},
+    [FIELD_UNTIL] = {"until", OF_RULE, 0, false},
+    [FIELD_FACTOR] = {"factor", OF_RULE, 0, true},
+    [FIELD_POSITION] = {"position", OF_RULE, 0, false},
     [FIELD_DOMAIN] = {"domain", 0, 0, false}, /* built in, of the shipped Event */
 };
 
@@ -80,8 +89,8 @@ void map_field_list(enum topic_kind k, char *buf, size_t len) {
 }
 
 const char *topic_kind_name(enum topic_kind k) {
-    static const char *const names[KINDS] = {"event",   "feedback", "item",
-                                             "profile", "privacy",  "identity"};
+    static const char *const names[KINDS] = {"event",   "feedback", "item", "profile",
+                                             "privacy", "identity", "rule"};
     return names[k];
 }
 
@@ -107,6 +116,9 @@ static const struct {
     {"erase", MEANING_REQUEST | PRIVACY_ERASE},
     {"stop", MEANING_REQUEST | PRIVACY_STOP},
     {"resume", MEANING_REQUEST | PRIVACY_RESUME},
+    {"block", MEANING_RULE | RULE_BLOCK},
+    {"pin", MEANING_RULE | RULE_PIN},
+    {"boost", MEANING_RULE | RULE_BOOST},
     {"ignore", MEANING_IGNORE},
 };
 
@@ -148,13 +160,18 @@ bool map_word_is_of(uint8_t meaning, enum topic_kind k) {
     case KIND_EVENT: return meaning < ACTIONS;
     case KIND_FEEDBACK: return meaning >= ACTIONS_OF_EVENTS && meaning < ACTIONS;
     case KIND_PRIVACY: return (meaning & MEANING_REQUEST) != 0;
+    case KIND_RULE: return (meaning & MEANING_BITS) == MEANING_RULE;
     default: return false;
     }
 }
 
 bool map_word_maps(uint8_t meaning, enum topic_kind k) {
-    const bool acts = k == KIND_EVENT || k == KIND_FEEDBACK || k == KIND_PRIVACY;
+    const bool acts = map_field_is_of(FIELD_ACTION, k);
     return map_word_is_of(meaning, k) || (meaning == MEANING_IGNORE && acts);
+}
+
+uint8_t map_word_bit(enum topic_kind k) {
+    return k == KIND_PRIVACY ? MEANING_REQUEST : k == KIND_RULE ? MEANING_RULE : 0;
 }
 
 static void advise(const char *word, const char *const *names, size_t n_names, char *buf,

@@ -17,10 +17,15 @@
 #include "shipped.h"
 #include "status.h"
 
-/* Meanings of words, for every kind of topic apart: actions are their enum, requests have the
- * first bit set as well, so that a word can be read before the kind of its topic is known. What
- * is to be ignored is no action: only map.action may say it. */
-enum { MEANING_REQUEST = 0x80, MEANING_IGNORE = 0x40 };
+/* Meanings of words, for every kind of topic apart: actions are their enum, requests and kinds of
+ * rules have a bit set as well, so that a word can be read before the kind of its topic is known.
+ * What is to be ignored is no action: only map.action may say it. */
+enum {
+    MEANING_REQUEST = 0x80,
+    MEANING_IGNORE = 0x40,
+    MEANING_RULE = 0x20,
+    MEANING_BITS = MEANING_REQUEST | MEANING_RULE,
+};
 
 /** "event.id" */
 const char *map_field_name(enum map_field f);
@@ -35,13 +40,14 @@ void map_field_list(enum topic_kind k, char *buf, size_t len);
 const char *topic_kind_name(enum topic_kind k);
 
 /** What a word means, in upper or lower case: "purchase", "ERASE", "ignore".
- *  @param meaning  out: enum action, enum privacy_request with MEANING_REQUEST, MEANING_IGNORE
+ *  @param meaning  out: enum action, enum privacy_request with MEANING_REQUEST, enum rule_kind with
+ *                  MEANING_RULE, MEANING_IGNORE
  *  @return ST_OK, ST_NOT_FOUND */
 MUST_CHECK enum status map_word(const char *text, size_t len, uint8_t *meaning);
 /** The word of a meaning, in lower case. */
 const char *map_word_name(uint8_t meaning);
-/** Is it an action or a request of a topic of this kind: feedback only what feedback is, privacy
- *  only requests; MEANING_IGNORE is neither. */
+/** Is it an action, a request or a rule's kind of a topic of this kind: feedback only what feedback
+ *  is, privacy only requests; MEANING_IGNORE is none. */
 bool map_word_is_of(uint8_t meaning, enum topic_kind k);
 /** May map.action say it in a topic of this kind: the same, or MEANING_IGNORE. */
 bool map_word_maps(uint8_t meaning, enum topic_kind k);
@@ -53,6 +59,9 @@ void map_word_map_advice(const char *word, enum topic_kind k, char *buf, size_t 
 
 /** Do two texts of this length agree in all but upper and lower case (ASCII)? */
 bool map_same_word(const char *a, const char *b, size_t len);
+
+/** The bit that the meanings of a kind's words have; 0: none. */
+uint8_t map_word_bit(enum topic_kind k);
 
 /** Path, or the text between the quotes of a constant? */
 static inline bool map_is_constant(const char *path) {

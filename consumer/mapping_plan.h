@@ -54,9 +54,9 @@ struct mapping {
     /* How values are read. */
     bool in_lines[MAP_FIELDS];  /* item, quantity, ...: the path has a []          */
     double divisor[MAP_FIELDS]; /* of decimals: 10^scale; 0: not a decimal         */
-    int64_t ts_mul, ts_div;     /* number * mul / div is ms                        */
-    bool birth_date;            /* age is a date                                   */
-    double scale;               /* amount.scale                                    */
+    int64_t ts_mul[MAP_FIELDS], ts_div[MAP_FIELDS]; /* of times: number * mul / div is ms      */
+    bool birth_date; /* age is a date                                   */
+    double scale;    /* amount.scale                                    */
     struct mapping_word words[MAPPING_WORDS];
     uint16_t keys[MAPPING_WORDS]; /* mapping_key() of words: looked at first         */
     uint32_t n_words;
@@ -70,6 +70,7 @@ struct mapping {
     uint8_t action; /* meaning, or ACTION_OF_RECORD */
     uint8_t domain; /* index, or DOMAIN_OF_RECORD   */
     double quantity, amount, discount;
+    double factor; /* NaN: none */
     struct mapping_name category;
     char country[2];
 };

@@ -78,9 +78,11 @@ static enum mapping_error scaled(const struct mapping *m, const struct value *v,
     return e;
 }
 
-/* Null leaves *ms and *seen alone. */
+/* Of the field of the value. Null leaves *ms and *seen alone. */
 static enum mapping_error time_of(const struct mapping *m, const struct value *v, int64_t *ms,
                                   bool *seen) {
+    const int64_t mul = m->ts_mul[v->tag - 1];
+    const int64_t div = m->ts_div[v->tag - 1];
     int64_t t;
     if (v->type == VALUE_NULL) {
         return MAPPING_OK;
@@ -91,11 +93,11 @@ static enum mapping_error time_of(const struct mapping *m, const struct value *v
         }
     } else {
         t = v->i;
-        if (m->ts_mul > 1 && (t > INT64_MAX / m->ts_mul || t < INT64_MIN / m->ts_mul)) {
+        if (mul > 1 && (t > INT64_MAX / mul || t < INT64_MIN / mul)) {
             return MAPPING_TIME;
         }
-        t *= m->ts_mul;
-        t = m->ts_div > 1 ? t / m->ts_div - (t % m->ts_div < 0) : t;
+        t *= mul;
+        t = div > 1 ? t / div - (t % div < 0) : t;
     }
     *ms = t;
     *seen = true;
@@ -517,4 +519,87 @@ enum mapping_error mapping_read_identity(const struct mapping *m, const struct t
         }
     }
     return out->domain == DOMAIN_OF_RECORD ? MAPPING_DOMAIN : MAPPING_OK;
+}
+
+/* ---- rules ----------------------------------------------------------------------------- */
+
+static void take_text(const struct value *v, char digits[DECODED_DIGITS], const char **text,
+                      size_t *len) {
+    const struct view t = view_of(v, digits);
+    *text = t.text;
+    *len = t.len;
+}
+
+static void take_whole(const struct value *v, int64_t *out) {
+    *out = v->type == VALUE_LONG ? v->i : *out;
+}
+
+/* The rules of a topic with a domain are of that one. */
+static enum mapping_error take_target(const struct mapping *m, const struct value *v,
+                                      uint8_t *domain) {
+    uint8_t named = *domain;
+    const enum mapping_error e = v->type == VALUE_NULL ? MAPPING_OK : domain_of(m, v, &named);
+    if (!e && m->domain != DOMAIN_OF_RECORD && named != m->domain) {
+        return MAPPING_DOMAIN;
+    }
+    *domain = e ? *domain : named;
+    return e;
+}
+
+static enum mapping_error take_rule_value(const struct mapping *m, const struct value *v,
+                                          struct decoded_rule *out, uint8_t *kind) {
+    bool timed;
+    switch (v->tag) {
+    case MAPPING_TAG(FIELD_RULE): take_text(v, out->digits, &out->id, &out->id_len); break;
+    case MAPPING_TAG(FIELD_ITEM):
+        take_text(v, out->item_digits, &out->item, &out->item_len);
+        out->has_item = v->type != VALUE_NULL;
+        break;
+    case MAPPING_TAG(FIELD_CATEGORY):
+        take_text(v, out->item_digits, &out->category, &out->category_len); /* never a number */
+        out->has_category = v->type != VALUE_NULL;
+        break;
+    case MAPPING_TAG(FIELD_SEGMENT):
+        out->has_segment = v->type != VALUE_NULL;
+        take_whole(v, &out->segment);
+        break;
+    case MAPPING_TAG(FIELD_POSITION): take_whole(v, &out->position); break;
+    case MAPPING_TAG(FIELD_ACTION): return word(m, v, kind);
+    case MAPPING_TAG(FIELD_TARGET): return take_target(m, v, &out->domain);
+    case MAPPING_TAG(FIELD_FROM): return time_of(m, v, &out->from_ms, &timed);
+    case MAPPING_TAG(FIELD_UNTIL): return time_of(m, v, &out->until_ms, &timed);
+    case MAPPING_TAG(FIELD_FACTOR): return number(v, m->divisor[FIELD_FACTOR], &out->factor);
+    default: break;
+    }
+    return MAPPING_OK;
+}
+
+enum mapping_error mapping_read_rule(const struct mapping *m, const struct tape *t,
+                                     struct decoded_rule *out) {
+    uint8_t kind = m->action;
+    if (m->kind != KIND_RULE) {
+        return MAPPING_NULL;
+    }
+    *out = (struct decoded_rule){.id = "",
+                                 .item = "",
+                                 .category = m->category.text,
+                                 .category_len = m->category.len,
+                                 .has_category = m->category.len > 0,
+                                 .domain = m->domain,
+                                 .from_ms = INT64_MIN,
+                                 .until_ms = INT64_MAX,
+                                 .factor = m->factor,
+                                 .position = 1};
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct value *v = &t->values[i];
+        const enum mapping_error e = announces(v) ? MAPPING_OK : take_rule_value(m, v, out, &kind);
+        if (e) {
+            return unless_ignored(m, t, e);
+        }
+    }
+    if (kind == ACTION_OF_RECORD) {
+        return MAPPING_NULL;
+    }
+    out->kind = (enum rule_kind)kind;
+    return MAPPING_OK;
 }

@@ -178,6 +178,11 @@ static const char *bad_bands(const char *text) {
         SCOPE_DOMAIN, "domain.NAME", key, OPTION_BOOL, FIELD(config_domain, field), def, 0, 0, "", \
             help, NULL                                                                             \
     }
+#define OF_DOMAIN_NUMBER(key, field, def, min, max, unit, help)                                    \
+    {                                                                                              \
+        SCOPE_DOMAIN, "domain.NAME", key, OPTION_INT, FIELD(config_domain, field), def, min, max,  \
+            unit, help, NULL                                                                       \
+    }
 #define OF_TOPIC(key, type, field, def, words, help, check)                                        \
     {                                                                                              \
         SCOPE_TOPIC, "topic.NAME", key, type, FIELD(config_topic, field), def, 0, 0, words, help,  \
@@ -223,6 +228,8 @@ static const struct option OPTIONS[] = {
     WORD("crossrec", "state", OPTION_ENUM, state, "kafka", "memory|kafka",
          "Where the state of users and the shared model live: kafka (changelog topics, in "
          "transactions), or memory (everything is read again at each start)."),
+    WORD("crossrec", "similar", OPTION_BOOL, similar, "yes", "",
+         "Also write which items go with each item."),
     TEXT("state", "topic", state_topic, "crossrec-state", option_bad_topic,
          "Compacted topic of users and tasks; made when it does not exist."),
     TEXT("state", "dir", state_dir, "", NULL,
@@ -255,6 +262,8 @@ static const struct option OPTIONS[] = {
          "Events later than this only count for features and for what was already taken."),
     TIME("merge", "max.wait", merge_max_wait_ms, "500ms", 0, 7 * DAY,
          "Longest wait for a topic that has records below its known end."),
+    TIME("merge", "max.start", merge_max_start_ms, "30s", 0, 7 * DAY,
+         "The same of a task that was just assigned, until its topics have come to where they ended."),
     TIME("merge", "max.idle", merge_max_idle_ms, "0", 0, 7 * DAY,
          "Wait for a topic that stands at its end."),
     NUMBER("merge", "buffer", merge_buffer, "20000", 1, 10000000, "events a topic partition",
@@ -269,6 +278,8 @@ static const struct option OPTIONS[] = {
           "Segments that users are divided into; auto: 6 to 12, as the first users suggest."),
     NUMBER("segments", "seed.users", segments_seed_users, "1000", 2, 10000000, "users",
            "Users seen before the segments are first placed."),
+    NUMBER("segments", "users.min", segments_users_min, "20", 1, 1000000000, "users",
+           "A segment of fewer has no key in Redis: members that the owner of task 0 counted."),
     REAL("segments", "half.life", segments_half_life, "20000", 1, INT64_C(1000000000), "votes",
          "Votes after which an older vote counts half."),
     NUMBER("prequential", "sample", prequential_sample, "16", 0, 1000000, "events",
@@ -289,6 +300,16 @@ static const struct option OPTIONS[] = {
               "Lists of quiet users are ranked again this often; auto: 6h, at most ttl/4."),
     NUMBER("publish", "rate", publish_rate, "20000", 1, 10000000, "lists a second",
            "Limit while everything is published again."),
+    WORD("publish", "user", OPTION_BOOL, publish_user, "yes", "",
+         "Also write a user's card: segment, lifecycle, engagement, counts, categories."),
+    WORD("publish", "changed", OPTION_BOOL, publish_changed, "yes", "",
+         "Also send the user of each list that is written to the channel TARGET:changed."),
+    TIME("user", "interval", user_interval_ms, "1m", 0, DAY,
+         "A user's card is written at most this often, but for another segment or lifecycle."),
+    TIME("similar", "interval", similar_interval_ms, "1h", 100, 365 * DAY,
+         "Every item's similar items are looked at once in this time."),
+    NUMBER("similar", "takes.min", similar_takes_min, "5", 1, 1000000000, "takes",
+           "An item that was taken less has no similar items."),
     TIME("commit", "interval", commit_interval_ms, "1s", 10, MINUTE,
          "Offsets are committed this often."),
     REAL("breaker", "share", breaker_share, "0.5", 0, 1, "of the records",
@@ -319,15 +340,20 @@ static const struct option OPTIONS[] = {
     TIME("redis", "timeout", redis_timeout_ms, "2s", 10, MINUTE,
          "For connecting and for each reply."),
     TEXT("http", "address", http_address, "127.0.0.1:9464", bad_http_address,
-         "Where /livez, /readyz, /metrics, /explain and /segments are served: host:port, [v6]:port or off."),
+         "Where /livez, /readyz, /metrics and questions are answered: host:port, [v6]:port or off."),
+    TEXT("http", "token.file", http_token_file, "", NULL,
+         "File with a bearer token, which whoever asks must have, from any machine; empty: this "
+         "machine only."),
     OF_DOMAIN("repeats", repeats, "no",
               "An item may be recommended again after it was taken."),
     OF_DOMAIN("target", target, "yes", "Users get lists of this domain."),
+    OF_DOMAIN_NUMBER("n", n, "0", 0, CONFIG_LIST_MAX, "items a list",
+                     "Length of its lists; 0: publish.n."),
     OF_TOPIC("domain", OPTION_DOMAIN, domain, "", "",
              "The domain of its records; profiles, requests and identities need none.", NULL),
     OF_TOPIC("schema", OPTION_STRING, schema, "", "",
              "Reader schema: a shipped one by name, or a file of yours, NAME.avsc.", bad_schema),
-    OF_TOPIC("kind", OPTION_ENUM, kind, "", "event|feedback|item|profile|privacy|identity",
+    OF_TOPIC("kind", OPTION_ENUM, kind, "", "event|feedback|item|profile|privacy|identity|rule",
              "What its records are; known of a shipped schema, else event.", NULL),
     OF_TOPIC("intake", OPTION_ENUM, intake, "direct", "direct|repartition",
              "direct: keyed and partitioned alike; repartition: written anew to events.", NULL),
@@ -356,6 +382,14 @@ static const struct option OPTIONS[] = {
     PATH("partner.domain", FIELD_PARTNER_DOMAIN,
          "Path of the domain's name, or the name; empty: the domain of the topic."),
     PATH("partner.id", FIELD_PARTNER_ID, "Path of the user's id at the partner."),
+    PATH("rule", FIELD_RULE, "Path of a rule's id, which is the key of its records too."),
+    PATH("target", FIELD_TARGET,
+         "Path of the domain's name whose lists a rule is about, or the name; empty: of all."),
+    PATH("segment", FIELD_SEGMENT, "Path of a segment's number; empty: for everybody."),
+    PATH("from", FIELD_FROM, "Path of the time from which on a rule is in force; empty: at once."),
+    PATH("until", FIELD_UNTIL, "Path of the time before which it is in force; empty: for ever."),
+    PATH("factor", FIELD_FACTOR, "Path of a boost's factor, or the factor: \"2\"."),
+    PATH("position", FIELD_POSITION, "Path of a pin's place, 1 the top; empty: 1."),
     OF_TOPIC("ts.unit", OPTION_ENUM, ts_unit, "auto", "auto|s|ms|us|ns|day",
              "Of a time that is a number; auto: as the schema says, else ms.", NULL),
     OF_TOPIC_NUMBER("amount.scale", OPTION_REAL, amount_scale, "1", 0, 1000000000, "",
@@ -363,7 +397,7 @@ static const struct option OPTIONS[] = {
     OF_TOPIC("age.bands", OPTION_STRING, age_bands, "18,25,35,50,65", "",
              "Ages at which a band begins; no finer age is kept.", bad_bands),
     SYMBOL("map.action.SYMBOL", FIELD_ACTION,
-           "The action, the request (erase, stop, resume), or ignore: what a word of theirs means."),
+           "The action, the request (erase, stop, resume), the rule's kind (block, pin, boost), or ignore: what a word of theirs means."),
     SYMBOL("map.consent.SYMBOL", FIELD_CONSENT,
            "yes, no or unknown: what a word of theirs says of the consent."),
     OF_TOPIC_NUMBER("weight.ACTION", OPTION_WEIGHT, weight, "1", 0, 100, "",

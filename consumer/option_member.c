@@ -130,10 +130,10 @@ enum status option_member_format(const struct option *o, const char *member,
         return ST_NOT_FOUND;
     }
     const struct config_symbol *s = &t->symbols[i];
-    /* Once loaded, the kind of the topic says whether a meaning is a request. */
-    const bool requests = t->kind == KIND_PRIVACY && s->meaning != MEANING_IGNORE;
-    const unsigned request = requests ? MEANING_REQUEST : 0;
-    const char *word = map_word_name((uint8_t)(s->meaning | request));
+    /* Once loaded, the kind of the topic says whether a meaning is a request, or a rule's. */
+    const bool known = t->kind >= 0 && t->kind < KINDS && s->meaning != MEANING_IGNORE;
+    const unsigned bit = known ? map_word_bit((enum topic_kind)t->kind) : 0;
+    const char *word = map_word_name((uint8_t)(s->meaning | bit));
     if (s->field == FIELD_CONSENT) {
         word = CONSENTS[s->meaning < N_CONSENTS ? s->meaning : N_CONSENTS - 1];
     }

@@ -53,6 +53,9 @@ struct rebalance_ops {
 };
 
 struct source {
+    /** Joins the group, once; nothing is assigned before. NULL: it has joined. @return ST_OK,
+     *  ST_INVALID (it never will; the log says why) */
+    enum status (*join)(void *ctx);
     /** Up to `max` records, waiting at most timeout_ms for the first. */
     size_t (*poll)(void *ctx, struct record *out, size_t max, int timeout_ms);
     /** Begins to read, where `assigned` said POSITION_LATER: all partitions of the assignment at
@@ -62,7 +65,8 @@ struct source {
      *  @return ST_OK, ST_AGAIN */
     enum status (*bounds)(void *ctx, uint16_t topic, int32_t partition, int64_t *low,
                           int64_t *high);
-    /** Known end of a partition (offset after its last record), -1 if not known yet. */
+    /** Known end of a partition (offset after its last record), -1 if not known yet. Never asks:
+     *  it is what came with the last records, or with the news that there are none. */
     int64_t (*end)(void *ctx, uint16_t topic, int32_t partition);
     /** Partitions that a topic has, whoever holds them; 0 if not known. Seldom asked: may ask
      *  the brokers, once an assignment, for at most 200 ms. Never inside `assigned`. */
@@ -197,7 +201,11 @@ struct store_write {
     size_t value_len;
     int64_t ttl_ms; /* 0: no expiry */
     uint64_t epoch, seq;
-    bool want_previous; /* the reply tells the value that stood there */
+    bool want_previous;  /* the reply tells the value that stood there */
+    const char *channel; /* told of the write, in the same step, if it was not fenced; NULL: none */
+    size_t channel_len;
+    const char *message;
+    size_t message_len;
 };
 
 /* One entry of a stream, behind one that must be there. Views, copied by `append`. */

@@ -10,6 +10,26 @@ struct waiting { /* one slot's place in the FIFO */
     bool dirty;
 };
 
+enum { PACE_MS = 100 }; /* unit of the times below: 32 bits of it are 13 years */
+
+struct pace { /* of a slot's card */
+    uint32_t next;
+    uint16_t state; /* 0: not shown in this epoch */
+    bool queued;    /* is in the heap             */
+    bool wants;     /* had an event since         */
+};
+
+struct turn { /* in the heap of those who wait, earliest first */
+    uint32_t at, slot;
+};
+
+struct cards {
+    struct publish_card *written; /* (cap_slots, n_targets) */
+    struct pace *pace;            /* (cap_slots,)           */
+    struct turn *heap;            /* (cap_slots,): each slot is in it at most once */
+    uint32_t n_heap;
+};
+
 struct publish {
     uint32_t n_targets;
     uint32_t n_slots, cap_slots;
@@ -18,6 +38,7 @@ struct publish {
     uint32_t *fifo;                  /* ring of cap_slots: each slot is in it at most once */
     uint32_t head;
     size_t n_dirty;
+    struct cards cards; /* NULLs before the first */
 };
 
 enum status publish_new(uint32_t n_targets, struct publish **out) {
@@ -30,6 +51,13 @@ enum status publish_new(uint32_t n_targets, struct publish **out) {
     return ST_OK;
 }
 
+static void free_cards(struct cards *c) {
+    free(c->written);
+    free(c->pace);
+    free(c->heap);
+    *c = (struct cards){.written = NULL};
+}
+
 void publish_free(struct publish *p) {
     if (!p) {
         return;
@@ -37,7 +65,28 @@ void publish_free(struct publish *p) {
     free(p->waiting);
     free(p->written);
     free(p->fifo);
+    free_cards(&p->cards);
     free(p);
+}
+
+/* Room for cards of so many slots; what there is of `n` slots stays. */
+static enum status reserve_cards(struct publish *p, uint32_t cap, uint32_t n) {
+    struct cards c = {.written = calloc((size_t)cap * p->n_targets, sizeof *c.written),
+                      .pace = calloc(cap, sizeof *c.pace),
+                      .heap = malloc(cap * sizeof *c.heap),
+                      .n_heap = p->cards.n_heap};
+    if (!c.written || !c.pace || !c.heap) {
+        free_cards(&c);
+        return ST_NOMEM;
+    }
+    if (p->cards.written) {
+        memcpy(c.written, p->cards.written, (size_t)n * p->n_targets * sizeof *c.written);
+        memcpy(c.pace, p->cards.pace, n * sizeof *c.pace);
+        memcpy(c.heap, p->cards.heap, c.n_heap * sizeof *c.heap);
+    }
+    free_cards(&p->cards);
+    p->cards = c;
+    return ST_OK;
 }
 
 static enum status reserve(struct publish *p, uint32_t n) {
@@ -51,7 +100,8 @@ static enum status reserve(struct publish *p, uint32_t n) {
     struct waiting *waiting = calloc(cap, sizeof *waiting);
     struct publish_written *written = calloc((size_t)cap * p->n_targets, sizeof *written);
     uint32_t *fifo = malloc(cap * sizeof *fifo);
-    if (!waiting || !written || !fifo) {
+    const bool cards = !p->cards.written || reserve_cards(p, cap, p->n_slots) == ST_OK;
+    if (!waiting || !written || !fifo || !cards) {
         free(waiting);
         free(written);
         free(fifo);
@@ -128,6 +178,9 @@ enum status publish_assume(struct publish *p, uint32_t n, uint32_t at_s) {
     for (size_t k = 0; k < (size_t)n * p->n_targets; k++) {
         p->written[k] = (struct publish_written){.at_s = at_s};
     }
+    for (size_t k = 0; p->cards.written && k < (size_t)n * p->n_targets; k++) {
+        p->cards.written[k] = (struct publish_card){.at_s = at_s};
+    }
     return ST_OK;
 }
 
@@ -139,4 +192,88 @@ void publish_forget(struct publish *p) {
     for (size_t k = 0; k < (size_t)p->n_slots * p->n_targets; k++) {
         p->written[k].digest = 0;
     }
+    for (size_t k = 0; p->cards.written && k < (size_t)p->n_slots * p->n_targets; k++) {
+        p->cards.written[k].digest = 0;
+    }
+    for (uint32_t k = 0; p->cards.written && k < p->n_slots; k++) {
+        p->cards.pace[k].state = 0;
+    }
+}
+
+/* ---- cards -------------------------------------------------------------------------------- */
+
+static bool has_cards(struct publish *p) {
+    return p->cards.written || reserve_cards(p, p->cap_slots, 0) == ST_OK;
+}
+
+struct publish_card *publish_card(struct publish *p, uint32_t slot, uint32_t target) {
+    return has_cards(p) ? &p->cards.written[(size_t)slot * p->n_targets + target] : NULL;
+}
+
+static void push_turn(struct cards *c, struct turn t) {
+    uint32_t at = c->n_heap++;
+    for (; at > 0 && c->heap[(at - 1) / 2].at > t.at; at = (at - 1) / 2) {
+        c->heap[at] = c->heap[(at - 1) / 2];
+    }
+    c->heap[at] = t;
+}
+
+static struct turn pop_turn(struct cards *c) {
+    const struct turn first = c->heap[0];
+    const struct turn last = c->heap[--c->n_heap];
+    uint32_t at = 0;
+    for (uint32_t child = 1; child < c->n_heap; child = 2 * at + 1) {
+        if (child + 1 < c->n_heap && c->heap[child + 1].at < c->heap[child].at) {
+            child++;
+        }
+        if (c->heap[child].at >= last.at) {
+            break;
+        }
+        c->heap[at] = c->heap[child];
+        at = child;
+    }
+    c->heap[at] = last;
+    return first;
+}
+
+bool publish_card_due(struct publish *p, uint32_t slot, uint32_t state, int64_t now_ms) {
+    if (!has_cards(p)) {
+        return false;
+    }
+    struct pace *pace = &p->cards.pace[slot];
+    if (pace->state != state || now_ms / PACE_MS >= pace->next) {
+        return true;
+    }
+    pace->wants = true;
+    if (!pace->queued) {
+        pace->queued = true;
+        push_turn(&p->cards, (struct turn){pace->next, slot});
+    }
+    return false;
+}
+
+void publish_card_shown(struct publish *p, uint32_t slot, uint32_t state, int64_t next_ms) {
+    struct pace *pace = &p->cards.pace[slot];
+    pace->state = (uint16_t)state;
+    pace->next = (uint32_t)((next_ms + PACE_MS - 1) / PACE_MS);
+    pace->wants = false;
+}
+
+bool publish_card_next(struct publish *p, int64_t now_ms, uint32_t *slot) {
+    struct cards *c = &p->cards;
+    while (c->n_heap > 0 && c->heap[0].at <= now_ms / PACE_MS) {
+        const struct turn t = pop_turn(c);
+        struct pace *pace = &c->pace[t.slot];
+        if (pace->wants && pace->next > now_ms / PACE_MS) {
+            push_turn(c, (struct turn){pace->next, t.slot}); /* it was shown meanwhile */
+            continue;
+        }
+        pace->queued = false;
+        if (pace->wants) {
+            pace->wants = false;
+            *slot = t.slot;
+            return true;
+        }
+    }
+    return false;
 }

@@ -7,6 +7,11 @@
  * target the digest of what was written last *in this epoch* is kept: an unchanged list is
  * not written again.
  *
+ * Cards of users have digests of their own, and a pace: one is due at once when the user is in
+ * another state, else an interval after it was shown last, and whoever had an event before that
+ * waits for it, in the order of the times at which it is over. Nothing is kept for cards before the
+ * first is asked for.
+ *
  * Slots are those of learner_users(). Ownership: owns its arrays. Threads: learner.
  */
 #ifndef PUBLISH_H
@@ -46,6 +51,22 @@ struct publish_written *publish_written(struct publish *p, uint32_t slot, uint32
 /** The users below `n` may have a list that lives, whatever it says: written at wall clock at_s, as
  *  far as is known. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status publish_assume(struct publish *p, uint32_t n, uint32_t at_s);
+/* What was written last of a user's card for a target. */
+struct publish_card {
+    uint32_t digest; /* 0: nothing in this epoch */
+    uint32_t at_s;   /* as above                 */
+};
+
+/** Place of it for a slot (the slot was touched once) and target; NULL: out of memory. */
+struct publish_card *publish_card(struct publish *p, uint32_t slot, uint32_t target);
+/** May the card of the user in `slot` be shown at now_ms (of any clock that does not go back)? If
+ *  not, he waits until it may. `state` > 0. False also when out of memory. */
+bool publish_card_due(struct publish *p, uint32_t slot, uint32_t state, int64_t now_ms);
+/** It was shown, or looked at and found unchanged: the next one at next_ms at the earliest. */
+void publish_card_shown(struct publish *p, uint32_t slot, uint32_t state, int64_t next_ms);
+/** Somebody who waited and need not any more; false: nobody. */
+bool publish_card_next(struct publish *p, int64_t now_ms, uint32_t *slot);
+
 /** Slots known here: 0..n-1. */
 uint32_t publish_slots(const struct publish *p);
 

@@ -7,8 +7,8 @@
  * so it is sent only when everything before it has been answered.
  *
  * `published` also tells whether Redis still has what was written: what stood there before
- * each write, or, when there is nothing to write, what a GET finds once a second, must not be
- * older than what this process wrote last.
+ * each write, and what a GET finds once a second, also while lists flow, must not be older than
+ * what this process wrote last.
  */
 #include "publisher.h"
 
@@ -30,7 +30,7 @@
 
 enum {
     ACK_QUEUE = 1024,
-    PROBE_MS = 1000,              /* idle: is Redis there, has it what was written?  */
+    PROBE_MS = 1000,              /* is Redis there, has it what was written?        */
     PIPELINE_BYTES = 1024 * 1024, /* of values; a single value may be larger         */
     REFUSAL_MAX = 512,
 };
@@ -51,11 +51,12 @@ struct publisher {
     /* The thread's own. */
     bool ever_connected;
     struct marks marks;
-    char *key, *value;
+    char *key, *value, *channel;
     size_t popped; /* of this pipeline */
     enum hold hold;
     char refusal[REFUSAL_MAX];
-    int64_t reply_ms; /* wall clock of this pipeline's replies; 0: none yet */
+    int64_t reply_ms;  /* wall clock of this pipeline's replies; 0: none yet */
+    int64_t looked_ms; /* monotonic: when `published` was looked at last     */
 };
 
 static void went_down(struct publisher *p, const char *why) {
@@ -96,6 +97,9 @@ static void check_previous(struct publisher *p, const struct rec *rec,
 /* ---- replies ------------------------------------------------------------------------ */
 
 static void count_written(struct publisher *p, const struct rec *rec) {
+    if (rec->kind == REC_SEGMENT || rec->kind == REC_SIMILAR || rec->kind == REC_USER) {
+        metric_add(M_CARDS, (uint32_t)(rec->kind - REC_SEGMENT), 1);
+    }
     if (rec->kind != REC_LIST) {
         return;
     }
@@ -150,6 +154,8 @@ static void pop(struct publisher *p) {
     const struct rec *rec = queue_front(p->recs);
     if (rec->kind == REC_TRIGGER) {
         free(rec->trigger);
+    } else if (rec->kind == REC_SEGMENT || rec->kind == REC_USER) {
+        free(rec->body);
     }
     queue_pop(p->recs);
 }
@@ -236,6 +242,11 @@ static enum status append(struct publisher *p, const struct rec *rec, size_t key
     return st ? st : p->store.append(p->store.ctx, &e);
 }
 
+static bool expires(const struct rec *rec) {
+    return rec->kind == REC_LIST || rec->kind == REC_SEGMENT || rec->kind == REC_SIMILAR ||
+           rec->kind == REC_USER;
+}
+
 static enum status put(struct publisher *p, const struct rec *rec, size_t *bytes) {
     size_t key_len = rec_key(p->cfg, rec, p->key);
     if (rec->kind == REC_TRIGGER) {
@@ -247,15 +258,20 @@ static enum status put(struct publisher *p, const struct rec *rec, size_t *bytes
     }
     size_t value_len = rec_value(p->cfg, rec, p->value);
     *bytes += value_len;
+    const bool told = rec->kind == REC_LIST && p->cfg->publish_changed;
     const struct store_write w = {
         .key = p->key,
         .key_len = key_len,
         .value = p->value,
         .value_len = value_len,
-        .ttl_ms = rec->kind == REC_LIST ? p->cfg->publish_ttl_ms : 0,
+        .ttl_ms = expires(rec) ? p->cfg->publish_ttl_ms : 0,
         .epoch = rec->epoch,
         .seq = rec->seq,
         .want_previous = rec->kind == REC_PUBLISHED,
+        .channel = told ? p->channel : NULL,
+        .channel_len = told ? rec_channel(p->cfg, rec->target, p->channel) : 0,
+        .message = told ? rec->user_id : NULL,
+        .message_len = told ? rec->user_id_len : 0,
     };
     return p->store.put(p->store.ctx, &w);
 }
@@ -354,6 +370,7 @@ static void take_over(struct publisher *p, const struct rec *rec) {
         *m = (struct mark){.task = rec->task, .known = known, .epoch = epoch, .seq = seq};
     }
     *ack = (struct publisher_ack){.epoch = epoch, .task = rec->task, .kind = ACK_EPOCH};
+    published_read(p->cfg, value, len, &ack->published);
     queue_push(p->acks);
     queue_pop(p->recs);
     uplink_calm(p->uplink);
@@ -388,19 +405,28 @@ static void look_at_stream(struct publisher *p, const struct rec *rec) {
     uplink_calm(p->uplink);
 }
 
-/* Nothing to send: is Redis still there, and what was written? */
-static void probe(struct publisher *p) {
+/* Is what was written still there? False: nobody answers. A GET that works says nothing of
+ * writes, which may be refused. */
+static bool look(struct publisher *p) {
     const struct mark *m = marks_any(&p->marks);
     const char *value = NULL;
     size_t len = 0;
+    p->looked_ms = clock_mono_ms();
     if (read_published(p, m ? m->task : 0, &value, &len)) {
-        return;
+        return false;
     }
     if (m && mark_is_lost(m, value, len)) {
         count_loss(p, "published was older or gone");
     }
-    uplink_calm(p->uplink);
-    uplink_set(p->uplink, UPLINK_UP, "");
+    return true;
+}
+
+/* Nothing to send: is Redis still there, and what was written? */
+static void probe(struct publisher *p) {
+    if (look(p)) {
+        uplink_calm(p->uplink);
+        uplink_set(p->uplink, UPLINK_UP, "");
+    }
 }
 
 /* ---- thread ------------------------------------------------------------------------- */
@@ -432,8 +458,13 @@ static bool is_finished(struct publisher *p) {
 
 static void *run(void *arg) {
     struct publisher *p = arg;
+    p->looked_ms = clock_mono_ms();
     while (!is_finished(p)) {
         if (!is_connected(p)) {
+            continue;
+        }
+        /* Lists alone, however many, do not tell that those before them are gone. */
+        if (queue_front(p->recs) && clock_mono_ms() - p->looked_ms >= PROBE_MS && !look(p)) {
             continue;
         }
         const struct rec *rec = queue_front(p->recs);
@@ -459,6 +490,7 @@ static void publisher_free(struct publisher *p) {
     queue_free(p->acks);
     free(p->key);
     free(p->value);
+    free(p->channel);
     marks_free(&p->marks);
     uplink_free(p->uplink);
     free(p);
@@ -487,9 +519,10 @@ enum status publisher_start(const struct config *cfg, const struct store *store,
     p->store = *store;
     p->key = malloc(rec_key_max(cfg) + 1);
     p->value = malloc(rec_value_max(cfg));
-    enum status st = p->key && p->value ? ST_OK : ST_NOMEM;
+    p->channel = malloc(rec_key_max(cfg));
+    enum status st = p->key && p->value && p->channel ? ST_OK : ST_NOMEM;
     st = st ? st : uplink_new(cfg->redis_address, &p->uplink);
-    st = st ? st : queue_new(PUBLISHER_QUEUE, rec_bytes((uint32_t)cfg->list_n), &p->recs);
+    st = st ? st : queue_new(PUBLISHER_QUEUE, rec_bytes(config_list_max(cfg)), &p->recs);
     st = st ? st : queue_new(ACK_QUEUE, sizeof(struct publisher_ack), &p->acks);
     if (st == ST_OK) {
         p->capacity = queue_room(p->recs);

@@ -12,7 +12,7 @@
  *
  * Loss: when a connection finds another server (run id, replication id), or `published` is
  * gone or older than what was written or read last (FLUSHALL; seen at its next write, and
- * within a second when there is nothing to write), losses grows by one: the learner then
+ * within a second, as it is read once a second), losses grows by one: the learner then
  * publishes everything again.
  *
  * Triggers (REC_TRIGGER) are entries of streams, in the order of the queue, each behind one that
@@ -29,13 +29,15 @@
 
 #include "config.h"
 #include "ports.h"
+#include "published.h"
 #include "rec.h"
 #include "status.h"
 
 enum { PUBLISHER_PIPELINE = 256, PUBLISHER_QUEUE = 4096 };
 
 enum publisher_ack_kind {
-    ACK_EPOCH,  /* answer to REC_TAKEOVER: epoch of `published`, 0 if there is none */
+    ACK_EPOCH,  /* answer to REC_TAKEOVER: epoch of `published`, 0 if there is none, and all that
+                   it says */
     ACK_FENCED, /* writes of this task are refused: epoch is the newer one; told once
                    for each newer epoch, until the next takeover of the task       */
     ACK_STREAM, /* answer to REC_STREAM: (epoch, seq) is the stream's last id, 0-0 if none */
@@ -48,6 +50,7 @@ struct publisher_ack {
     uint32_t generation; /* STREAM, GAP: of the rec */
     uint8_t target;      /* likewise                */
     enum publisher_ack_kind kind;
+    struct published published; /* EPOCH */
 };
 
 struct publisher; /* opaque */
@@ -57,8 +60,8 @@ MUST_CHECK enum status publisher_start(const struct config *cfg, const struct st
                                        struct publisher **out);
 
 /** A place for the next rec, NULL while the queue is full; then publisher_push(). The
- *  element has room for cfg->list_n items. The `trigger` of a REC_TRIGGER is the publisher's from
- *  publisher_push() on. */
+ *  element has room for config_list_max() items. The `trigger` of a REC_TRIGGER and the `body` of a
+ *  REC_SEGMENT or REC_USER are the publisher's from publisher_push() on. */
 struct rec *publisher_reserve(struct publisher *p);
 void publisher_push(struct publisher *p);
 size_t publisher_room(const struct publisher *p);

@@ -91,6 +91,25 @@ struct span resp_command(const struct resp *r, size_t i) {
     return (struct span){r->buf + begin, r->ends[i] - begin};
 }
 
+/* It was written here, so that nothing in it needs to be checked. */
+struct span resp_argument(const struct resp *r, size_t i, size_t k) {
+    const struct span command = resp_command(r, i);
+    char *p = NULL;
+    const unsigned long n = strtoul(command.s + 1, &p, 10);
+    for (size_t at = 0; at < n; at++) {
+        const size_t len = strtoul(p + 3, &p, 10); /* \r\n$ */
+        if (at == k) {
+            return (struct span){p + 2, len};
+        }
+        p += 2 + len;
+    }
+    return (struct span){"", 0};
+}
+
+struct span resp_asking(void) {
+    return (struct span){"*1\r\n$6\r\nASKING\r\n", 16};
+}
+
 void resp_clear(struct resp *r) {
     r->len = 0;
     r->n = 0;

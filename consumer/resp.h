@@ -40,6 +40,13 @@ MUST_CHECK enum status resp_append(struct resp *r, const struct span *args, size
 /** The bytes of command i, i < n; valid until the next append. */
 struct span resp_command(const struct resp *r, size_t i);
 
+/** Argument k of command i, the name being argument 0; empty if it has no such one. Valid likewise.
+ */
+struct span resp_argument(const struct resp *r, size_t i, size_t k);
+
+/** The command ASKING, as it is sent. */
+struct span resp_asking(void);
+
 /** Forgets the commands, keeps the memory. */
 void resp_clear(struct resp *r);
 

@@ -12,16 +12,23 @@
 #include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
+#include "restore_dump.h"
+#include "restore_tail.h"
+#include "restore_window.h"
+#include "uncovered.h"
 
 enum {
     POLL_MAX = 512,
     POLL_MS = 2,
-    PUTS_A_COMMIT = 20000,
+    AHEAD = 8,          /* users that are expected before they are put */
+    OPEN_MAX = 8,       /* checkpoints that are opened together: each is read once */
     LOCKED_MS = 2000,   /* a checkpoint that was given away just now is closed by another thread */
     RENEW_MS = 3600000, /* a checkpoint with nothing new says again how young it is */
 };
 
-enum phase { IDLE, ASK, ADD, READ, DONE };
+_Static_assert((int)POLL_MAX <= (int)WINDOW_RECORDS, "a poll is a window");
+
+enum phase { IDLE, ASK, ADD, READ, WRITE, DONE };
 
 struct reading { /* of one task */
     enum phase phase;
@@ -29,16 +36,23 @@ struct reading { /* of one task */
     int64_t begin;                 /* first position to be read                         */
     struct log_bounds bounds;      /* as asked when it began                            */
     struct checkpoint *checkpoint; /* NULL: none */
-    uint32_t n_puts;               /* since its last commit */
-    bool by_checkpoint;            /* what it had is in memory: its uuid must be the changelog's */
-    bool marked;                   /* the checkpoint has a mark */
-    struct checkpoint_mark mark;   /* as it was opened */
-    uint8_t uuid[16];              /* of the changelog that the state in memory is of */
+    struct tail *tail;          /* what is read beyond it; NULL: nothing, or it is to be dumped */
+    struct dump *dump;          /* in WRITE; NULL: the tail is what is to be written */
+    struct checkpoint_mark end; /* in WRITE: what it will say */
+    bool opened;                /* ahead of its time, with */
+    enum status open_status;
+    char why[CONFIG_ERROR_MAX];
+    bool by_checkpoint;          /* what it had is in memory: its uuid must be the changelog's */
+    bool marked;                 /* the checkpoint has a mark */
+    struct checkpoint_mark mark; /* as it was opened */
+    uint8_t uuid[16];            /* of the changelog that the state in memory is of */
     int64_t begun_ms;
     uint64_t users;
     uint8_t *body; /* (body_len,) of the newest task record; NULL: none */
     size_t body_len;
     int64_t next; /* of the changelog */
+    struct published published;
+    struct uncovered uncovered; /* as of what was read */
 };
 
 struct restore {
@@ -46,8 +60,10 @@ struct restore {
     struct learner *learner;
     struct log_port log;
     struct reading *readings; /* (LEARNER_TASKS_MAX,) */
-    uint32_t n_readings;      /* tasks are below this */
-    uint32_t n_active;        /* in ASK, ADD or READ  */
+    uint32_t n_readings;      /* tasks are below this       */
+    uint32_t n_active;        /* in ASK, ADD, READ or WRITE */
+    struct hands *crew;       /* while there is any of those, like these */
+    struct window *windows[2];
 };
 
 enum status restore_new(const struct config *cfg, struct learner *learner,
@@ -68,20 +84,48 @@ enum status restore_new(const struct config *cfg, struct learner *learner,
     return ST_OK;
 }
 
+/* Threads and memory that only restoring takes. */
+static enum status gather_crew(struct restore *r) {
+    enum status st = r->crew ? ST_OK : hands_new(&r->crew);
+    for (int k = 0; k < 2 && !st; k++) {
+        st = r->windows[k] ? ST_OK : window_new(r->learner, r->crew, &r->windows[k]);
+    }
+    return st;
+}
+
+static void dismiss_crew(struct restore *r) {
+    window_free(r->windows[0]);
+    window_free(r->windows[1]);
+    hands_free(r->crew);
+    r->windows[0] = r->windows[1] = NULL;
+    r->crew = NULL;
+}
+
+static void close_checkpoint(struct reading *g) {
+    tail_free(g->tail);
+    dump_free(g->dump);
+    checkpoint_close(g->checkpoint);
+    g->tail = NULL;
+    g->dump = NULL;
+    g->checkpoint = NULL;
+}
+
 void restore_free(struct restore *r) {
     if (!r) {
         return;
     }
     for (uint32_t p = 0; p < r->n_readings; p++) {
-        checkpoint_close(r->readings[p].checkpoint);
+        close_checkpoint(&r->readings[p]);
         free(r->readings[p].body);
+        uncovered_free(&r->readings[p].uncovered);
     }
+    dismiss_crew(r);
     free(r->readings);
     free(r);
 }
 
 static bool is_active(const struct reading *g) {
-    return g->phase == ASK || g->phase == ADD || g->phase == READ;
+    return g->phase == ASK || g->phase == ADD || g->phase == READ || g->phase == WRITE;
 }
 
 /* The users that a checkpoint, another changelog or a restore that was given up brought go again.
@@ -92,14 +136,24 @@ static enum status empty_task(struct restore *r, struct reading *g) {
     g->body = NULL;
     g->users = 0;
     g->by_checkpoint = false;
+    uncovered_begin(&g->uncovered, false);
     learner_task_close(r->learner, task);
     return learner_task_open(r->learner, task);
 }
 
-enum status restore_begin(struct restore *r, uint32_t task, int64_t from, const uint8_t uuid[16]) {
+enum status restore_begin(struct restore *r, uint32_t task, int64_t from, const uint8_t uuid[16],
+                          const struct published *published) {
     restore_drop(r, task);
+    enum status st = gather_crew(r);
+    if (st) {
+        return st;
+    }
     struct reading *g = &r->readings[task];
-    *g = (struct reading){.phase = ASK, .from = from, .next = from, .begun_ms = clock_mono_ms()};
+    *g = (struct reading){.phase = ASK,
+                          .from = from,
+                          .next = from,
+                          .begun_ms = clock_mono_ms(),
+                          .published = *published};
     r->n_readings = task >= r->n_readings ? task + 1 : r->n_readings;
     r->n_active++;
     if (from < 0) {
@@ -117,9 +171,13 @@ void restore_drop(struct restore *r, uint32_t task) {
     if (g->phase == READ) {
         r->log.remove(r->log.ctx, (int32_t)task);
     }
-    checkpoint_close(g->checkpoint);
+    close_checkpoint(g);
     free(g->body);
+    uncovered_free(&g->uncovered);
     *g = (struct reading){.phase = IDLE};
+    if (r->n_active == 0) {
+        dismiss_crew(r);
+    }
 }
 
 struct checkpoint *restore_checkpoint(struct restore *r, uint32_t task) {
@@ -142,7 +200,8 @@ static enum status unreadable(const struct restore *r, const struct record *rec,
     return ST_INVALID;
 }
 
-static enum status keep_task(struct reading *g, const uint8_t *body, size_t len) {
+static enum status keep_task(const struct restore *r, struct reading *g, const uint8_t *body,
+                             size_t len) {
     struct state_task task;
     enum status st = state_task_read(body, len, &task);
     uint8_t *copy = st ? NULL : malloc(len);
@@ -153,29 +212,30 @@ static enum status keep_task(struct reading *g, const uint8_t *body, size_t len)
     free(g->body);
     g->body = copy;
     g->body_len = len;
+    if (g->phase == READ && published_covers(&g->published, r->cfg, &task)) {
+        uncovered_clear(&g->uncovered); /* all that came before it, a checkpoint too */
+    }
     return ST_OK;
 }
 
-/* A record of the changelog, or its copy in a checkpoint. */
-static enum status take_value(struct restore *r, struct reading *g, const void *key_bytes,
-                              size_t key_len, const void *value, size_t value_len) {
-    struct state_key key;
-    enum state_kind kind;
-    const uint8_t *body = NULL;
-    size_t len = 0;
-    enum status st = state_key_parse(key_bytes, key_len, &key);
-    if (!st && value) {
-        st = state_record_open(value, value_len, &kind, &body, &len);
-        st = st ? st : kind == key.kind ? ST_OK : ST_INVALID;
+/* A record of the changelog, or its copy in a checkpoint, as a window has opened it. */
+static enum status take_opened(struct restore *r, struct reading *g, const struct opened *o) {
+    const uint32_t task = (uint32_t)(g - r->readings);
+    if (o->status && o->status != ST_NOT_FOUND) {
+        return o->status;
     }
-    if (st) {
-        return st;
-    }
-    if (key.kind == STATE_TASK) {
-        return body ? keep_task(g, body, len) : ST_OK;
+    if (o->what.kind == STATE_TASK) {
+        return o->body ? keep_task(r, g, o->body, o->body_len) : ST_OK;
     }
     g->users++;
-    return learner_restore_user(r->learner, (uint32_t)(g - r->readings), key.user, body, len);
+    if (g->phase == READ) {
+        uncovered_user(&g->uncovered, o->what.user);
+    }
+    if (o->user) {
+        return learner_put_user(r->learner, task, o->what.user, o->user, o->voted_in);
+    }
+    hands_finish(r->crew); /* who read of other users might look at what is made for this one */
+    return learner_restore_user(r->learner, task, o->what.user, o->body, o->body_len);
 }
 
 /* ---- the checkpoint ------------------------------------------------------------------------- */
@@ -189,25 +249,116 @@ static void give_up_checkpoint(struct restore *r, struct reading *g, const char 
     char err[CONFIG_ERROR_MAX] = "";
     LOG_WARN("the checkpoint is not used: the changelog is read instead",
              LOG_INT("task", task_of(r, g)), LOG_STR("reason", why));
-    checkpoint_close(g->checkpoint);
-    g->checkpoint = NULL;
+    close_checkpoint(g);
     g->marked = false;
     g->mark = (struct checkpoint_mark){.offset = -1};
-    g->n_puts = 0;
     if (checkpoint_wipe(r->cfg->state_dir, task_of(r, g), err)) {
         LOG_WARN("and cannot be removed: remove the folder", LOG_STR("error", err));
     }
 }
 
-struct copying {
+static void make_anew(struct restore *r, struct reading *g) {
+    char err[CONFIG_ERROR_MAX] = "";
+    close_checkpoint(g);
+    g->marked = false;
+    g->mark = (struct checkpoint_mark){.offset = -1};
+    if (checkpoint_wipe(r->cfg->state_dir, task_of(r, g), err) ||
+        checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, err)) {
+        g->checkpoint = NULL;
+        LOG_WARN("no checkpoint for a task", LOG_INT("task", task_of(r, g)), LOG_STR("error", err));
+    }
+}
+
+/* A walk over a checkpoint fills one window while the crew opens the other. */
+struct walking {
     struct restore *r;
     struct reading *g;
+    int filled;
 };
+
+static enum status take_window(struct walking *w, struct window *window) {
+    enum status st = ST_OK;
+    for (size_t k = 0; k < window_n(window) && !st; k++) {
+        if (k + AHEAD < window_n(window)) {
+            learner_expect_user(w->r->learner, task_of(w->r, w->g),
+                                window_at(window, k + AHEAD)->what.user);
+        }
+        st = take_opened(w->r, w->g, window_at(window, k));
+    }
+    window_clear(window);
+    return st;
+}
+
+/* The one that is filled is opened, and meanwhile what came of the other is taken. */
+static enum status turn_windows(struct walking *w) {
+    struct window *filled = w->r->windows[w->filled];
+    w->filled = 1 - w->filled;
+    hands_finish(w->r->crew);
+    window_open(filled);
+    return take_window(w, w->r->windows[w->filled]);
+}
 
 static enum status take_copy(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value,
                              size_t value_len) {
-    const struct copying *both = ctx;
-    return take_value(both->r, both->g, key, key_len, value, value_len);
+    struct walking *w = ctx;
+    struct opened *o = window_add(w->r->windows[w->filled]);
+    enum status st = ST_OK;
+    if (!o) {
+        st = turn_windows(w);
+        o = window_add(w->r->windows[w->filled]);
+    }
+    o->key = key;
+    o->key_len = key_len;
+    o->value = value;
+    o->value_len = value_len;
+    return st;
+}
+
+static void open_ahead(const struct restore *r, struct reading *g) {
+    g->why[0] = '\0';
+    g->open_status = checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, g->why);
+    g->checkpoint = g->open_status ? NULL : g->checkpoint;
+    g->opened = true;
+}
+
+struct opening {
+    const struct restore *r;
+    struct reading *tasks[OPEN_MAX];
+};
+
+static void open_job(void *ctx, size_t k) {
+    const struct opening *o = ctx;
+    open_ahead(o->r, o->tasks[k]);
+}
+
+/* Files are read whole when they are opened: several at once. */
+static void open_together(struct restore *r) {
+    struct opening o = {.r = r};
+    size_t n = 0;
+    for (uint32_t p = 0; p < r->n_readings && r->cfg->state_dir[0]; p++) {
+        if (r->readings[p].phase == ASK && n < OPEN_MAX) {
+            o.tasks[n] = &r->readings[p];
+            n += !r->readings[p].opened;
+        }
+    }
+    if (n > 0) {
+        hands_start(r->crew, open_job, &o, n);
+        hands_finish(r->crew);
+    }
+}
+
+/* Every record of it into memory. */
+static enum status walk_checkpoint(struct restore *r, struct reading *g) {
+    struct walking w = {.r = r, .g = g};
+    enum status st =
+        learner_expect_users(r->learner, task_of(r, g), checkpoint_records(g->checkpoint));
+    st = st ? st : checkpoint_each(g->checkpoint, take_copy, &w);
+    st = st ? st : turn_windows(&w);
+    hands_finish(r->crew);
+    st = st ? st : take_window(&w, r->windows[1 - w.filled]);
+    window_clear(r->windows[0]);
+    window_clear(r->windows[1]);
+    return st;
 }
 
 /* Opens it. ST_OK: g->checkpoint, or none; ST_AGAIN: whoever had it is about to close it. */
@@ -216,7 +367,12 @@ static enum status open_checkpoint(struct restore *r, struct reading *g) {
     if (!r->cfg->state_dir[0]) {
         return ST_OK;
     }
-    enum status st = checkpoint_open(r->cfg->state_dir, task_of(r, g), 0, &g->checkpoint, err);
+    if (!g->opened) {
+        open_ahead(r, g);
+    }
+    g->opened = false;
+    enum status st = g->open_status;
+    snprintf(err, sizeof err, "%s", g->why);
     if (st == ST_OK) {
         g->marked = checkpoint_mark(g->checkpoint, &g->mark) == ST_OK;
         return ST_OK;
@@ -254,8 +410,7 @@ static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t
     if (g->from >= 0) {
         return ST_OK;
     }
-    struct copying both = {r, g};
-    st = checkpoint_each(g->checkpoint, take_copy, &both);
+    st = walk_checkpoint(r, g);
     if (st == ST_NOMEM) {
         return st;
     }
@@ -267,56 +422,70 @@ static enum status read_checkpoint(struct restore *r, struct reading *g, int64_t
         st = empty_task(r, g);
         return st ? st : open_checkpoint(r, g);
     }
+    struct state_task task;
+    const bool known = g->body && state_task_read(g->body, g->body_len, &task) == ST_OK;
+    uncovered_begin(&g->uncovered, !known || !published_covers(&g->published, r->cfg, &task));
     return ST_OK;
 }
 
-/* Before its first record is read, the changelog's name is taken to be what it was. */
-static void commit_puts(struct restore *r, struct reading *g, int64_t position,
-                        const uint8_t uuid[16]) {
-    struct checkpoint_mark mark = {
-        .offset = position, .wall_ms = clock_wall_ms(), .format = CHECKPOINT_FORMAT};
-    memcpy(mark.uuid, uuid, sizeof mark.uuid);
-    if (checkpoint_commit(g->checkpoint, &mark)) {
-        give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
-    }
-    g->n_puts = 0;
-}
-
-static void copy_record(struct restore *r, struct reading *g, const struct record *rec) {
-    if (!g->checkpoint) {
+/* The records beyond a checkpoint go into it; one that has nothing, or is far behind, is made from
+ * memory at the end. */
+static void gather_record(struct restore *r, struct reading *g, const struct opened *o) {
+    if (!g->checkpoint || !g->marked) {
         return;
     }
-    enum status st = g->n_puts == 0 ? checkpoint_begin(g->checkpoint) : ST_OK;
+    enum status st = g->tail ? ST_OK : tail_new(&g->tail);
+    st = st ? st : tail_put(g->tail, o->key, o->key_len, o->value, o->value_len);
     if (!st) {
-        st = rec->value
-                 ? checkpoint_put(g->checkpoint, rec->key, rec->key_len, rec->value, rec->value_len)
-                 : checkpoint_del(g->checkpoint, rec->key, rec->key_len);
-    }
-    if (st) {
-        give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
         return;
     }
-    if (++g->n_puts >= PUTS_A_COMMIT) {
-        commit_puts(r, g, rec->offset + 1, g->mark.uuid);
-    }
+    LOG_INFO("the changelog has gone on far beyond the checkpoint: it is made anew",
+             LOG_INT("task", task_of(r, g)));
+    make_anew(r, g);
 }
 
 /* ---- records of the changelog --------------------------------------------------------------- */
 
-static enum status take_record(struct restore *r, const struct record *rec, char *err) {
-    if ((uint32_t)rec->partition >= r->n_readings || r->readings[rec->partition].phase != READ) {
-        return ST_OK;
+static struct reading *reading_of(const struct restore *r, const struct record *rec) {
+    struct reading *g =
+        (uint32_t)rec->partition < r->n_readings ? &r->readings[rec->partition] : NULL;
+    return g && g->phase == READ && !rec->end ? g : NULL; /* of an end the position tells */
+}
+
+/* They are gathered while the crew looks at them; then what came of it is taken. */
+static enum status take_records(struct restore *r, const struct record *records, size_t n,
+                                char *err) {
+    struct window *w = r->windows[0];
+    enum status st = ST_OK;
+    const struct record *of[POLL_MAX];
+    for (size_t k = 0; k < n; k++) {
+        const struct record *rec = &records[k];
+        if (reading_of(r, rec)) {
+            of[window_n(w)] = rec;
+            struct opened *o = window_add(w);
+            o->key = rec->key;
+            o->key_len = rec->key_len;
+            o->value = rec->value;
+            o->value_len = rec->value_len;
+            o->offset = rec->offset;
+        }
     }
-    struct reading *g = &r->readings[rec->partition];
-    if (rec->end) {
-        return ST_OK; /* the position tells */
+    window_open(w);
+    for (size_t k = 0; k < window_n(w); k++) {
+        gather_record(r, reading_of(r, of[k]), window_at(w, k));
     }
-    enum status st = take_value(r, g, rec->key, rec->key_len, rec->value, rec->value_len);
-    metric_add(M_RESTORED, 0, 1);
-    if (!st) {
-        copy_record(r, g, rec);
+    hands_finish(r->crew);
+    for (size_t k = 0; k < window_n(w) && !st; k++) {
+        if (k + AHEAD < window_n(w)) {
+            learner_expect_user(r->learner, (uint32_t)of[k + AHEAD]->partition,
+                                window_at(w, k + AHEAD)->what.user);
+        }
+        st = take_opened(r, reading_of(r, of[k]), window_at(w, k));
+        metric_add(M_RESTORED, 0, 1);
+        st = st == ST_INVALID || st == ST_RANGE ? unreadable(r, of[k], st, err) : st;
     }
-    return st == ST_INVALID || st == ST_RANGE ? unreadable(r, rec, st, err) : st;
+    window_clear(w);
+    return st;
 }
 
 /* ---- phases --------------------------------------------------------------------------------- */
@@ -392,25 +561,109 @@ static bool is_of_another(const struct reading *g, const struct state_task *t) {
     return (g->from >= 0 || g->by_checkpoint) && memcmp(t->uuid, g->uuid, sizeof g->uuid) != 0;
 }
 
-/* What was read since it was opened is in it; it has no holes. */
-static void end_checkpoint(struct restore *r, struct reading *g, const struct state_task *t,
-                           int64_t at) {
+/* Nothing was read since it was opened. */
+static void renew_checkpoint(struct restore *r, struct reading *g) {
+    g->end.wall_ms = clock_wall_ms();
+    if (checkpoint_begin(g->checkpoint) || checkpoint_commit(g->checkpoint, &g->end)) {
+        give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
+    }
+}
+
+static void begin_dump(struct restore *r, struct reading *g) {
+    const struct dump_of of = {.learner = r->learner,
+                               .task = task_of(r, g),
+                               .body = g->body,
+                               .body_len = g->body_len,
+                               .begin = g->bounds.low,
+                               .mark = g->end};
+    if (dump_new(&of, g->checkpoint, &g->dump)) {
+        give_up_checkpoint(r, g, status_str(ST_NOMEM));
+    }
+}
+
+/* What was read is to be in it, without holes. t NULL: there is no task record. */
+static void end_checkpoint(struct restore *r, struct reading *g, const struct state_task *t) {
+    g->end = (struct checkpoint_mark){.offset = g->next, .format = CHECKPOINT_FORMAT};
     if (!g->checkpoint) {
         return;
     }
-    if (g->n_puts > 0 && !t) {
-        give_up_checkpoint(r, g, "the changelog has records, and none of the task itself");
+    if (!t) {
+        if (g->tail || (!g->marked && g->users > 0)) {
+            give_up_checkpoint(r, g, "the changelog has records, and none of the task itself");
+        }
         return;
     }
-    if (t && g->marked && memcmp(t->uuid, g->mark.uuid, sizeof t->uuid) != 0) {
+    memcpy(g->end.uuid, t->uuid, sizeof g->end.uuid);
+    if (!g->marked) {
+        begin_dump(r, g);
+    } else if (memcmp(t->uuid, g->mark.uuid, sizeof t->uuid) != 0) {
         give_up_checkpoint(r, g, "the changelog was recreated since");
+    } else if (!g->tail && clock_wall_ms() - g->mark.wall_ms > RENEW_MS) {
+        renew_checkpoint(r, g);
+    }
+}
+
+/* ---- writing checkpoints -------------------------------------------------------------------- */
+
+struct writing { /* a slice of some tasks' at once */
+    struct reading *tasks[HANDS_MAX];
+    enum status status[HANDS_MAX];
+    bool done[HANDS_MAX];
+    int64_t until_ms;
+};
+
+static void write_one(void *ctx, size_t k) {
+    struct writing *w = ctx;
+    struct reading *g = w->tasks[k];
+    if (g->dump) {
+        w->status[k] = dump_write(g->dump, w->until_ms, &w->done[k]);
         return;
     }
-    const bool old = g->marked && clock_wall_ms() - g->mark.wall_ms > RENEW_MS;
-    if (g->n_puts == 0 && t && old && checkpoint_begin(g->checkpoint)) {
-        give_up_checkpoint(r, g, checkpoint_problem(g->checkpoint));
-    } else if (t && (g->n_puts > 0 || old)) {
-        commit_puts(r, g, at, t->uuid);
+    g->end.wall_ms = clock_wall_ms();
+    w->status[k] = tail_write(g->tail, g->checkpoint, &g->end);
+    w->done[k] = true;
+}
+
+static void end_writing(struct restore *r, struct reading *g, enum status st) {
+    if (st) {
+        const char *why = checkpoint_problem(g->checkpoint);
+        give_up_checkpoint(r, g, st == ST_NOMEM || !why[0] ? status_str(st) : why);
+    }
+    tail_free(g->tail);
+    dump_free(g->dump);
+    g->tail = NULL;
+    g->dump = NULL;
+}
+
+/* Once nothing is left to be read: the tasks begin together, and the crew can be on all of them. */
+static void write_checkpoints(struct restore *r, int64_t until_ms) {
+    struct writing w = {.until_ms = until_ms};
+    size_t n = 0;
+    for (uint32_t p = 0; p < r->n_readings; p++) {
+        struct reading *g = &r->readings[p];
+        if (is_active(g) && g->phase != WRITE) {
+            return;
+        }
+        if (g->phase == WRITE && (g->tail || g->dump) && n < HANDS_MAX) {
+            w.tasks[n++] = g;
+        }
+    }
+    if (n > 0) {
+        hands_start(r->crew, write_one, &w, n);
+        hands_finish(r->crew);
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (w.status[k] || w.done[k]) {
+            end_writing(r, w.tasks[k], w.status[k]);
+        }
+    }
+}
+
+/* Its checkpoint is written, or there is none. */
+static void end_when_written(struct restore *r, struct reading *g) {
+    if (g->phase == WRITE && !g->tail && !g->dump) {
+        g->phase = DONE;
+        r->n_active--;
     }
 }
 
@@ -436,10 +689,10 @@ static enum status end_when_there(struct restore *r, uint32_t task, char *err) {
     if (known && is_of_another(g, &t)) {
         return begin_again(r, g);
     }
-    end_checkpoint(r, g, known ? &t : NULL, at);
     g->next = at;
-    g->phase = DONE;
-    r->n_active--;
+    g->phase = WRITE;
+    end_checkpoint(r, g, known ? &t : NULL);
+    end_when_written(r, g);
     LOG_INFO("task restored", LOG_INT("task", task), LOG_INT("from", g->begin), LOG_INT("to", at),
              LOG_INT("users", g->users),
              LOG_STR("checkpoint", g->by_checkpoint ? "used" : "not used"));
@@ -470,19 +723,24 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
         return ST_OK;
     }
     const int64_t until_ms = clock_mono_ms() + slice_ms;
+    open_together(r);
     enum status st = ask_all(r, until_ms, err);
     struct record records[POLL_MAX];
     size_t n = 0;
     do {
         n = st ? 0 : r->log.poll(r->log.ctx, records, POLL_MAX, POLL_MS);
-        for (size_t k = 0; k < n && !st; k++) {
-            st = take_record(r, &records[k], err);
-        }
+        st = n > 0 ? take_records(r, records, n, err) : st;
     } while (!st && n > 0 && clock_mono_ms() < until_ms);
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
         if (r->readings[p].phase == READ) {
             st = end_when_there(r, p, err);
         }
+    }
+    if (!st) {
+        write_checkpoints(r, clock_mono_ms() + slice_ms);
+    }
+    for (uint32_t p = 0; p < r->n_readings; p++) {
+        end_when_written(r, &r->readings[p]);
     }
     metric_set(M_RESTORE_PROGRESS, 0, restore_progress(r));
     return st;
@@ -494,6 +752,9 @@ bool restore_done(struct restore *r, uint32_t task, struct restored *out) {
         return false;
     }
     *out = (struct restored){.resumed = g->from >= 0, .next = g->next, .users = g->users};
+    out->all_uncovered = !g->published.known || g->uncovered.all;
+    out->uncovered = g->uncovered.users;
+    out->n_uncovered = g->uncovered.n;
     out->exists = g->body && state_task_read(g->body, g->body_len, &out->task) == ST_OK;
     return true;
 }

@@ -14,12 +14,17 @@
  * position that is still there, and younger than half of what tombstones live
  * (delete.retention.ms), lest a deleted user come back; else it is dropped, with a log line.
  *
- * What is read of the changelog is written into the checkpoint, too, so that it has no holes when
- * whoever keeps it up (checkpointer.h) gets it: restore_checkpoint(). A checkpoint that cannot be
- * opened or written is a log line, and the task gets none.
+ * What is read of the changelog goes into the checkpoint, too, so that it has no holes when whoever
+ * keeps it up (checkpointer.h) gets it: restore_checkpoint(). At the end, in the order of the keys:
+ * the tail of the changelog into one that was there (restore_tail.h), and all users into a new one
+ * (restore_dump.h). A checkpoint that cannot be opened or written is a log line, and the task gets
+ * none.
+ *
+ * Several cores open checkpoints, decode users (restore_window.h) and write: a crew that is there
+ * while something is restored. What is restored does not depend on how many there are.
  *
  * Ownership: borrows learner and port; owns what it read of a task until restore_drop(). Threads:
- * the learner's.
+ * the learner's, which waits for the crew: nothing of the learner changes meanwhile.
  */
 #ifndef RESTORE_H
 #define RESTORE_H
@@ -31,6 +36,7 @@
 #include "config.h"
 #include "learner.h"
 #include "ports.h"
+#include "published.h"
 #include "state_record.h"
 #include "status.h"
 
@@ -47,6 +53,11 @@ struct restored {
     struct state_task task; /* valid until restore_drop()      */
     int64_t next;           /* of the changelog: what comes from here on is not in memory */
     uint64_t users;         /* user records read, tombstones too */
+    /* Whose lists `published` does not cover: everybody's; else those of (n_uncovered,) users, some
+     * more than once. Resumed: of what was read since. Valid until restore_drop(). */
+    bool all_uncovered;
+    const uint64_t *uncovered;
+    size_t n_uncovered;
 };
 
 /** @param log  of crossrec-state. @return ST_OK, ST_NOMEM */
@@ -56,9 +67,10 @@ void restore_free(struct restore *r);
 
 /** Begins with an open task of the learner. @param from  where its state in memory ends, -1: there
  *  is none, or none that counts (the task is emptied). @param uuid  of the changelog that it is of;
- *  when the task's record says another, everything is read again. @return ST_OK, ST_NOMEM */
+ *  when the task's record says another, everything is read again. @param published  copied: what
+ *  stands in Redis, see struct restored. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status restore_begin(struct restore *r, uint32_t task, int64_t from,
-                                     const uint8_t uuid[16]);
+                                     const uint8_t uuid[16], const struct published *published);
 /** Gives up, or ends: what is known of the task is forgotten here. */
 void restore_drop(struct restore *r, uint32_t task);
 

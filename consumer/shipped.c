@@ -22,6 +22,7 @@ static const struct {
     [READER_USER_PROFILE] = {"UserProfile", builtin_user_profile, 6, KIND_PROFILE},
     [READER_PRIVACY_REQUEST] = {"PrivacyRequest", builtin_privacy_request, 7, KIND_PRIVACY},
     [READER_IDENTITY] = {"Identity", builtin_identity, 8, KIND_IDENTITY},
+    [READER_RULE] = {"Rule", builtin_rule, 12, KIND_RULE},
     [READER_EVENT] = {"Event", builtin_event, SHIPPED_EVENT_ID, KIND_EVENT},
 };
 

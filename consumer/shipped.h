@@ -23,6 +23,7 @@ enum topic_kind {
     KIND_PROFILE,  /* consent and coarse bands of a user: global, compacted                       */
     KIND_PRIVACY,  /* a request to erase or to stop: global, compacted                            */
     KIND_IDENTITY, /* a user's id at a partner: global, compacted                                 */
+    KIND_RULE,     /* what people decide about lists: global, compacted                           */
     KINDS
 };
 
@@ -40,6 +41,7 @@ enum reader {
     READER_USER_PROFILE,       /* id 6 */
     READER_PRIVACY_REQUEST,    /* id 7 */
     READER_IDENTITY,           /* id 8 */
+    READER_RULE,               /* id 12 */
     READER_EVENT,              /* SHIPPED_EVENT_ID: what intake = repartition writes */
     READERS
 };

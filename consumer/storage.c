@@ -122,7 +122,7 @@ enum status storage_open(const struct config *cfg, struct storage **out, char *e
     s->cfg = cfg;
     char id[2 * CONFIG_NAME_MAX + 16];
     snprintf(id, sizeof id, "%s-%s", cfg->group, cfg->instance_id);
-    enum status st = make_topics(cfg, err);
+    enum status st = cfg->embedded_broker ? ST_OK : make_topics(cfg, err);
     st = st ? st : kafka_log_new(cfg, cfg->state_topic, &s->state, err);
     st = st ? st : kafka_log_new(cfg, cfg->model_topic, &s->model, err);
     st = st ? st : kafka_log_new(cfg, cfg->items_topic, &s->items, err);

@@ -5,6 +5,7 @@
 #
 #     . deploy/packages.sh
 #     need_build_packages      what crossrec is built of, and redis-server
+#     need_kafka_packages      what a real Kafka broker needs
 #     need_test_packages       what the tests need besides
 #
 # If all of them are there, apt is not touched. Otherwise they are installed as root or by
@@ -16,13 +17,20 @@ CROSSREC_BUILD_PACKAGES='build-essential cmake ninja-build pkg-config|pkgconf
     librdkafka-dev libavro-dev libhiredis-dev libopenblas-pthread-dev|libopenblas-dev
     libmicrohttpd-dev libjansson-dev libsodium-dev libinih-dev liblmdb-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev redis-server'
+CROSSREC_KAFKA_PACKAGES='default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless
+    maven ca-certificates'
 CROSSREC_TEST_PACKAGES='libcmocka-dev clang clang-format clang-tidy
     default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless
-    maven python3 python3-venv ca-certificates openssl gnuplot-nox xz-utils'
+    maven python3 python3-venv nodejs ca-certificates openssl gnuplot-nox xz-utils curl'
 
 need_build_packages() {
     # shellcheck disable=SC2086 # a list of words
     _packages_need $CROSSREC_BUILD_PACKAGES
+}
+
+need_kafka_packages() {
+    # shellcheck disable=SC2086
+    _packages_need $CROSSREC_KAFKA_PACKAGES
 }
 
 need_test_packages() {

@@ -35,6 +35,8 @@ struct cell {
     uint32_t lines;  /* of the order           */
     uint32_t newest; /* in `taken`, of the category; NOTHING: none */
     float sum;       /* T_bc/(n_b + 5) over b  */
+    float own_times; /* the user's items of it, and how often they were taken */
+    float own_items;
     float v;
     int64_t last_ms; /* of the user's interest, if v > 0 */
     struct affinity_terms terms;
@@ -88,7 +90,7 @@ static struct cell *cell_of(struct affinity *a, uint32_t category) {
         c->stamp = a->stamp;
         c->lines = 0;
         c->newest = NOTHING;
-        c->sum = c->v = 0.0F;
+        c->sum = c->v = c->own_times = c->own_items = 0.0F;
     }
     return c;
 }
@@ -186,6 +188,14 @@ static float gap_of(const struct affinity *a, const struct cell *c) {
     return 3.0F - 0.25F * lg(1.0F + (ms > 0 ? (float)ms / MS_PER_HOUR : 0.0F));
 }
 
+void affinity_own(struct affinity *a, uint32_t category, uint32_t times) {
+    if (category < a->cap) {
+        struct cell *c = cell_of(a, category);
+        c->own_times += (float)times;
+        c->own_items += 1.0F;
+    }
+}
+
 struct affinity_terms affinity_of(struct affinity *a, uint32_t category) {
     if (category >= a->cap) {
         return (struct affinity_terms){0};
@@ -203,6 +213,7 @@ struct affinity_terms affinity_of(struct affinity *a, uint32_t category) {
     c->terms.gap = gap_of(a, c);
     c->terms.goes = a->n_basket > 0.0F ? 0.25F * lg(goes + GOES_FLOOR) : 0.0F;
     c->terms.in = 0.7F * lg(1.0F + (float)c->lines);
+    c->terms.again = 2.0F * (c->own_times - c->own_items) / (c->own_times + 1.0F);
     return c->terms;
 }
 

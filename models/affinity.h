@@ -8,6 +8,8 @@
  * order under way: the user's newest events, joined by gaps of at most 2 h and ending at most 2 h
  * ago; b over its newest 16 distinct categories, m of them goes  .25 lg(sum_b T_bc/(n_b + 5) (N +
  * 1)/(m (n_c + 1)) + .03) ; 0 if B is empty in    .7 lg(1 + lines of c in B)
+ *     again 2 (n - m)/(n + 1) for the m items of c that affinity_own() told of, taken n times in
+ * all ; 0 if none
  *
  * All are 0 of an item without a category. Evaluated where asked for, once a list and category.
  *
@@ -32,7 +34,7 @@
 enum { AFFINITY_BASKET = 16 }; /* categories of B that are looked at */
 
 struct affinity_terms {
-    float lift, gap, goes, in;
+    float lift, gap, goes, in, again;
 };
 
 struct affinity; /* opaque */
@@ -49,6 +51,10 @@ uint32_t affinity_order(const struct user_entry *history, uint32_t n_history, in
 MUST_CHECK enum status affinity_look(struct affinity *a, const struct shared *s,
                                      const struct user *u, const struct user_entry *history,
                                      uint32_t n_history, int64_t now_ms);
+
+/** Of the user's own items in a domain with repeats: one of the category, taken `times` times. To
+ * be told after affinity_look() and before anything is asked of the category. */
+void affinity_own(struct affinity *a, uint32_t category, uint32_t times);
 
 /** What is said of a category; zeros of CATEGORY_NONE. */
 struct affinity_terms affinity_of(struct affinity *a, uint32_t category);

@@ -82,6 +82,7 @@ void candidates_view(const struct shared *s, const struct user *u, uint8_t domai
     out->domain = domain;
     out->repeats = repeats;
     out->now_ms = now_ms;
+    out->rules = NULL;
     out->n_history = user_history(u, now_ms, out->history, USER_HISTORY);
     uint32_t items[USER_HISTORY];
     for (uint32_t r = 0; r < out->n_history; r++) {
@@ -173,9 +174,12 @@ static void mark_ordered(struct candidates *c, const struct candidates_view *v) 
     }
 }
 
-/* Never to be shown: not to be had, or consumed. */
+/* Never to be shown: not to be had, blocked, or consumed. */
 static bool forbidden(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
     if (item < c->n_withdrawn && c->withdrawn[item]) {
+        return true;
+    }
+    if (v->rules && rules_blocks(v->rules, item)) {
         return true;
     }
     if (c->history_has_all && c->cells[item].taken != c->stamp) {
@@ -296,10 +300,13 @@ static void list_popular(struct candidates *c, const struct shared *s,
     }
 }
 
-static void list_own(struct candidates *c, const struct candidates_view *v) {
+/* ... of which the affinities hear, too. */
+static void list_own(struct candidates *c, const struct shared *s,
+                     const struct candidates_view *v) {
     struct user_repeat own[CANDIDATES_OWN];
     uint32_t n = user_repeats_best(v->user, v->domain, v->now_ms, own, CANDIDATES_OWN);
     for (uint32_t x = 0; x < n; x++) {
+        affinity_own(c->affinity, content_category(s->content, own[x].item), own[x].count);
         list_if_allowed(c, v, own[x].item);
     }
 }
@@ -401,7 +408,7 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     list_categories(c, s, v);
     list_fresh(c, s, v);
     if (v->repeats) {
-        list_own(c, v);
+        list_own(c, s, v);
     }
     at_least = at_least < LIST_MAX ? at_least : LIST_MAX;
     if (c->block.n < at_least) {

@@ -27,6 +27,8 @@
  *         3 (repeat rate) - 1                                 (categories.h)
  *     3 (deal now) (categories.h) ;  lift, gap, goes, in of the item's category, and the
  *         item's like (affinity.h)
+ *     1 + .25 lg(g_i/g_c + 1e-4), 0 while nothing was taken of the category (categories.h) ;  again
+ *         of the item's category, which hears of the 150 own items above (affinity.h)
  * and of the list (enum ranker_context; n: lines of the user):
  *     domain index ;  .1 lg(1 + events of the domain) - 1
  *     .3 lg(1 + n) - 1 ;  .3 lg(1 + n in the domain) - .5
@@ -44,6 +46,7 @@
 
 #include "factors.h"
 #include "ranker.h"
+#include "rules.h"
 #include "shared.h"
 #include "status.h"
 #include "user.h"
@@ -66,6 +69,9 @@ struct candidates_view {
     bool repeats; /* policy of the target domain */
     uint8_t domain;
     int64_t now_ms; /* time of the ranking */
+    /* Of a list that is shown: what they block is no candidate. NULL: nothing is blocked, as always
+     * in what is learned. */
+    const struct rules_lens *rules;
 };
 
 /* Some items with their features, feature-major. */

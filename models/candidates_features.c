@@ -13,6 +13,7 @@ enum { LANES = 16 };
 
 static const float MS_PER_HOUR = 3600000.0F;
 static const float K_FLOOR = 1e-4F;
+static const float PART_FLOOR = 1e-4F;
 static const float LG_SHARE_LEAST = -16.0F;
 static const float LG_SUM_LEAST = -20.0F; /* one unit of fixed.h */
 
@@ -142,6 +143,12 @@ static void transform_factors(struct features_block *b) {
     }
 }
 
+/* 1 where all that is taken of the category is this item. */
+static float part_of(const struct categories *all, uint32_t item, uint32_t category) {
+    const float part = categories_part(all, item, category);
+    return part < 0.0F ? 0.0F : 1.0F + 0.25F * lg(part + PART_FLOOR);
+}
+
 static void content_features(const struct candidates *c, const struct shared *s,
                              const struct candidates_view *v, struct features_block *b) {
     const size_t k = b->stride;
@@ -154,6 +161,8 @@ static void content_features(const struct candidates *c, const struct shared *s,
         x[X_GOES * k] = terms.goes;
         x[X_IN * k] = terms.in;
         x[X_LIKE * k] = affinity_like(c->affinity, b->item[at]);
+        x[X_PART * k] = part_of(s->categories, b->item[at], category);
+        x[X_AGAIN * k] = terms.again;
         x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
         x[X_REPEATED * k] =
             v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F

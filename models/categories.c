@@ -347,6 +347,15 @@ float categories_share(const struct categories *c, uint32_t category, int64_t no
     return (float)(share > 1.0 ? 1.0 : share < SHARE_LEAST ? SHARE_LEAST : share);
 }
 
+float categories_part(const struct categories *c, uint32_t item, uint32_t category) {
+    const int64_t of = category < c->n_categories ? c->categories[category].g : 0;
+    const int64_t g = item < c->cap_items ? c->items[item].g : 0;
+    if (of <= 0) {
+        return -1.0F;
+    }
+    return g <= 0 ? 0.0F : g >= of ? 1.0F : (float)((double)g / (double)of);
+}
+
 struct pair_list categories_neighbours(const struct categories *c, uint32_t category) {
     return category < c->n_categories ? pairs_list(c->pairs, category) : (struct pair_list){0};
 }

@@ -124,6 +124,8 @@ void categories_deal(struct categories *c, uint32_t item, float share, int64_t t
 
 /** gs_c at time now_ms, in [1e-9, 1]; 1 while nothing was taken. */
 float categories_share(const struct categories *c, uint32_t category, int64_t now_ms);
+/** g_i/g_c of an item, in [0, 1]; below 0 while nothing was taken of the category. */
+float categories_part(const struct categories *c, uint32_t item, uint32_t category);
 /** Neighbours of a category (column a: T), in no particular order, borrowed. */
 struct pair_list categories_neighbours(const struct categories *c, uint32_t category);
 /** The items of a category that were taken most under the same decay, at most CATEGORY_TOP,

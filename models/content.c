@@ -324,6 +324,11 @@ uint64_t content_category_hash(const struct content *c, uint32_t category) {
     return category < c->n_categories ? c->categories[category] : 0;
 }
 
+uint32_t content_category_find(const struct content *c, uint64_t hash) {
+    return hash && c->room ? c->table[place_of(c->table, c->room, c->categories, hash)]
+                           : CATEGORY_NONE;
+}
+
 enum status content_category_intern(struct content *c, uint64_t hash, uint32_t *out) {
     if (hash == 0) {
         return ST_INVALID;

@@ -70,6 +70,8 @@ uint32_t content_category(const struct content *c, uint32_t i); /* dense; CATEGO
 uint32_t content_n_categories(const struct content *c);         /* ever seen */
 /** Hash of a category; 0 if there is no such category. */
 uint64_t content_category_hash(const struct content *c, uint32_t category);
+/** The index of the category with this hash, or CATEGORY_NONE. */
+uint32_t content_category_find(const struct content *c, uint64_t hash);
 /** The index of the category with this hash, made without name and domain if it is new.
  *  @return ST_OK, ST_INVALID (hash 0), ST_RANGE (2^31 categories), ST_NOMEM (nothing changed) */
 MUST_CHECK enum status content_category_intern(struct content *c, uint64_t hash, uint32_t *out);

@@ -55,6 +55,14 @@ static inline bool action_consumes(uint8_t action) {
     }
 }
 
+/** "view", "enroll", ...; "unknown". */
+static inline const char *action_str(uint8_t action) {
+    static const char *const words[ACTIONS] = {
+        "view",  "enroll",  "purchase", "order",      "complete", "rate",      "like",
+        "share", "comment", "report",   "impression", "click",    "conversion"};
+    return action < ACTIONS ? words[action] : "unknown";
+}
+
 struct event_line {
     uint64_t item;  /* 64-bit hash of domain\0id: the durable identity     */
     const char *id; /* (id_len,) bytes, not terminated                     */

@@ -46,6 +46,9 @@ enum status learner_new(const struct learner_params *params, struct learner **ou
     if (!st) {
         st = prequential_new(params->n_domains, params->prequential_window, &l->prequential);
     }
+    if (!st) {
+        st = rules_new(params->n_domains, &l->rules);
+    }
     if (st) {
         learner_free(l);
         return st;
@@ -78,6 +81,7 @@ void learner_free(struct learner *l) {
         task_free(l->tasks[p]);
     }
     learner_log_free(&l->log);
+    rules_free(l->rules);
     shared_free(l->shared);
     candidates_free(l->candidates);
     prequential_free(l->prequential);
@@ -434,6 +438,7 @@ enum status learner_item(struct learner *l, const struct content_row *row,
     }
     if (!st) {
         change->is_new = is_new;
+        rules_item_changed(l->rules, l->shared->items, l->shared->content, i);
     }
     return st;
 }

@@ -61,6 +61,7 @@
 #include "persona.h"
 #include "prequential.h"
 #include "ranker.h"
+#include "rules.h"
 #include "shared.h"
 #include "status.h"
 #include "trial.h"
@@ -161,10 +162,45 @@ MUST_CHECK enum status learner_fire(struct learner *l, uint32_t task, uint32_t u
 /** Forgets a user of any open task: block, history, sets, pre-images. False if not known. */
 bool learner_forget(struct learner *l, uint64_t user);
 
+/* ---- rules ------------------------------------------------------------------------- */
+
+/* What people decide about lists (rules.h): block, pin, boost. Like the catalogue rules are no part
+ * of any batch, and they change nothing that is learned. A pin shows nothing that the user may not
+ * be shown: blocked, not available, consumed where that counts, or in his order under way. */
+
+/** Adds a rule, or replaces it. @return as rules_set() */
+MUST_CHECK enum status learner_rule(struct learner *l, const struct rule *rule);
+/** Removes one; false if there is none. */
+bool learner_rule_remove(struct learner *l, const char *id, size_t id_len, uint32_t source);
+/** For counting, and for whoever explains. */
+const struct rules *learner_rules(const struct learner *l);
+/** The time that lists of nobody in particular (fallback, segment, similar) are made at, until the
+ *  next call, or the next list of a user. */
+void learner_rules_at(struct learner *l, int64_t now_ms);
+
+/** May a list of nobody in particular show the item: no rule blocks it there? Segment -1: none. */
+bool learner_rules_allow(const struct learner *l, uint8_t target, int segment, uint32_t item);
+/** Shifts the scores of a ranked list of nobody in particular by the boosts, with the sd of the
+ * list's own scores, and sorts it; removes what is blocked; puts the pins in; keeps the first n.
+ * Give it more than n items, so that n are left. */
+void learner_rules_apply(const struct learner *l, uint8_t target, int segment, uint32_t n,
+                         struct list *list);
+
+/** The same without pins: for what goes with an item, which nobody put there. */
+void learner_rules_filter(const struct learner *l, uint8_t target, int segment, uint32_t n,
+                          struct list *list);
+
+/** The rules that hold for an item in lists of the target, for a segment, at the time of the last
+ *  list; item ITEM_NONE: all that are in force for such lists. (max,); borrowed until the next
+ *  learner_rule*(). For explanations: a look at every rule. @return how many, at most max */
+uint32_t learner_rules_of(const struct learner *l, uint32_t item, uint8_t target, int segment,
+                          const struct rule **out, uint32_t max);
+
 /* ---- lists ------------------------------------------------------------------------- */
 
 /** The top n (1..LIST_MAX) of a user for a target at time now_ms. n come back when n exist
- *  (not consumed, in no-repeat domains). @return ST_OK, ST_NOT_FOUND (no such user), ST_NOMEM */
+ *  (not consumed, in no-repeat domains; not blocked). @return ST_OK, ST_NOT_FOUND (no such user),
+ * ST_NOMEM */
 MUST_CHECK enum status learner_rank(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
                                     int64_t now_ms, uint32_t n, struct list *out);
 
@@ -175,13 +211,33 @@ MUST_CHECK enum status learner_because(const struct learner *l, uint32_t task, u
 
 enum { EXPLAIN_SIMILAR = 10 };
 
+/* By what a candidate can be ranked besides by what is served. */
+enum explain_rank {
+    EXPLAIN_FULL,     /* the personal net                                           */
+    EXPLAIN_TWIN,     /* the net that knows nothing of the user                     */
+    EXPLAIN_LINEAR,   /* the served net without its hidden units: v . x             */
+    EXPLAIN_TOGETHER, /* co-occurrence with what the user took: k1 (pairs.h)        */
+    EXPLAIN_POPULAR,  /* 7-day popularity                                           */
+    EXPLAIN_RANKS
+};
+
+struct explained_item {
+    float parts[REASONS];         /* what each group of features adds to the score, compared with
+                                     the mean candidate; after enum reason */
+    float adds[RANKER_X];         /* what each input adds; they add up to `parts` */
+    float value[RANKER_X];        /* the inputs themselves */
+    float shift;                  /* what boosts (rules.h) added to the score; 0: nothing */
+    uint32_t rank[EXPLAIN_RANKS]; /* place among the candidates, 0 the best; UINT32_MAX: it is none
+                                     of them (shown to find out), and the rest is 0 */
+};
+
 /* Why a user sees what he sees. */
 struct explanation {
     struct list list;
-    float parts[LIST_MAX][REASONS]; /* what each group of features adds to an item's score, compared
-                                       with the mean candidate; after enum reason */
-    enum ranker_kind served;        /* which net */
-    float lead;                     /* of the full net over its twin: the gate, nats */
+    struct explained_item items[LIST_MAX]; /* (list.n,) */
+    float mean[RANKER_X];                  /* inputs of the mean candidate */
+    enum ranker_kind served;               /* which net */
+    float lead;                            /* of the full net over its twin: the gate, nats */
     uint32_t n_candidates;
     uint32_t n_similar; /* users of this instance, nearest first, by the cosine of their vectors */
     struct {
@@ -189,6 +245,13 @@ struct explanation {
         float cosine;
     } similar[EXPLAIN_SIMILAR];
 };
+
+/** "full", "twin", "linear", "together", "popular". */
+const char *explain_rank_str(enum explain_rank r);
+/** An input of the ranker in a word: "popular-7d", "goes-with-order"; and what group it counts to.
+ *  k < RANKER_X */
+const char *explain_input_str(int k);
+enum reason explain_input_reason(int k);
 
 /** A list as learner_rank() gives it, with its reasons in numbers, and similar users. Slow: it
  * scans the users. @return as learner_rank() */
@@ -199,6 +262,21 @@ MUST_CHECK enum status learner_explain(struct learner *l, uint32_t task, uint32_
 /* ---- segments ------------------------------------------------------------------------ */
 
 enum { LEARNER_SEGMENTS_SCAN = 50000 };
+
+/* Where a user stands among the segments. All by user_features.h's order, (dims,). */
+struct segment_place {
+    int segment;              /* his label; -1: none yet                                      */
+    int nearest;              /* of his typical vector now: not his own while it lags; -1     */
+    int other;                /* the one that he would be in otherwise: nearest of those left */
+    float z[FEATURES_MAX];    /* z-scores of his typical vector                               */
+    float own[FEATURES_MAX];  /* ... of his segment's centroid; 0 without one                 */
+    float pull[FEATURES_MAX]; /* by how much each feature brings him nearer to his own segment than
+                                 to the other: of the squared distance; below 0: it does not */
+};
+
+/** @return ST_OK, ST_NOT_FOUND (no such user) */
+MUST_CHECK enum status learner_segment_place(const struct learner *l, uint32_t task, uint32_t user,
+                                             struct segment_place *out);
 
 struct segment_category {
     uint32_t category; /* dense (content.h), one with a name                             */
@@ -239,8 +317,52 @@ MUST_CHECK enum status learner_segments(const struct learner *l, int64_t now_ms,
 double learner_lead(const struct learner *l, uint32_t task, uint8_t domain, bool known);
 
 /** What to show somebody unknown: the top n (at most LIST_MAX) by 7-day popularity, not
- *  personalised; score: lg of the share, -16 at least. Empty for a domain that does not exist. */
+ *  personalised; score: lg of the share, -16 at least. Rules hold as at the time of
+ * learner_rules_at(). Empty for a domain that does not exist, and without memory. */
 void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out);
+
+/* ---- items (learner_items.c) ---------------------------------------------------------- */
+
+/* What goes with an item. */
+struct alike_item {
+    uint32_t item;
+    float score; /* item_similar.h                                                              */
+    float together; /* a (pairs.h): how often the same users took both, the nearer the more; 0:
+                       never */
+    float follows; /* f: how often it came after, likewise                                        */
+    float cosine;  /* of the vectors of both (factors.h), in [-1, 1]                              */
+};
+
+/** The n (at most LIST_MAX) items of `target` that go with an item best, as item_similar.h finds
+ * them, and why. Returns how many; 0 of an item or a target that does not exist. */
+uint32_t learner_alike(const struct learner *l, uint32_t item, uint8_t target, uint32_t n,
+                       struct alike_item out[LIST_MAX]);
+
+struct board_item {
+    uint32_t item;
+    float share; /* of what is taken in the domain, decayed by the list's clock; trending: 1 day */
+    float per_day; /* rate at now_ms by the same clock */
+    float lift; /* share of 1 day over share of 7 days                                          */
+};
+
+/* What is going on in a domain. */
+struct item_board {
+    uint64_t events;           /* lines learned                                              */
+    uint32_t items, withdrawn; /* known by name; of these not available                      */
+    uint32_t n_top[POP_LISTS]; /* 1, 7, 30 days; largest share first                         */
+    struct board_item top[POP_LISTS][LIST_MAX];
+    uint32_t n_trending; /* of the 100 most taken of 1 day: lift above 1, largest first; at least
+                            LEARNER_TRENDING_RATE a day */
+    struct board_item trending[LIST_MAX];
+    uint32_t n_newest; /* named last, newest first */
+    struct board_item newest[LIST_MAX];
+};
+#define LEARNER_TRENDING_RATE 3.0F
+
+/** At most n (<= LIST_MAX) items a list; withdrawn ones are in them. Looks at every item of the
+ *  domain once. Empty for a domain that does not exist. */
+void learner_board(const struct learner *l, uint8_t domain, int64_t now_ms, uint32_t n,
+                   struct item_board *out);
 
 /* ---- batches: seal, commit, undo ---------------------------------------------------- */
 

@@ -11,6 +11,10 @@
 static const float NO_POPULARITY = -16.0F;
 static const float LG_SUM_LEAST = -20.0F; /* one unit of fixed.h */
 static const float MS_PER_HOUR = 3600000.0F;
+static const float FIRST_WORTH = 1.15F;
+static const float RARE_WORTH = 1.15F;
+
+enum { RARE = 5 /* events */ };
 
 /* An event on its way through the models, and which of its lines is the present one. */
 struct passage {
@@ -67,6 +71,23 @@ static void mark_targets(struct learner *l, uint32_t n_lines) {
     }
 }
 
+/* What the line is worth to the ranker's step. Where things are taken again, a list could live on
+ * that alone; what somebody takes for the first time, and what hardly anybody has taken, is worth a
+ * little more. The sample's first row is the target. */
+static float worth_of(const struct learner *l, const struct passage *line) {
+    float worth = (float)fixed_to(line->weight);
+    if (!line->view.repeats) {
+        return worth;
+    }
+    if (!(l->sample.x[(size_t)X_TIMES * l->sample.stride] > 0.0F)) {
+        worth *= FIRST_WORTH;
+    }
+    if (popularity_hot(l->shared->popularity)[line->item].count < RARE) {
+        worth *= RARE_WORTH;
+    }
+    return worth;
+}
+
 /* The ranker's step, and what was observed and expected. */
 static void train_ranker(struct learner *l, struct passage *line, uint64_t draw) {
     float weight = 0.0F;
@@ -84,7 +105,7 @@ static void train_ranker(struct learner *l, struct passage *line, uint64_t draw)
         struct ranker_rows rows = candidates_rows(&l->sample);
         uint32_t first = 0; /* rows whose expectation counts */
         if (in) {
-            ranker_learn(ranker, &rows, weight, (float)fixed_to(line->weight), line->domain,
+            ranker_learn(ranker, &rows, weight, worth_of(l, line), line->domain,
                          user_n_of(line->view.user, line->domain) > 0, e);
             line->task->record.mini.n_trained++;
         } else {

@@ -62,7 +62,8 @@ enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_
             return known;
         }
     }
-    enum status st = candidates_find(l->candidates, l->shared, &out->view, n);
+    enum status st = learner_rules_look(l, out);
+    st = st ? st : candidates_find(l->candidates, l->shared, &out->view, n);
     if (st) {
         return st;
     }
@@ -70,11 +71,15 @@ enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_
     out->kind = learner_kind(t, &out->view);
     const struct ranker_rows rows = candidates_rows(out->block);
     ranker_scores(&t->record.ranker, out->kind, &rows, out->scores);
+    learner_rules_score(l, n, out);
     uint32_t depth = n;
     if (l->params.diversity > 0.0F) {
         depth = 2 * n > CALIBRATED_DEPTH ? 2 * n : CALIBRATED_DEPTH;
     }
     out->n_top = learner_best(l->shared, out->block, out->scores, depth, out->top);
+    while (out->n_top > 0 && isinf(out->top[out->n_top - 1].score)) {
+        out->n_top--; /* pinned ones */
+    }
     return ST_OK;
 }
 
@@ -146,6 +151,9 @@ static void explore(const struct learner *l, const struct ranking *r, uint64_t u
     const uint32_t n = spread_explore(items, out->n, pool, n_pool, l->params.explore, seed, slots);
     for (uint32_t k = 0; k < n; k++) {
         struct list_item *shown = &out->items[slots[k].at]; /* the score stays: lists descend */
+        if (shown->reason == REASON_PINNED) {
+            continue;
+        }
         shown->item = slots[k].item;
         shown->propensity = slots[k].propensity;
         shown->reason = REASON_EXPLORE;
@@ -156,7 +164,7 @@ void learner_show(const struct learner *l, const struct learner_task *t, uint32_
                   const struct ranking *r, uint32_t n, struct list *out) {
     uint32_t order[LIST_MAX];
     float mean[RANKER_X];
-    out->n = choose(l, r, n, order);
+    out->n = choose(l, r, n - r->n_pins, order);
     out->personalised = r->kind == RANKER_FULL;
     out->segment = user_segment(r->view.user);
     learner_mean_features(r->block, mean);
@@ -168,6 +176,9 @@ void learner_show(const struct learner *l, const struct learner_task *t, uint32_
             .score = top->score,
             .reason = learner_reason(&t->record.ranker, r->kind, r->block, top->at, mean, parts),
             .because = ITEM_NONE};
+    }
+    if (r->n_pins > 0) {
+        rules_insert(r->pins, r->n_pins, n, out);
     }
     if (l->params.explore > 0.0F) {
         explore(l, r, users_hash(t->users, user), out);
@@ -201,27 +212,50 @@ double learner_lead(const struct learner *l, uint32_t task, uint8_t domain, bool
     return t && domain < DOMAINS_MAX ? t->record.ranker.gate[domain][known] : 0.0;
 }
 
+/* lg of an item's share, as lists of nobody are ranked. */
+static float fallback_score(const struct shared *s, uint32_t i) {
+    return popularity_hot(s->popularity)[i].lg[SEVEN_DAYS];
+}
+
+/* How far boosts go: of the scores as they are shown. */
+static float fallback_scale(const struct shared *s, uint8_t target) {
+    const float lg_sum = popularity_lg_sum(s->popularity, target, SEVEN_DAYS);
+    struct rules_spread spread = {0};
+    for (uint32_t k = 0; k < items_n_of(s->items, target); k++) {
+        const uint32_t i = items_of(s->items, target, k);
+        if (i < s->n_items && content_available(s->content, i)) {
+            rules_spread_add(&spread, fmaxf(fallback_score(s, i) - lg_sum, LG_SHARE_LEAST));
+        }
+    }
+    return rules_spread_scale(&spread);
+}
+
 void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struct list *out) {
     const struct shared *s = l->shared;
     const uint32_t n_items = target < l->params.n_domains ? items_n_of(s->items, target) : 0;
     struct ranked top[LIST_MAX];
+    struct rules_lens lens;
     uint32_t kept = 0;
+    *out = (struct list){.segment = -1};
     n = n < LIST_MAX ? n : LIST_MAX;
+    if (learner_rules_now(l)) {
+        return; /* rather nothing than what is blocked */
+    }
+    const bool ruled = rules_lens(l->rules, target, -1, &lens);
+    const float scale = ruled && lens.boosts ? fallback_scale(s, target) : 0.0F;
     for (uint32_t k = 0; n > 0 && k < n_items; k++) {
         const uint32_t i = items_of(s->items, target, k);
         if (i >= s->n_items) {
             break;
         }
-        if (!content_available(s->content, i)) {
+        if (!content_available(s->content, i) || (ruled && rules_blocks(&lens, i))) {
             continue;
         }
-        const struct pop_hot *hot = &popularity_hot(s->popularity)[i];
-        struct ranked r = {hot->lg[SEVEN_DAYS], i, items_hash(s->items, i)};
+        const float shift = scale > 0.0F ? scale * rules_effect(&lens, i) : 0.0F;
+        struct ranked r = {fallback_score(s, i) + shift, i, items_hash(s->items, i)};
         kept = learner_insert_ranked(top, kept, n, r);
     }
     out->n = kept;
-    out->personalised = false;
-    out->segment = -1;
     for (uint32_t k = 0; k < kept; k++) {
         const float share = top[k].score - popularity_lg_sum(s->popularity, target, SEVEN_DAYS);
         out->items[k] = (struct list_item){.item = top[k].at,
@@ -229,6 +263,7 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
                                            .reason = REASON_POPULAR,
                                            .because = ITEM_NONE};
     }
+    learner_rules_pin(l, target, -1, n, out);
 }
 
 uint64_t learner_list_digest(const struct learner *l, const struct list *list) {

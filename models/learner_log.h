@@ -94,6 +94,25 @@ void learner_sealed_task(struct learner *l, uint32_t task, struct pack *p);
  *  `user`: see hash_of); ST_NOMEM */
 MUST_CHECK enum status learner_restore_user(struct learner *l, uint32_t task, uint64_t user,
                                             const void *bytes, size_t len);
+/** The same in two steps, of which the first changes nothing: any number of threads may take it at
+ *  once while nobody else does anything with the learner.
+ *  @param room      (user_record_room(),) out: his block. @param voted_in  out, goes with it
+ *  @return as learner_restore_user(), never ST_NOMEM; ST_NOT_FOUND: he has what is not known yet,
+ *          learner_restore_user() must take him */
+MUST_CHECK enum status learner_read_user(const struct learner *l, uint64_t user, const void *bytes,
+                                         size_t len, void *room, uint64_t *voted_in);
+/** Puts a copy of `u`, as read by learner_read_user(), into the task. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status learner_put_user(struct learner *l, uint32_t task, uint64_t user,
+                                        const struct user *u, uint64_t voted_in);
+
+/** Appends the durable form of the user of a slot, as he is; never one who was taken away. Any
+ * number of threads may at once while nobody changes the learner. */
+void learner_write_user(const struct learner *l, uint32_t task, uint32_t slot, struct pack *p);
+
+/** So many users will be put at most, or this one soon: only speed. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status learner_expect_users(struct learner *l, uint32_t task, uint64_t n);
+void learner_expect_user(const struct learner *l, uint32_t task, uint64_t user);
+
 /** Puts the task's own record in, and makes the move to the mean that its nets have had since, if
  *  that is in the log already (else it is made when the log has it).
  *  @return ST_OK; ST_INVALID, ST_RANGE (task_record.h) */

@@ -18,6 +18,7 @@ static const enum reason reason_of[RANKER_X] = {
     [X_MAGE] = REASON_NEW,         [X_TIMES] = REASON_AGAIN,     [X_SINCE] = REASON_AGAIN,
     [X_INTERVAL] = REASON_AGAIN,   [X_LIFT] = REASON_TASTE,      [X_GAP] = REASON_TASTE,
     [X_GOES] = REASON_TOGETHER,    [X_IN] = REASON_TOGETHER,     [X_LIKE] = REASON_TASTE,
+    [X_PART] = REASON_POPULAR,     [X_AGAIN] = REASON_TASTE,
 };
 
 /* ---- the part ------------------------------------------------------------------------------- */
@@ -41,6 +42,10 @@ static float sum_of(const float *x, uint32_t n) {
     return sum;
 }
 
+enum reason explain_input_reason(int k) {
+    return reason_of[k];
+}
+
 void learner_mean_features(const struct features_block *b, float mean[RANKER_X]) {
     for (size_t k = 0; k < RANKER_X; k++) {
         mean[k] = b->n > 0 ? sum_of(b->x + k * b->stride, b->n) / (float)b->n : 0.0F;
@@ -61,8 +66,15 @@ static bool is_true(const struct features_block *b, uint32_t at, enum reason rea
 enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
                            const struct features_block *b, uint32_t at, const float mean[RANKER_X],
                            float groups[REASONS]) {
-    const struct ranker_rows rows = candidates_rows(b);
     float parts[RANKER_X];
+    return learner_reason_parts(ranker, kind, b, at, mean, parts, groups);
+}
+
+enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind kind,
+                                 const struct features_block *b, uint32_t at,
+                                 const float mean[RANKER_X], float parts[RANKER_X],
+                                 float groups[REASONS]) {
+    const struct ranker_rows rows = candidates_rows(b);
     memset(groups, 0, REASONS * sizeof *groups);
     ranker_parts(ranker, kind, &rows, at, mean, parts);
     for (int k = 0; k < RANKER_X; k++) {
@@ -127,8 +139,8 @@ static uint32_t because_taste(const struct shared *s, const struct user_entry *h
     return best;
 }
 
-static uint32_t because(const struct shared *s, const struct user_entry *history,
-                        uint32_t n_history, const struct list_item *item) {
+uint32_t learner_because_of(const struct shared *s, const struct user_entry *history,
+                            uint32_t n_history, const struct list_item *item) {
     switch (item->reason) {
     case REASON_AGAIN: return item->item;
     case REASON_TOGETHER: return because_together(s, history, n_history, item->item);
@@ -146,75 +158,7 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
     struct user_entry history[USER_HISTORY];
     const uint32_t n = user_history(users_get(t->users, user), now_ms, history, USER_HISTORY);
     for (uint32_t k = 0; k < list->n; k++) {
-        list->items[k].because = because(l->shared, history, n, &list->items[k]);
+        list->items[k].because = learner_because_of(l->shared, history, n, &list->items[k]);
     }
-    return ST_OK;
-}
-
-/* ---- explanations --------------------------------------------------------------------------- */
-
-/* Puts a near user among the nearest, which stay in order; false if he is farther than all. */
-static bool insert_similar(struct explanation *out, uint32_t task,
-                           const struct similar_user *near) {
-    uint32_t at = out->n_similar;
-    if (at == EXPLAIN_SIMILAR) {
-        at--;
-        if (near->cosine <= out->similar[at].cosine) {
-            return false;
-        }
-    } else {
-        out->n_similar++;
-    }
-    for (; at > 0 && near->cosine > out->similar[at - 1].cosine; at--) {
-        out->similar[at] = out->similar[at - 1];
-    }
-    out->similar[at].task = task;
-    out->similar[at].user = near->slot;
-    out->similar[at].cosine = near->cosine;
-    return true;
-}
-
-/* Near users of all open tasks. */
-static void find_similar(const struct learner *l, uint32_t task, uint32_t user,
-                         const struct candidates_view *v, struct explanation *out) {
-    out->n_similar = 0;
-    for (uint32_t p = 0; v->has_p && p < LEARNER_TASKS_MAX; p++) {
-        struct similar_user near[EXPLAIN_SIMILAR];
-        const uint32_t except = p == task ? user : UINT32_MAX;
-        const uint32_t n =
-            l->tasks[p] ? similar_find(l->tasks[p]->similar, v->p, except, EXPLAIN_SIMILAR, near)
-                        : 0;
-        for (uint32_t k = 0; k < n && insert_similar(out, p, &near[k]); k++) {
-        }
-    }
-}
-
-enum status learner_explain(struct learner *l, uint32_t task, uint32_t user, uint8_t target,
-                            int64_t now_ms, uint32_t n, struct explanation *out) {
-    struct learner_task *t = learner_task_of(l, task, user, target, n);
-    if (!t) {
-        return ST_NOT_FOUND;
-    }
-    struct ranking r;
-    enum status st = learner_rank_user(l, t, user, target, now_ms, n, &r);
-    if (st) {
-        return st;
-    }
-    learner_show(l, t, user, &r, n, &out->list);
-    float mean[RANKER_X];
-    learner_mean_features(r.block, mean);
-    for (uint32_t k = 0; k < out->list.n; k++) {
-        struct list_item *item = &out->list.items[k];
-        const uint32_t at = candidates_position(l->candidates, item->item);
-        memset(out->parts[k], 0, sizeof out->parts[k]);
-        if (at != UINT32_MAX) {
-            (void)learner_reason(&t->record.ranker, r.kind, r.block, at, mean, out->parts[k]);
-        }
-        item->because = because(l->shared, r.view.history, r.view.n_history, item);
-    }
-    out->served = r.kind;
-    out->lead = (float)learner_lead(l, task, target, user_n_of(r.view.user, target) > 0);
-    out->n_candidates = r.block->n;
-    find_similar(l, task, user, &r.view, out);
     return ST_OK;
 }

@@ -19,17 +19,23 @@ size_t learner_sealed_users(const struct learner *l, uint32_t task) {
     return b ? b->n_images : 0;
 }
 
+void learner_write_user(const struct learner *l, uint32_t task, uint32_t slot, struct pack *p) {
+    const struct learner_task *t = l->tasks[task];
+    const struct user_words words = words_of(l);
+    user_record_write(users_get(t->users, slot), slot < t->cap_slots ? t->voted_in[slot] : 0,
+                      &words, p);
+}
+
 bool learner_sealed_user(struct learner *l, uint32_t task, size_t k, uint64_t *user,
                          struct pack *p) {
     const struct learner_task *t = l->tasks[task];
     const uint32_t slot = newest_sealed(t)->images[k].slot;
-    const struct user *u = users_get(t->users, slot);
-    const struct user_words words = words_of(l);
     *user = users_hash(t->users, slot);
-    if (u) {
-        user_record_write(u, slot < t->cap_slots ? t->voted_in[slot] : 0, &words, p);
+    if (!users_get(t->users, slot)) {
+        return false;
     }
-    return u != NULL;
+    learner_write_user(l, task, slot, p);
+    return true;
 }
 
 /* What the open batch would come back to. */
@@ -87,6 +93,38 @@ enum status learner_restore_user(struct learner *l, uint32_t task, uint64_t user
         user_free(u);
     }
     return st;
+}
+
+enum status learner_read_user(const struct learner *l, uint64_t user, const void *bytes, size_t len,
+                              void *room, uint64_t *voted_in) {
+    const struct user_words words = words_of(l);
+    enum status st =
+        user_record_read_known(bytes, len, l->params.n_domains, &words, room, voted_in);
+    return st || is_of(l, room, user) ? st : ST_INVALID;
+}
+
+enum status learner_put_user(struct learner *l, uint32_t task, uint64_t user, const struct user *u,
+                             uint64_t voted_in) {
+    struct user *copy = NULL;
+    enum status st = user_copy(u, &copy);
+    if (!st) {
+        st = place_user(l->tasks[task], user, copy, voted_in);
+    }
+    if (st) {
+        user_free(copy);
+    }
+    return st;
+}
+
+enum status learner_expect_users(struct learner *l, uint32_t task, uint64_t n) {
+    enum { MOST = 1 << 24 }; /* in memory for nothing, if it is not true */
+    const uint32_t room = n < MOST ? (uint32_t)n : (uint32_t)MOST;
+    enum status st = users_reserve(l->tasks[task]->users, room);
+    return st ? st : learner_reserve_slots(l->tasks[task], room);
+}
+
+void learner_expect_user(const struct learner *l, uint32_t task, uint64_t user) {
+    users_expect(l->tasks[task]->users, user);
 }
 
 enum status learner_restore_task(struct learner *l, uint32_t task, const void *bytes, size_t len) {

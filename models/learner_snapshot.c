@@ -6,6 +6,7 @@
 
 #include "learner_log.h"
 #include "learner_state.h"
+#include "ranker_pack.h"
 
 enum {
     ITEM_PARTS = PART_TAKES | PART_PAIRS | PART_CONTEXTS | PART_OBS | PART_CATEGORY_ITEMS,
@@ -190,14 +191,6 @@ enum status learner_snapshot_globals(struct learner *l, const char *options, siz
     return p->failed ? ST_NOMEM : ST_OK;
 }
 
-static void write_nets(struct pack *p, const struct ranker_net nets[RANKER_NETS]) {
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            pack_float(p, nets[kind].weights[k]);
-        }
-    }
-}
-
 enum status learner_snapshot_nets(struct learner *l, uint32_t task, struct pack *p) {
     const struct learner_published *own = task < LEARNER_TASKS_MAX ? l->log.published[task] : NULL;
     if (!own) {
@@ -210,12 +203,12 @@ enum status learner_snapshot_nets(struct learner *l, uint32_t task, struct pack 
     pack_uint(p, own->batch);
     pack_uint(p, own->at);
     pack_uint(p, own->trained);
-    pack_uint(p, RANKER_WEIGHTS);
-    write_nets(p, own->nets);
+    ranker_pack_shape(p);
+    ranker_pack_nets(p, own->nets);
     pack_uint(p, own->moves);
     if (own->moves) {
         pack_float(p, own->pace);
-        write_nets(p, own->mean);
+        ranker_pack_nets(p, own->mean);
     }
     write_tail(p, l);
     return p->failed ? ST_NOMEM : ST_OK;
@@ -223,31 +216,20 @@ enum status learner_snapshot_nets(struct learner *l, uint32_t task, struct pack 
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static void read_nets(struct unpack *u, struct ranker_net nets[RANKER_NETS]) {
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            nets[kind].weights[k] = unpack_float(u);
-            if (!isfinite(nets[kind].weights[k])) {
-                unpack_fail(u);
-            }
-        }
-    }
-}
-
 static enum status read_published(struct unpack *u, struct learner_published *out) {
     out->epoch = unpack_uint(u);
     out->batch = unpack_uint(u);
     out->at = unpack_uint(u);
     out->trained = (uint32_t)unpack_at_most(u, UINT32_MAX);
-    const uint64_t weights = unpack_uint(u);
-    if (!u->failed && weights != RANKER_WEIGHTS) {
+    const uint32_t n_x = ranker_features_of(unpack_uint(u));
+    if (!u->failed && n_x == 0) {
         return ST_RANGE;
     }
-    read_nets(u, out->nets);
+    ranker_unpack_nets(u, n_x, out->nets);
     out->moves = unpack_at_most(u, 1);
     if (out->moves) {
         out->pace = unpack_float(u);
-        read_nets(u, out->mean);
+        ranker_unpack_nets(u, n_x, out->mean);
         if (!(out->pace >= 0.0F && isfinite(out->pace))) {
             unpack_fail(u);
         }

@@ -10,6 +10,7 @@
 #include "learner.h"
 #include "log_record.h"
 #include "pack.h"
+#include "rules.h"
 #include "similar.h"
 
 struct learner_task {
@@ -75,6 +76,7 @@ struct learner {
     struct shared *shared;
     struct candidates *candidates;
     struct prequential *prequential;
+    struct rules *rules; /* of lists that are shown */
     struct learner_task *tasks[LEARNER_TASKS_MAX];
     struct learner_log log;
     int64_t stream_ms; /* largest event time ever taken; undo leaves it            */
@@ -166,11 +168,27 @@ struct ranking {
     _Alignas(64) float scores[RANKER_LIST_MAX];
     struct ranked top[2 * LIST_MAX]; /* (n_top,) best first: as many as a list is chosen from */
     uint32_t n_top;
+    struct rules_lens lens;             /* if view.rules                      */
+    float scale;                        /* of its boosts; 0: none             */
+    struct rules_placed pins[LIST_MAX]; /* (n_pins,) with slots; not in `top` */
+    uint32_t n_pins;
 };
 
 /** @return ST_OK, ST_NOMEM */
 enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_t user,
                               uint8_t target, int64_t now_ms, uint32_t n, struct ranking *out);
+/** Looks up what people rule for the list; before the search. @return ST_OK, ST_NOMEM */
+enum status learner_rules_look(struct learner *l, struct ranking *r);
+/** What is in force at the time of the last list: of a list of nobody. @return ST_OK, ST_NOMEM */
+enum status learner_rules_now(const struct learner *l);
+/** Shifts the scores of what is boosted, finds the pins of a list of n, and sets the scores of
+ * those to -INFINITY; after the ranker. */
+void learner_rules_score(struct learner *l, uint32_t n, struct ranking *r);
+
+/** Puts the pins of a list of nobody in particular into it, and keeps the first n. */
+void learner_rules_pin(const struct learner *l, uint8_t target, int segment, uint32_t n,
+                       struct list *list);
+
 /** The list that is shown of a ranking; `because` is left open. */
 void learner_show(const struct learner *l, const struct learner_task *t, uint32_t user,
                   const struct ranking *r, uint32_t n, struct list *out);
@@ -184,6 +202,15 @@ void learner_mean_features(const struct features_block *b, float mean[RANKER_X])
 enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
                            const struct features_block *b, uint32_t at, const float mean[RANKER_X],
                            float groups[REASONS]);
+
+/** The same, and what each input adds. */
+enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind kind,
+                                 const struct features_block *b, uint32_t at,
+                                 const float mean[RANKER_X], float parts[RANKER_X],
+                                 float groups[REASONS]);
+/** The item of a history that speaks most for an item of a list; ITEM_NONE. */
+uint32_t learner_because_of(const struct shared *s, const struct user_entry *history,
+                            uint32_t n_history, const struct list_item *item);
 
 /** Which net ranks for this user. */
 enum ranker_kind learner_kind(const struct learner_task *t, const struct candidates_view *v);

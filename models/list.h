@@ -2,7 +2,8 @@
  *
  * list.h -- a ranked list: the top N of one user for one target, with reasons.
  *
- * Order: score descending, ties by item hash ascending. Plain value.
+ * Order: score descending, ties by item hash ascending, then a mix of categories, exploration
+ * (spread.h) and pins (rules.h). Plain value.
  */
 #ifndef LIST_H
 #define LIST_H
@@ -22,6 +23,7 @@ enum reason {
     REASON_AGAIN,    /* the user takes it regularly              */
     REASON_NEW,      /* new, and taken more than expected        */
     REASON_EXPLORE,  /* shown to find out                        */
+    REASON_PINNED,   /* somebody put it there (rules.h)          */
     REASONS
 };
 
@@ -41,7 +43,7 @@ struct list {
     struct list_item items[LIST_MAX];
 };
 
-/** "popular", "trending", "together", "taste", "again", "new", "explore". */
+/** "popular", "trending", "together", "taste", "again", "new", "explore", "pinned". */
 static inline const char *reason_str(enum reason r) {
     switch (r) {
     case REASON_POPULAR: return "popular";
@@ -51,6 +53,7 @@ static inline const char *reason_str(enum reason r) {
     case REASON_AGAIN: return "again";
     case REASON_NEW: return "new";
     case REASON_EXPLORE: return "explore";
+    case REASON_PINNED: return "pinned";
     case REASONS: break;
     }
     return "unknown";

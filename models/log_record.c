@@ -3,6 +3,7 @@
 #include "log_record.h"
 
 #include "log_record_state.h"
+#include "ranker_pack.h"
 
 /* ---- arrays -------------------------------------------------------------------------- */
 
@@ -186,12 +187,8 @@ static void write_categories(struct pack *p, const struct log_record *r) {
 
 static void write_nets(struct pack *p, const struct log_record *r) {
     pack_uint(p, r->n_trained);
-    pack_uint(p, RANKER_WEIGHTS);
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            pack_float(p, r->nets[kind].weights[k]);
-        }
-    }
+    ranker_pack_shape(p);
+    ranker_pack_nets(p, r->nets);
 }
 
 void log_record_write(struct pack *p, const struct log_record *r) {

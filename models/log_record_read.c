@@ -4,6 +4,7 @@
 
 #include "log_record.h"
 #include "log_record_state.h"
+#include "ranker_pack.h"
 
 /* Room for a count of things of at least `each` bytes. */
 static size_t room(struct unpack *u, struct log_record *r, enum log_array which, size_t each,
@@ -174,17 +175,11 @@ static void read_deals(struct unpack *u, struct log_record *r, enum status *st) 
 /* @return false: another shape */
 static bool read_nets(struct unpack *u, struct log_record *r) {
     r->n_trained = (uint32_t)unpack_at_most(u, UINT32_MAX);
-    if (unpack_at_most(u, UINT32_MAX) != RANKER_WEIGHTS) {
+    const uint32_t n_x = ranker_features_of(unpack_at_most(u, UINT32_MAX));
+    if (n_x == 0) {
         return u->failed;
     }
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            r->nets[kind].weights[k] = unpack_float(u);
-            if (!isfinite(r->nets[kind].weights[k])) {
-                unpack_fail(u);
-            }
-        }
-    }
+    ranker_unpack_nets(u, n_x, r->nets);
     return true;
 }
 

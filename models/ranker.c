@@ -28,6 +28,7 @@ static const float DECAY_M = .9F;
 static const float DECAY_S = .999F;
 static const float EPSILON = 1e-5F;
 static const float LEAK = .1F;
+static const double SLOWED_AT = 200000.0; /* steps after which the rate is half */
 static const double PACE_MAX = 4.0;
 static const double LEAD_MAX = 20.0;          /* nats that one event may move a gate by */
 static const double GATE_DECAY = 0.999307093; /* 2^(-1/1000) */
@@ -322,6 +323,13 @@ static float bias(float decay, uint64_t t) {
     return t < 100000 ? (float)(1.0 - power((double)decay, t)) : 1.0F;
 }
 
+/* A net that has seen much moves less by each event, but never less than half as far: what is
+ * taken changes. */
+static float slowed(uint64_t t) {
+    const float by = (float)(1.0 / (1.0 + (double)t / SLOWED_AT));
+    return by > .5F ? by : .5F;
+}
+
 static bool all_finite(const float *e, uint32_t n) {
     float sum = 0.0F;
     for (uint32_t c = 0; c < n; c++) {
@@ -342,7 +350,8 @@ float ranker_learn(struct ranker *r, const struct ranker_rows *rows, float w, fl
                    uint8_t domain, bool known, float *e) {
     assert(rows->n >= 2 && rows->n <= RANKER_SAMPLE_MAX && domain < DOMAINS_MAX);
     const uint64_t t = r->steps + 1;
-    const float rate = RATE * r->pace * sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t);
+    const float wide = RATE * r->pace * slowed(t);
+    const float rate = wide * sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t);
     double log_p[RANKER_NETS];
     for (int kind = 0; kind < RANKER_NETS; kind++) {
         struct pass p;

@@ -11,7 +11,8 @@
  *     each of which stands for w of them:
  *         Z = exp(s_0) + w sum_j exp(s_j) ;  e_0 = exp(s_0)/Z ;  e_j = w exp(s_j)/Z
  *         gradient of log p_0 = (1 - e_0) ds_0 - sum_j e_j ds_j
- *     Adam (Kingma, Ba: ICLR 2015): rate .002, .9, .999, eps 1e-5, one step an event;
+ *     Adam (Kingma, Ba: ICLR 2015): rate .002 max(1/2, 1/(1 + steps/200000)), .9, .999, eps 1e-5,
+ *     one step an event;
  *     what an event weighs multiplies its gradient in the first moment, hence all that it ever
  *     moves the weights by; the second moment measures features, not events
  *
@@ -40,7 +41,7 @@
 #include "event.h"
 #include "status.h"
 
-/* Features of a candidate; formulas in candidates.h. */
+/* Features of a candidate; formulas in candidates.h. New ones come last: ranker_pack.h. */
 enum ranker_feature {
     X_POP_1D,
     X_POP_7D,
@@ -64,11 +65,13 @@ enum ranker_feature {
     X_TIMES, /* repeat domains only, else 0     */
     X_SINCE,
     X_INTERVAL,
-    X_LIFT, /* the user's affinity to the item's category */
-    X_GAP,  /* ... since he last took of it    */
-    X_GOES, /* category goes with the order under way */
-    X_IN,   /* ... is in it already            */
-    X_LIKE, /* its attributes are those of what he took of the category */
+    X_LIFT,  /* the user's affinity to the item's category */
+    X_GAP,   /* ... since he last took of it    */
+    X_GOES,  /* category goes with the order under way */
+    X_IN,    /* ... is in it already            */
+    X_LIKE,  /* its attributes are those of what he took of the category */
+    X_PART,  /* of what is taken of its category, this is it             */
+    X_AGAIN, /* what he takes of the category he takes again             */
     RANKER_X
 };
 enum { RANKER_TWIN_X = X_K1_REL }; /* features below are not personal: all that the twin sees */

@@ -403,3 +403,9 @@ void segments_z(const struct segments *s, uint32_t k, float *z) {
         z[d] = (float)((s->clusters[k].centre[d] - s->mean[d]) * s->scale[d]);
     }
 }
+
+void segments_z_of(const struct segments *s, const float *x, float *z) {
+    for (uint32_t d = 0; d < s->params.dims; d++) {
+        z[d] = (float)(((double)x[d] - s->mean[d]) * s->scale[d]);
+    }
+}

@@ -192,5 +192,7 @@ double segments_sse(const struct segments *s, uint32_t k);
 /** z-scores of the centroid of segment k, (dims,): (c_d - mean_d)/sigma_d over all votes; 0
  *  where all votes are equal. */
 void segments_z(const struct segments *s, uint32_t k, float *z);
+/** The same of any point x (dims,). */
+void segments_z_of(const struct segments *s, const float *x, float *z);
 
 #endif

@@ -5,22 +5,15 @@
 #include <math.h>
 
 #include "log_record_state.h"
-
-static void write_nets(struct pack *p, const struct ranker_net nets[RANKER_NETS]) {
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            pack_float(p, nets[kind].weights[k]);
-        }
-    }
-}
+#include "ranker_pack.h"
 
 void task_record_write(const struct task_record *r, struct pack *p) {
     const struct ranker *ranker = &r->ranker;
     pack_u8(p, TASK_RECORD_FORMAT);
-    pack_uint(p, RANKER_WEIGHTS);
-    write_nets(p, ranker->net);
-    write_nets(p, ranker->m);
-    write_nets(p, ranker->s);
+    ranker_pack_shape(p);
+    ranker_pack_nets(p, ranker->net);
+    ranker_pack_nets(p, ranker->m);
+    ranker_pack_nets(p, ranker->s);
     pack_uint(p, DOMAINS_MAX);
     for (int d = 0; d < DOMAINS_MAX; d++) {
         pack_double(p, ranker->gate[d][false]);
@@ -36,17 +29,6 @@ void task_record_write(const struct task_record *r, struct pack *p) {
     pack_uint(p, r->nets_moved);
     pack_uint(p, r->n_events);
     pack_uint(p, r->n_trained);
-}
-
-static void read_nets(struct unpack *u, struct ranker_net nets[RANKER_NETS]) {
-    for (int kind = 0; kind < RANKER_NETS; kind++) {
-        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
-            nets[kind].weights[k] = unpack_float(u);
-            if (!isfinite(nets[kind].weights[k])) {
-                unpack_fail(u);
-            }
-        }
-    }
 }
 
 /* Second moments, of which roots are taken. */
@@ -100,13 +82,13 @@ enum status task_record_read(struct unpack *u, struct task_record *out) {
     if (format > TASK_RECORD_FORMAT) {
         return ST_RANGE;
     }
-    const uint64_t weights = unpack_uint(u);
-    if (u->failed || weights != RANKER_WEIGHTS) {
+    const uint32_t n_x = ranker_features_of(unpack_uint(u));
+    if (u->failed || n_x == 0) {
         return u->failed ? ST_INVALID : ST_RANGE;
     }
-    read_nets(u, r.ranker.net);
-    read_nets(u, r.ranker.m);
-    read_nets(u, r.ranker.s);
+    ranker_unpack_nets(u, n_x, r.ranker.net);
+    ranker_unpack_nets(u, n_x, r.ranker.m);
+    ranker_unpack_nets(u, n_x, r.ranker.s);
     check_squares(u, r.ranker.s);
     const uint64_t domains = unpack_uint(u);
     if (u->failed || domains != DOMAINS_MAX) {

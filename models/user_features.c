@@ -116,3 +116,9 @@ bool features_keep_typical(struct user *u, uint32_t n_domains) {
     user_set_typical_days(u, now_days, day);
     return true;
 }
+
+const char *feature_str(uint32_t k) {
+    static const char *const words[FEATURES_PER_DOMAIN] = {"recency", "frequency", "money", "l7",
+                                                           "l28"};
+    return k < FEATURES_PER_DOMAIN ? words[k] : "unknown";
+}

@@ -59,6 +59,9 @@ void features_typical_of(const struct user *u, uint32_t n_domains, float *x);
 /** The user's lifecycle at now_ms; a user without events is new. */
 enum lifecycle features_lifecycle(const struct user *u, uint32_t n_domains, int64_t now_ms);
 
+/** "recency", "frequency", "money", "l7", "l28": feature k < FEATURES_PER_DOMAIN of a domain. */
+const char *feature_str(uint32_t k);
+
 /** "new", "returning", "resurrected", "dormant". */
 const char *lifecycle_str(enum lifecycle l);
 

@@ -63,4 +63,19 @@ MUST_CHECK enum status user_record_read(const void *bytes, size_t len, uint32_t 
                                         const struct user_words *words, struct user **out,
                                         uint64_t *voted_in);
 
+/** Bytes of memory in which any user can be read. */
+size_t user_record_room(void);
+
+/**
+ * Reads one into memory of the caller's, and makes no index: any number of threads may read at
+ * once, as long as nobody changes `words`.
+ * @param room  (user_record_room(),) aligned as by malloc(). ST_OK: it begins with the block, which
+ *              user_copy() copies
+ * @return as user_record_read(), but ST_NOT_FOUND where that would make an index, or find other
+ *         failures first; never ST_NOMEM
+ */
+MUST_CHECK enum status user_record_read_known(const void *bytes, size_t len, uint32_t n_domains,
+                                              const struct user_words *words, void *room,
+                                              uint64_t *voted_in);
+
 #endif

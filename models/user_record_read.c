@@ -41,6 +41,7 @@ struct reading {
     struct unpack in;
     struct user *u;     /* has ROOM bytes */
     uint32_t n_domains; /* of the record; the block may have more */
+    bool known;         /* no index is made */
     uint32_t n_items, n_categories;
     uint32_t category_room;
     uint32_t item[RECORD_REFS_MAX];    /* (n_items,) indices here */
@@ -198,6 +199,21 @@ static void read_head(struct reading *r, const struct head *h) {
     u->interests = read_sum(in);
 }
 
+static enum status find_item(const struct items *items, uint64_t hash, uint8_t domain,
+                             uint32_t *out) {
+    const uint32_t i = items_find(items, hash);
+    if (i == ITEM_NONE) {
+        return ST_NOT_FOUND;
+    }
+    *out = i;
+    return items_domain(items, i) == domain ? ST_OK : ST_INVALID;
+}
+
+static enum status find_category(const struct content *content, uint64_t hash, uint32_t *out) {
+    *out = content_category_find(content, hash);
+    return hash == 0 ? ST_INVALID : *out == CATEGORY_NONE ? ST_NOT_FOUND : ST_OK;
+}
+
 static enum status read_words(struct reading *r, const struct user_words *words) {
     struct unpack *in = &r->in;
     const size_t n_items = unpack_count(in, RECORD_ITEM_BYTES);
@@ -208,7 +224,9 @@ static enum status read_words(struct reading *r, const struct user_words *words)
         if (in->failed || domain >= r->n_domains) {
             return ST_INVALID;
         }
-        enum status st = items_intern_nameless(words->items, hash, domain, &r->item[r->n_items]);
+        uint32_t *item = &r->item[r->n_items];
+        enum status st = r->known ? find_item(words->items, hash, domain, item)
+                                  : items_intern_nameless(words->items, hash, domain, item);
         if (st) {
             return st == ST_INVALID ? ST_RANGE : st; /* it is one of another domain here */
         }
@@ -217,8 +235,10 @@ static enum status read_words(struct reading *r, const struct user_words *words)
     r->category_room = (uint32_t)unpack_at_most(in, USER_INTERESTS);
     require(in, n_categories <= USER_INTERESTS);
     for (; !in->failed && r->n_categories < n_categories; r->n_categories++) {
-        enum status st =
-            content_category_intern(words->content, unpack_u64(in), &r->category[r->n_categories]);
+        uint32_t *category = &r->category[r->n_categories];
+        const uint64_t hash = unpack_u64(in);
+        enum status st = r->known ? find_category(words->content, hash, category)
+                                  : content_category_intern(words->content, hash, category);
         if (st) {
             return st;
         }
@@ -456,12 +476,10 @@ static enum status read_all(struct reading *r, const struct head *h,
     return ST_OK;
 }
 
-enum status user_record_read(const void *bytes, size_t len, uint32_t n_domains,
-                             const struct user_words *words, struct user **out,
+/* Into room, of ROOM bytes. */
+static enum status read_into(const void *bytes, size_t len, uint32_t n_domains,
+                             const struct user_words *words, bool known, void *room,
                              uint64_t *voted_in) {
-    if (n_domains < 1 || n_domains > DOMAINS_MAX) {
-        return ST_INVALID;
-    }
     struct reading r;
     struct head h;
     r.in = (struct unpack){.at = bytes, .end = (const uint8_t *)bytes + len};
@@ -469,20 +487,46 @@ enum status user_record_read(const void *bytes, size_t len, uint32_t n_domains,
     if (st) {
         return st;
     }
-    r.u = malloc(ROOM);
-    if (!r.u) {
-        return ST_NOMEM;
-    }
+    r.u = room;
+    r.known = known;
     r.n_domains = h.n_domains;
     r.n_items = r.n_categories = r.category_room = 0;
     user_block_init(r.u, n_domains, h.id, h.id_len);
     st = read_all(&r, &h, words);
+    if (!st) {
+        *voted_in = h.voted_in;
+    }
+    return st;
+}
+
+enum status user_record_read(const void *bytes, size_t len, uint32_t n_domains,
+                             const struct user_words *words, struct user **out,
+                             uint64_t *voted_in) {
+    if (n_domains < 1 || n_domains > DOMAINS_MAX) {
+        return ST_INVALID;
+    }
+    struct user *u = malloc(ROOM);
+    if (!u) {
+        return ST_NOMEM;
+    }
+    enum status st = read_into(bytes, len, n_domains, words, false, u, voted_in);
     if (st) {
-        free(r.u);
+        free(u);
         return st;
     }
-    struct user *fitting = realloc(r.u, r.u->bytes);
-    *out = fitting ? fitting : r.u; /* else it stays larger than it says: harmless */
-    *voted_in = h.voted_in;
+    struct user *fitting = realloc(u, u->bytes);
+    *out = fitting ? fitting : u; /* else it stays larger than it says: harmless */
     return ST_OK;
+}
+
+size_t user_record_room(void) {
+    return ROOM;
+}
+
+enum status user_record_read_known(const void *bytes, size_t len, uint32_t n_domains,
+                                   const struct user_words *words, void *room, uint64_t *voted_in) {
+    if (n_domains < 1 || n_domains > DOMAINS_MAX) {
+        return ST_INVALID;
+    }
+    return read_into(bytes, len, n_domains, words, true, room, voted_in);
 }

@@ -64,11 +64,7 @@ static uint32_t slot_of(const struct users *t, uint64_t hash) {
     return t->room ? t->table[probe(t->table, 2 * (size_t)t->room, t->hashes, hash)] : USER_NONE;
 }
 
-static enum status grow(struct users *t) {
-    if (t->room >= SLOTS_MAX) {
-        return ST_RANGE;
-    }
-    uint32_t room = t->room ? 2 * t->room : ROOM_FIRST;
+static enum status grow_to(struct users *t, uint32_t room) {
     size_t size = 2 * (size_t)room;
 
     uint64_t *hashes = realloc(t->hashes, room * sizeof *hashes);
@@ -97,6 +93,30 @@ static enum status grow(struct users *t) {
     t->table = table;
     t->room = room;
     return ST_OK;
+}
+
+static enum status grow(struct users *t) {
+    if (t->room >= SLOTS_MAX) {
+        return ST_RANGE;
+    }
+    return grow_to(t, t->room ? 2 * t->room : ROOM_FIRST);
+}
+
+enum status users_reserve(struct users *t, uint32_t n) {
+    uint32_t room = t->room ? t->room : ROOM_FIRST;
+    if (n > SLOTS_MAX) {
+        return ST_RANGE;
+    }
+    while (room < n) {
+        room *= 2;
+    }
+    return room > t->room ? grow_to(t, room) : ST_OK;
+}
+
+void users_expect(const struct users *t, uint64_t hash) {
+    if (t->room) {
+        __builtin_prefetch(&t->table[(size_t)mix64(hash) & (2 * (size_t)t->room - 1)]);
+    }
 }
 
 uint32_t users_find(const struct users *t, uint64_t hash) {

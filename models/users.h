@@ -37,6 +37,11 @@ MUST_CHECK enum status users_intern(struct users *t, uint64_t hash, const char *
  *  what was there. @return ST_OK, ST_RANGE, ST_NOMEM: nothing changed, u is still the caller's */
 MUST_CHECK enum status users_put(struct users *t, uint64_t hash, struct user *u, uint32_t *out);
 
+/** Makes room for n slots at once. @return ST_OK, ST_RANGE, ST_NOMEM */
+MUST_CHECK enum status users_reserve(struct users *t, uint32_t n);
+/** One with this hash will be put soon: where he is looked for is fetched into the cache. */
+void users_expect(const struct users *t, uint64_t hash);
+
 uint32_t users_n(const struct users *t);       /* slots                            */
 uint32_t users_n_alive(const struct users *t); /* slots with a user                */
 /** The block of a slot, NULL if taken away. user_take() and friends may move it:

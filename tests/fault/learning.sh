@@ -60,6 +60,13 @@ train-twice|learner_line.c|learner_line|an item that is in an order twice is lea
 train-consumed|learner_line.c|learner_line|what cannot be recommended any more is learned as a choice|s@(!repeats && user_took(u@(false \&\& user_took(u@
 gate-known|learner_line.c|learner_line|whoever is new to a domain counts as known there|s@user_n_of(line->view.user, line->domain) > 0, e)@true, e)@
 context-again|learner_line.c|learner_line|what is taken again is no context of its own|s@p->trains && !again &&@p->trains \&\&@
+rate-slows|ranker.c|ranker_life|a net that has seen much moves as far as a new one|s@return by > .5F ? by : .5F;@return 1.0F;@
+old-net|ranker_pack.c|ranker_pack|a net of fewer features has its list's weights at the new ones|s@nets\[kind\].w\[RANKER_X\], OF_THE_REST@nets[kind].w[n_x], OF_THE_REST@
+first-worth|learner_line.c|learner_line|what is new to the user is worth no more|s@worth \*= FIRST_WORTH;@worth *= 1.0F;@
+rare-worth|learner_line.c|learner_line|what is rare is worth less|s@worth \*= RARE_WORTH;@worth /= RARE_WORTH;@
+worth-everywhere|learner_line.c|learner_line|what is rare is worth more where nothing is taken again|s@if (!line->view.repeats) {@if (false) {@
+part|categories.c|candidates|an item's share is that of the other items of its category|s@(float)((double)g / (double)of)@(float)(1.0 - (double)g / (double)of)@
+again|affinity.c|candidates|whoever took of a category once seems to come back|s@(c->own_times - c->own_items) /@c->own_times /@
 line-order|learner.c|learner_line|the order of lines inside a basket teaches|s@    qsort(e->lines, e->n_lines, sizeof \*e->lines, by_mixed_hash);@    (void)by_mixed_hash;@
 trial-ties|learner_trial.c|trial|ties go to the larger hash|s@c == d && v->hashes\[j\] < v->hashes\[i\]@c == d \&\& v->hashes[j] > v->hashes[i]@
 trial-consumed|learner_trial.c|trial|baselines recommend what the user has|s@    return content_available(s->content, item) &&$@    return content_available(s->content, item) \|\|@

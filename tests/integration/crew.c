@@ -151,7 +151,7 @@ json_t *crew_model(struct crew *c, int k, int items) {
     char err[256];
     struct http_page page;
     snprintf(path, sizeof path, "/model?items=%d", items);
-    if (http_get(c->members[k].http, path, &page, err, sizeof err)) {
+    if (http_get(c->members[k].http, path, NULL, &page, err, sizeof err)) {
         return NULL;
     }
     json_t *v = page.code == 200 ? json_loadb(page.body, page.len, 0, NULL) : NULL;

@@ -31,6 +31,8 @@ struct proxy {
     void (*act)(void *arg);
     void *arg;
     size_t act_before;
+    bool answering; /* the last bytes were an answer's */
+    size_t turns;
 };
 
 static int unix_socket(const char *path, struct sockaddr_un *a) {
@@ -60,6 +62,7 @@ static bool pass_answers(struct proxy *p, int from, int to, size_t *lines) {
     size_t len = (size_t)n;
     bool over = false;
     pthread_mutex_lock(&p->lock);
+    p->answering = true;
     if (p->cut) {
         over = len >= p->cut_bytes;
         len = over ? p->cut_bytes : len;
@@ -90,6 +93,8 @@ static bool pass_requests(struct proxy *p, int from, int to) {
     }
     p->chunk[n] = '\0';
     pthread_mutex_lock(&p->lock);
+    p->turns += p->answering;
+    p->answering = false;
     void (*act)(void *) = p->act;
     char *at = act ? nth_command(p->chunk, p->act_before) : NULL;
     size_t lines = p->act_before;
@@ -162,6 +167,7 @@ struct proxy *proxy_start(const char *server) {
     p->chunk = malloc(CHUNK);
     p->listener = unix_socket(p->address + 5, &a);
     pthread_mutex_init(&p->lock, NULL);
+    p->answering = true; /* so that the first request turns it, too */
     if (!p->chunk || pipe(p->wake) || bind(p->listener, (struct sockaddr *)&a, sizeof a) ||
         listen(p->listener, 8) || pthread_create(&p->thread, NULL, run, p)) {
         perror("proxy");
@@ -202,4 +208,11 @@ void proxy_interrupt(struct proxy *p, size_t n, void (*act)(void *arg), void *ar
     p->arg = arg;
     p->act_before = n;
     pthread_mutex_unlock(&p->lock);
+}
+
+size_t proxy_turns(struct proxy *p) {
+    pthread_mutex_lock(&p->lock);
+    const size_t turns = p->turns;
+    pthread_mutex_unlock(&p->lock);
+    return turns;
 }

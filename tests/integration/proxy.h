@@ -24,4 +24,8 @@ void proxy_cut_answers(struct proxy *p, size_t bytes);
  *  answered by a line each, calls `act`. Once. */
 void proxy_interrupt(struct proxy *p, size_t n, void (*act)(void *arg), void *arg);
 
+/** How often a request came after an answer, or first of all: round trips, of pipelines that fit
+ *  into the buffers of a socket. */
+size_t proxy_turns(struct proxy *p);
+
 #endif

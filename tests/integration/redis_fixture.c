@@ -5,6 +5,7 @@
 #include "redis_fixture.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
@@ -53,8 +54,8 @@ const char *redis_fixture_tcp_address(const struct redis_fixture *f) {
 
 /* ---- starting ------------------------------------------------------------------------- */
 
-/* It is free now; somebody else may take it before the server does, who then does not start. */
-static int free_port(void) {
+/* Somebody else may take it before the server does, who then does not start. */
+int redis_fixture_free_port(void) {
     struct sockaddr_in a = {.sin_family = AF_INET};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t len = sizeof a;
@@ -150,7 +151,7 @@ struct redis_fixture *redis_fixture_start(enum redis_fixture_port port, const ch
         return NULL;
     }
     snprintf(f->address, sizeof f->address, "unix:%s/redis.sock", f->dir);
-    f->port = port == REDIS_PORT ? free_port() : 0;
+    f->port = port == REDIS_PORT ? redis_fixture_free_port() : 0;
     snprintf(f->tcp_address, sizeof f->tcp_address, "127.0.0.1:%d", f->port);
     if (!start_server(f)) {
         redis_fixture_stop(f);
@@ -185,11 +186,36 @@ void redis_fixture_thaw(struct redis_fixture *f) {
     kill(f->pid, SIGCONT);
 }
 
+/* What a server with persistence, or of a cluster, wrote there. */
+static void remove_files(const char *dir) {
+    char path[512];
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        const int n = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        if (e->d_name[0] != '.' && n > 0 && (size_t)n < sizeof path && unlink(path) != 0) {
+            remove_files(path);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+    rmdir(dir);
+}
+
+void redis_fixture_forget(struct redis_fixture *f) {
+    char path[64];
+    redis_fixture_kill(f);
+    snprintf(path, sizeof path, "%s/appendonlydir", f->dir);
+    remove_files(path);
+    snprintf(path, sizeof path, "%s/dump.rdb", f->dir);
+    unlink(path);
+}
+
 void redis_fixture_stop(struct redis_fixture *f) {
     if (!f) {
         return;
     }
     redis_fixture_kill(f);
-    rmdir(f->dir);
+    remove_files(f->dir);
     free(f);
 }

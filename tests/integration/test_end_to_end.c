@@ -334,7 +334,7 @@ static void see(struct seen *s, const char *id, const char *reason, double score
                 const char *because, enum scores scores) {
     const size_t at = strlen(s->text);
     if (scores == SCORES_EXACT) { /* what is behind an item may be older as well */
-        snprintf(s->text + at, sizeof s->text - at, " %s(%s %.6g %s)", id, reason, score, because);
+        snprintf(s->text + at, sizeof s->text - at, " %s(%s %.4g %s)", id, reason, score, because);
     } else {
         snprintf(s->text + at, sizeof s->text - at, " %s(%s)", id, reason);
     }

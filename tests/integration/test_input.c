@@ -203,7 +203,9 @@ static void why_a_user_sees_what_he_sees_is_answered(void **state) {
     STAND_EXPECT(s, answers(s, "/explain?user=nobody&target=food", 404, "no such user"));
     STAND_EXPECT(s, answers(s, "/explain?user=no-consent&target=food", 404, "no such user"));
     STAND_EXPECT(s, answers(s, "/explain?user=u2&target=drinks", 404, "course, food"));
-    STAND_EXPECT(s, answers(s, "/explain?user=u2", 400, "Type /explain?user=ID&target=course"));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2", 200, "\"target\":\"course\""));
+    STAND_EXPECT(s, answers(s, "/explain?user=u2", 200, "\"target\":\"food\""));
+    STAND_EXPECT(s, answers(s, "/explain", 400, "Type /explain?user=ID"));
     STAND_EXPECT(s, answers(s, "/explain?user=u2&target=food&n=0", 400, "from 1 to 100"));
 }
 
@@ -216,11 +218,25 @@ static void what_the_segments_are_is_answered(void **state) {
     STAND_EXPECT(s, strstr(page, "\"overlaps\":[{\"domains\":[\"course\",\"food\"],\"dau\":"));
 }
 
-/* The same by the command; its output and exit status. */
-static int explain(struct stand *s, const char *arguments, char *out, size_t len) {
+static void what_is_known_of_a_user_is_answered(void **state) {
+    struct stand *s = *state;
+    STAND_EXPECT(s, answers(s, "/get?user=u2", 200, "\"consent\":\""));
+    STAND_EXPECT(s, answers(s, "/get?user=u2", 200, "\"key\":\"crossrec:food:rec:u2\""));
+    STAND_EXPECT(s, answers(s, "/get?user=u2", 200, "\"history\":[{\"ts\":"));
+    STAND_EXPECT(s, answers(s, "/get?user=no-consent", 404, "he withdrew his consent"));
+    STAND_EXPECT(s, answers(s, "/get?user=stopped", 404, "he asked to be left alone"));
+    STAND_EXPECT(s, answers(s, "/get?user=nobody", 404, "by his id he would be in partition "));
+    STAND_EXPECT(s, answers(s, "/similar?item=course-1", 200, "\"item\":\"course-1\""));
+    STAND_EXPECT(s, answers(s, "/similar?item=course-1&target=food", 200, "\"target\":\"food\""));
+    STAND_EXPECT(s, answers(s, "/similar?item=nothing", 404, "no such item"));
+    STAND_EXPECT(s, answers(s, "/top?domain=course", 200, "\"withdrawn\":"));
+    STAND_EXPECT(s, answers(s, "/top?domain=drinks", 404, "course, food"));
+}
+
+/* The same by the commands; their output and exit status. */
+static int type(struct stand *s, const char *words, char *out, size_t len) {
     char command[512];
-    snprintf(command, sizeof command, CROSSREC " explain %s --set http.address=%s 2>&1", arguments,
-             s->http);
+    snprintf(command, sizeof command, CROSSREC " %s --set http.address=%s 2>&1", words, s->http);
     FILE *p = popen(command, "r");
     assert_non_null(p);
     const size_t n = fread(out, 1, len - 1, p);
@@ -229,21 +245,34 @@ static int explain(struct stand *s, const char *arguments, char *out, size_t len
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void the_command_shows_it_as_a_table(void **state) {
+static void the_commands_show_it_to_people(void **state) {
     struct stand *s = *state;
-    char out[8192];
-    STAND_EXPECT(s, explain(s, "u2 --target course --n 3", out, sizeof out) == 0);
-    assert_non_null(strstr(out, "u2, target course: task "));
-    assert_non_null(strstr(out, "took course 3, food 4; social 0.25\n"));
-    assert_non_null(strstr(out, "\n  3  course-"));
-    assert_null(strstr(out, "\n  4  "));
-    STAND_EXPECT(s, explain(s, "u2 --target course --json", out, sizeof out) == 0);
+    static char out[65536];
+    const size_t len = sizeof out;
+    STAND_EXPECT(s, type(s, "explain u2 --target course --n 3", out, len) == 0);
+    assert_int_equal(strncmp(out, "u2: ", 4), 0);
+    assert_non_null(strstr(out, "\n  course        3 events "));
+    assert_non_null(strstr(out, "\ncourse: what he is offered"));
+    assert_non_null(strstr(out, "\n  3 course-"));
+    assert_non_null(strstr(out, "\n    adds    "));
+    assert_null(strstr(out, "\n  4 "));
+    assert_null(strstr(out, "\033")); /* no terminal, no colours */
+    STAND_EXPECT(s, type(s, "get u2 --json", out, len) == 0);
     assert_int_equal(strncmp(out, "{\"user\":\"u2\",", 13), 0);
-    STAND_EXPECT(s, explain(s, "'no body' --target course", out, sizeof out) == 1);
-    assert_non_null(
-        strstr(out, "crossrec: no such user in the partitions of this instance, 0-3: "));
-    STAND_EXPECT(s, explain(s, "u2", out, sizeof out) == 2);
-    assert_non_null(strstr(out, "Type crossrec explain u2 --target course"));
+    STAND_EXPECT(s, type(s, "get u2", out, len) == 0);
+    assert_non_null(strstr(out, "\nfood: what he is offered"));
+    assert_null(strstr(out, "    adds    "));
+    STAND_EXPECT(s, type(s, "get 'no body'", out, len) == 1);
+    assert_non_null(strstr(out, ": no such user in the partitions of this instance, 0-3: "));
+    STAND_EXPECT(s, type(s, "get u2 --address 127.0.0.1:1", out, len) == 2);
+    STAND_EXPECT(s, type(s, "similar course-1", out, len) == 0);
+    assert_non_null(strstr(out, "\nIn food"));
+    STAND_EXPECT(s, type(s, "segments", out, len) == 0);
+    assert_non_null(strstr(out, "\nWho is active\n"));
+    STAND_EXPECT(s, type(s, "top course", out, len) == 0);
+    assert_non_null(strstr(out, " of them withdrawn\n"));
+    STAND_EXPECT(s, type(s, "top courses", out, len) == 2);
+    assert_non_null(strstr(out, "did you mean `course`?"));
 }
 
 /* Of the dishes' partner no course is named, of the courses' no dish; the category is. */
@@ -533,7 +562,8 @@ int main(void) {
         cmocka_unit_test(all_kinds_of_topics_are_consumed_at_once),
         cmocka_unit_test(why_a_user_sees_what_he_sees_is_answered),
         cmocka_unit_test(what_the_segments_are_is_answered),
-        cmocka_unit_test(the_command_shows_it_as_a_table),
+        cmocka_unit_test(what_is_known_of_a_user_is_answered),
+        cmocka_unit_test(the_commands_show_it_to_people),
         cmocka_unit_test(no_partner_reads_what_was_taken_at_another),
         cmocka_unit_test(an_item_that_is_switched_off_leaves_all_lists),
         cmocka_unit_test(bad_rows_are_counted_and_change_nothing),

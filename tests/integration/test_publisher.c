@@ -261,6 +261,26 @@ static void flushall_on_the_live_connection_is_noticed_and_repaired(void **state
     assert_redis_holds_the_newest(b);
 }
 
+/* Nothing is announced meanwhile, as of a task that always has somebody waiting. */
+static void flushall_is_noticed_within_a_second_or_two_while_lists_alone_flow(void **state) {
+    struct bench *b = *state;
+    learn(b, 100);
+    WAIT_FOR(publisher_idle(b->p));
+    redisContext *c = redisConnectUnix(redis_fixture_socket(b->server));
+    assert_non_null(c);
+    freeReplyObject(redisCommand(c, "FLUSHALL"));
+    redisFree(c);
+    const int64_t begin = now_ms(CLOCK_MONOTONIC);
+    for (uint32_t i = 0; publisher_losses(b->p) == b->losses; i++) {
+        assert_true(now_ms(CLOCK_MONOTONIC) - begin < 3000);
+        if (!push_list(b, i % USERS)) {
+            nap();
+        }
+    }
+    finish(b);
+    assert_redis_holds_the_newest(b);
+}
+
 static void script_flush_while_recs_flow_is_not_noticed(void **state) {
     struct bench *b = *state;
     redisContext *c = redisConnectUnix(redis_fixture_socket(b->server));
@@ -376,6 +396,7 @@ int main(void) {
         TEST(a_server_that_is_killed_and_comes_back_empty_ends_with_every_newest_rec),
         TEST(kills_in_quick_succession_end_with_every_newest_rec),
         TEST(flushall_on_the_live_connection_is_noticed_and_repaired),
+        TEST(flushall_is_noticed_within_a_second_or_two_while_lists_alone_flow),
         TEST(script_flush_while_recs_flow_is_not_noticed),
         TEST(a_frozen_server_is_waited_for_and_nothing_counts_as_lost),
         TEST(out_of_memory_is_waited_for),

@@ -595,7 +595,9 @@ static void use_user(struct bench *b, const char *rights) {
 }
 
 /* As redis.h documents them. */
-#define MINIMAL "~x:* +evalsha +script|load +getrange +get +set +pexpire"
+#define MINIMAL                                                                                    \
+    "~x:* &x:* +evalsha +script|load +getrange +get +set +pexpire +publish +xadd +xlen "           \
+    "+xinfo|stream"
 
 static void the_documented_rights_suffice(void **state) {
     struct bench *b = *state;
@@ -748,8 +750,8 @@ static void check_says_what_is_wrong_and_what_to_type(void **state) {
 
     h = (struct heard){0};
     use_user(b, "~x:* +evalsha +script|load +info");
-    assert_true(redis_check(b->r, "x", hear, &h) >= 3); /* SET, GET, PEXPIRE */
-    assert_non_null(strstr(h.text, "ACL SETUSER"));
+    assert_true(redis_check(b->r, "x", hear, &h) >= 8); /* SET, GET, PEXPIRE, PUBLISH, XADD, ... */
+    assert_non_null(strstr(h.text, "type in redis-cli: ACL SETUSER app ~x:* &x:* +evalsha "));
 
     h = (struct heard){0};
     use_user(b, MINIMAL " +info");

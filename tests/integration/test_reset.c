@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +155,51 @@ static void what_the_daemon_says_is_what_helps(void **state) {
     stand_term(s);
 }
 
+/* ---- whoever is running, though the group does not say so ----------------------------------- */
+
+static atomic_bool writes;
+
+static void *write_to_model(void *arg) {
+    struct stand *s = arg;
+    struct kafka_producer *p = NULL;
+    char err[CONFIG_ERROR_MAX];
+    assert_int_equal(kafka_producer_new(&s->cfg, &p, err), ST_OK);
+    while (atomic_load(&writes)) {
+        assert_int_equal(kafka_produce(p, s->cfg.model_topic, NULL, 0, "x", 1, 0), ST_OK);
+        assert_int_equal(kafka_producer_flush(p, 5000, err, sizeof err), ST_OK);
+        stand_nap_ms(200);
+    }
+    kafka_producer_free(p);
+    return NULL;
+}
+
+static void a_reset_beside_one_that_has_lost_its_session_is_refused(void **state) {
+    struct stand *s = *state;
+    pthread_t thread;
+    begin(s, "beside");
+    const char *views = s->cfg.topics[0].name;
+    stand_create_all(s, 2);
+    stand_start(s);
+    STAND_AWAIT(s, stand_ready(s));
+    stand_term(s);
+    int32_t there = 0;
+    char err[CONFIG_ERROR_MAX];
+
+    stand_start(s); /* no member yet: it joins while it is looked for */
+    assert_int_equal(RUN(s, "model", "reset"), CLI_FAILED);
+    STAND_EXPECT(s, daemon_fixture_runs(s->daemon));
+    stand_term(s);
+    assert_int_equal(kafka_topic_partitions(&s->cfg, s->cfg.model_topic, 5000, &there, err), ST_OK);
+
+    atomic_store(&writes, true); /* no member, but the model's log grows */
+    assert_int_equal(pthread_create(&thread, NULL, write_to_model, s), 0);
+    assert_int_equal(RUN(s, "model", "reset"), CLI_FAILED);
+    assert_int_equal(RUN(s, "topic", "reset", views, "--continue"), CLI_FAILED);
+    atomic_store(&writes, false);
+    pthread_join(thread, NULL);
+    assert_int_equal(kafka_topic_partitions(&s->cfg, s->cfg.model_topic, 5000, &there, err), ST_OK);
+}
+
 int main(void) {
     const int missing = stand_missing();
     if (missing) {
@@ -160,6 +207,7 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_daemon_says_is_what_helps),
+        cmocka_unit_test(a_reset_beside_one_that_has_lost_its_session_is_refused),
     };
     return cmocka_run_group_tests(tests, stand_setup, stand_teardown);
 }

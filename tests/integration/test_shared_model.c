@@ -155,8 +155,9 @@ static double landmark(const json_t *v, size_t clock) {
 }
 
 struct difference {
-    double units, per_move; /* the largest, of 2^-20; and of so many moves of its landmark */
-    size_t items;           /* compared */
+    double units, per_move, per_take; /* the largest, of 2^-20; of so many moves of its landmark; of
+                                         an item's so many takes */
+    size_t items;                     /* compared */
 };
 
 /* What a count is at a later landmark, in units of 2^-20. */
@@ -171,16 +172,18 @@ static double moves_until(double landmark_ms, size_t clock) {
 }
 
 /* At the later landmark of both. Sums are rounded once a move, half a unit in each group; besides,
- * an event that comes more than four half-lives late is rounded by itself, and of a whole input that
- * is there at the start an instance may be weeks ahead of another. */
+ * an event that comes more than four half-lives late is rounded by itself, and of a whole input
+ * that is there at the start an instance may be weeks ahead of another. */
 static void compare_item(const json_t *a, const json_t *x, const json_t *b, const json_t *y,
                          struct difference *d) {
+    const double takes = (double)json_integer_value(json_object_get(x, "takes"));
     assert_true(json_equal(json_object_get(x, "takes"), json_object_get(y, "takes")));
     for (size_t clock = 0; clock < POP_CLOCKS; clock++) {
         const double at = fmax(landmark(a, clock), landmark(b, clock));
         const double off = fabs(brought_to(at, a, x, clock) - brought_to(at, b, y, clock));
         d->units = fmax(d->units, off);
         d->per_move = fmax(d->per_move, off / fmax(1.0, moves_until(at, clock)));
+        d->per_take = fmax(d->per_take, off / takes);
     }
 }
 
@@ -300,9 +303,14 @@ static void other_options_are_refused_by_name(void **state) {
     struct crew *c = begin(f, "options", 3);
     crew_start(c, 0, NULL);
     CREW_AWAIT(c, crew_settled(c, 1, f->events));
+    const double takeovers = scrape(c->members[0].http, "crossrec_takeover_seconds_count", NULL);
+    CREW_EXPECT(c, takeovers >= 3);
     crew_start(c, 1, (const char *const[]){"learn.seed=2", NULL});
     crew_await_end(c, 1, "learn.seed");
-    CREW_AWAIT(c, crew_tasks(c, 0) == 3);
+    stand_nap_ms(1000);                    /* a rebalance would have come by now */
+    CREW_EXPECT(c, crew_tasks(c, 0) == 3); /* and the one that runs was not disturbed */
+    CREW_EXPECT(c,
+                scrape(c->members[0].http, "crossrec_takeover_seconds_count", NULL) == takeovers);
     crew_start(c, 1, (const char *const[]){"learn.seed=1", NULL});
     CREW_AWAIT(c, crew_tasks(c, 1) > 0);
 }
@@ -466,6 +474,54 @@ static void a_rolling_restart_under_load_leaves_no_long_gap(void **state) {
     json_decref(a);
 }
 
+/* ---- cut off -------------------------------------------------------------------------------- */
+
+enum { SWEEP_RECORDS = 1000, MOVED = 50 }; /* a snapshot is begun each so many records */
+
+static int64_t position_of(struct crew *c, int k) {
+    json_t *v = crew_model(c, k, 0);
+    const int64_t at = v ? (int64_t)json_integer_value(json_object_get(v, "position")) : -1;
+    json_decref(v);
+    return at;
+}
+
+/* As an instance that the network has cut off for longer than the log is kept. */
+static void whoever_slept_until_the_log_was_trimmed_heals_by_itself(void **state) {
+    struct fixture *f = *state;
+    struct crew *c = &f->crew;
+    char err[CONFIG_ERROR_MAX] = "";
+    uint64_t events = 0;
+    uint64_t bad = 0;
+    crew_begin(c, "slept", "slept", 3);
+    stand_set(c->s, "crossrec.clock", "wall");
+    stand_set(c->s, "commit.interval", "10ms");
+    crew_load(c);
+    struct feeder *feeder = feeder_start(&c->s->cfg, RATE, 0, 0);
+    crew_start(c, 0, NULL);
+    crew_start(c, 1, NULL);
+    CREW_AWAIT(c, crew_tasks(c, 0) > 0 && crew_tasks(c, 1) > 0);
+    daemon_fixture_signal(c->members[1].daemon, SIGSTOP);
+    const int64_t stopped = position_of(c, 0);
+    CREW_AWAIT(c, position_of(c, 0) > stopped + MOVED);
+    const int64_t below = position_of(c, 0);
+    CREW_AWAIT(c, position_of(c, 0) > below + SWEEP_RECORDS);
+    CREW_AWAIT(c, position_of(c, 0) > below + 5 * SWEEP_RECORDS / 2);
+    if (kafka_topic_delete_records(&c->s->cfg, c->s->cfg.model_topic, 0, below, err)) {
+        fail_msg("%s", err);
+    }
+    daemon_fixture_signal(c->members[1].daemon, SIGCONT);
+    CREW_AWAIT(c, scrape(c->members[1].http, "crossrec_begun_anew_total", NULL) == 1.0);
+    CREW_AWAIT(c, crew_tasks(c, 1) > 0);
+    feeder_stop(feeder, &events, &bad);
+    CREW_AWAIT(c, crew_settled(c, 2, (int64_t)events));
+    json_t *a = crew_model(c, 0, 0);
+    json_t *b = crew_model(c, 1, 0);
+    assert_same_model(c, a, b);
+    json_decref(a);
+    json_decref(b);
+    (void)crew_term(c, 1); /* SIGTERM is heard by the one that began anew */
+}
+
 /* ---- what an operator types ---------------------------------------------------------------------
  */
 
@@ -570,6 +626,7 @@ int main(void) {
         TEST(whoever_joins_has_the_model_and_serves_within_seconds),
         TEST(other_options_are_refused_by_name),
         TEST(a_rolling_restart_under_load_leaves_no_long_gap),
+        TEST(whoever_slept_until_the_log_was_trimmed_heals_by_itself),
         TEST(model_reset_begins_the_model_anew_and_keeps_users),
         TEST(a_recreated_input_topic_stops_it_until_the_command_is_typed),
 #undef TEST

@@ -532,6 +532,28 @@ static double truth_like(const struct bench *b, const struct truth *t, uint32_t 
     return mine > 0.0 ? sum / (mine * w) : 0.0;
 }
 
+/* Is it one of the 150 of the user's own that the search knows? */
+static bool is_own(const struct truth *t, uint32_t i) {
+    uint32_t before = 0;
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        before += domain_of(j) == REPEATS && t->times[j] > 0 && t->taken[j] > t->taken[i];
+    }
+    return domain_of(i) == REPEATS && t->times[i] > 0 && before < CANDIDATES_OWN;
+}
+
+/* How often the user took of a category what he had taken before. */
+static double truth_again(const struct bench *b, const struct truth *t, uint32_t c) {
+    double lines = 0.0;
+    double again = 0.0;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        if (category_of(b, i) == c && is_own(t, i)) {
+            lines += t->times[i];
+            again += t->times[i] - 1.0;
+        }
+    }
+    return 2.0 * again / (lines + 1.0);
+}
+
 static void truth_content(const struct bench *b, const struct truth *t, uint8_t domain, int64_t now,
                           uint32_t i, double x[RANKER_X]) {
     const uint32_t c = category_of(b, i);
@@ -540,6 +562,10 @@ static void truth_content(const struct bench *b, const struct truth *t, uint8_t 
     if (c != CATEGORY_NONE) {
         truth_affinity(b, t, c, now, x);
         x[X_LIKE] = truth_like(b, t, i);
+        if (t->g[c] > 0.0) {
+            x[X_PART] = 1.0 + .25 * log2(fmin(1.0, t->g_item[i] / t->g[c]) + 1e-4);
+        }
+        x[X_AGAIN] = domain == REPEATS ? truth_again(b, t, c) : 0.0;
         rho_c = (t->reps[c] + 20.0 * rho) / (t->events[c] + 20.0);
     }
     x[X_DEAL] = 3.0 * t->deal[i] * left(t->deal_ms[i], now, 7.0);

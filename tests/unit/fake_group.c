@@ -294,8 +294,9 @@ static void serve(struct fake_member *m) {
     lock(m->group);
     const enum group_ask kind = m->ask.kind;
     const unsigned tasks = m->ask.tasks;
+    const bool joined = m->joined;
     unlock(m->group);
-    if (kind == GROUP_NOTHING) {
+    if (kind == GROUP_NOTHING || !joined) {
         return;
     }
     serve_revoke(m, kind == GROUP_LOSE);
@@ -485,8 +486,19 @@ static enum status on_plain_commit(void *ctx, const struct position *parts, size
     return leave(m, ST_LOST);
 }
 
+static enum status on_join(void *ctx) {
+    struct fake_member *m = ctx;
+    lock(m->group);
+    if (m->joined) {
+        wrong(m->group, "the group is joined twice");
+    }
+    m->joined = true;
+    return leave(m, ST_OK);
+}
+
 struct source group_source(struct fake_group *g, int member) {
-    return (struct source){.poll = on_poll,
+    return (struct source){.join = on_join,
+                           .poll = on_poll,
                            .start = on_start,
                            .bounds = on_bounds,
                            .end = on_end,

@@ -39,6 +39,7 @@ struct fake_member {
     struct rebalance_ops ops;
     /* What the brokers know, and what the member knows; 0: no assignment. */
     int generation, known;
+    bool joined;
     bool has[GROUP_TASKS]; /* as the member knows */
     bool reads[GROUP_TOPICS][GROUP_TASKS], paused[GROUP_TOPICS][GROUP_TASKS];
     bool told_end[GROUP_TOPICS][GROUP_TASKS];

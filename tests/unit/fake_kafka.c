@@ -247,7 +247,8 @@ static int64_t end(void *ctx, uint16_t topic, int32_t partition) {
     lock(k);
     check_open(k);
     const struct fake_part *p = part_of(k, topic, partition);
-    const int64_t e = !p->assigned ? -1 : p->known_end >= 0 ? p->known_end : p->n;
+    const bool known = p->assigned && p->known_end != FAKE_UNKNOWN;
+    const int64_t e = !known ? -1 : p->known_end >= 0 ? p->known_end : p->n;
     unlock(k);
     return e;
 }

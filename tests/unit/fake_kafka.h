@@ -17,12 +17,12 @@
 
 #include "ports.h"
 
-enum { FAKE_TOPICS = 2, FAKE_LETTERS = 8192, FAKE_WAIT_MS = 10000 };
+enum { FAKE_TOPICS = 2, FAKE_LETTERS = 8192, FAKE_WAIT_MS = 10000, FAKE_UNKNOWN = -2 };
 
 struct fake_part {
     struct fake_message *messages; /* (n,) */
     int64_t n, cap, position, committed;
-    int64_t known_end;             /* said by end(); -1: n */
+    int64_t known_end;             /* said by end(); -1: n; FAKE_UNKNOWN: it is not known */
     bool assigned, paused, silent; /* silent: delivers nothing, as a broker that is away */
     bool told_end;
     int pauses;

@@ -219,7 +219,8 @@ bool fake_logs_at(struct fake_logs *l, const char *topic, int32_t partition, int
 /* ---- reading -------------------------------------------------------------------------------- */
 
 void fake_reader_init(struct fake_reader *r, struct fake_logs *l, const char *topic) {
-    *r = (struct fake_reader){.logs = l};
+    memset(r, 0, sizeof *r);
+    r->logs = l;
     snprintf(r->topic, sizeof r->topic, "%s", topic);
     for (int p = 0; p < FAKE_LOG_PARTS; p++) {
         r->position[p] = -1;
@@ -299,7 +300,7 @@ static size_t on_poll(void *ctx, struct record *out, size_t max, int timeout_ms)
     lock(r->logs);
     const size_t most = r->logs->at_most > 0 ? 1 + rng_below(&r->logs->rng, r->logs->at_most) : max;
     const int32_t n_parts = find(r->logs, r->topic)->n_parts;
-    for (int32_t p = 0; p < n_parts && !r->logs->away; p++) {
+    for (int32_t p = 0; p < n_parts && !r->logs->away && !atomic_load(&r->silent); p++) {
         while (n < max && n < most && r->position[p] >= 0 && !is_cut(r, p) &&
                next_of(r, p, &out[n])) {
             n++;
@@ -323,7 +324,7 @@ static enum status on_look(void *ctx, int32_t partition) {
         return ST_NOT_FOUND;
     }
     lock(r->logs);
-    const bool cut = is_cut(r, partition);
+    const bool cut = is_cut(r, partition) && !atomic_load(&r->silent);
     unlock(r->logs);
     return cut ? ST_RANGE : ST_OK;
 }

@@ -13,6 +13,7 @@
 #define FAKE_LOG_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -94,6 +95,7 @@ struct fake_reader {
     int life[FAKE_LOG_PARTS];
     bool told_end[FAKE_LOG_PARTS];
     int bounds_asked, added;
+    atomic_bool silent; /* cut off: delivers nothing, and notices nothing */
 };
 
 void fake_reader_init(struct fake_reader *r, struct fake_logs *l, const char *topic);

@@ -15,6 +15,7 @@ struct fake_pending {
     int64_t ttl_ms;
     uint64_t epoch, seq;
     bool want_previous, touch, entry;
+    char channel[FAKE_KEY_MAX], message[FAKE_KEY_MAX]; /* "": none */
     uint64_t after_ms, after_seq;
 };
 
@@ -111,6 +112,10 @@ static enum status fake_put(void *ctx, const struct store_write *w) {
                              .seq = w->seq,
                              .want_previous = w->want_previous};
     memcpy(p.value, w->value, w->value_len < FAKE_VALUE_MAX ? w->value_len : FAKE_VALUE_MAX - 1);
+    if (w->channel) {
+        memcpy(p.channel, w->channel, w->channel_len);
+        memcpy(p.message, w->message, w->message_len);
+    }
     return fake_append(ctx, &p, w->key, w->key_len);
 }
 
@@ -177,6 +182,9 @@ static struct store_reply execute(struct fake_store *f, const struct fake_pendin
     k->epoch = p->epoch;
     k->seq = p->seq;
     k->ttl_ms = p->ttl_ms;
+    k->told += p->channel[0] != '\0';
+    memcpy(k->channel, p->channel, sizeof k->channel);
+    memcpy(k->message, p->message, sizeof k->message);
     k->writes++;
     k->order = ++f->writes;
     k->flush = f->flushes;

@@ -29,6 +29,8 @@ struct fake_key {
     int writes, touches; /* accepted; of a stream: entries */
     int order;           /* of the last accepted write, 1.. over all keys */
     int flush;           /* in which it came */
+    int told;            /* writes that were told on a channel; which, and what of */
+    char channel[FAKE_KEY_MAX], message[FAKE_KEY_MAX];
 };
 
 struct fake_store {

@@ -48,6 +48,7 @@ struct running *running_new(int32_t n_parts) {
     r->cfg.publish_ttl_ms = 3600000;
     r->cfg.publish_refresh_ms = 900000;
     r->cfg.breaker_share = 1; /* tests of other things send only bad events, too */
+    r->cfg.publish_user = r->cfg.similar = false; /* test_instance_cards.c has them on */
     for (int k = 0; k <= READER_FOOD_ORDER; k++) {
         const uint32_t id = shipped_id((enum reader)k);
         assert_int_equal(encoder_new((enum reader)k, id, &r->encoders[k]), ST_OK);
@@ -64,7 +65,8 @@ static void *run(void *arg) {
     struct running *r = arg;
     const struct instance_ports ports = {.source = fake_source(&r->kafka),
                                          .letterbox = fake_letterbox(&r->kafka),
-                                         .store = fake_store(&r->store),
+                                         .store =
+                                             r->real_store ? *r->real_store : fake_store(&r->store),
                                          .globals = r->globals};
     r->status = instance_run(r->instance, &ports, r->err);
     return NULL;

@@ -26,7 +26,8 @@ struct running {
     struct encoder *encoders[READER_FOOD_ORDER + 1];
     struct fake_kafka kafka;
     struct fake_store store;
-    struct globals globals; /* none, unless the test sets them; lookup likewise */
+    struct globals globals;         /* none, unless the test sets them; lookup likewise */
+    const struct store *real_store; /* in the place of the fake one, if the test sets it */
     struct lookup lookup;
     struct instance *instance;
     pthread_t thread;

@@ -24,6 +24,7 @@ static struct {
     bool ran;
     const char *name;
     const char *speed, *fast;
+    const char *speeds[4]; /* one after the other; NULL behind the last */
     const char *config_path;
     size_t n_args;
     char args[CLI_ARGS_MAX][64];
@@ -38,6 +39,9 @@ static int run(const struct cli *cli) {
     seen.name = cli->command->name;
     seen.speed = cli_flag(cli, "--speed");
     seen.fast = cli_flag(cli, "--fast");
+    size_t at = 0;
+    for (size_t i = 0; i < 4 && (seen.speeds[i] = cli_flag_next(cli, "--speed", &at)); i++) {
+    }
     seen.config_path = cli->config_path;
     seen.n_args = cli->n_args;
     for (size_t i = 0; i < cli->n_args; i++) {
@@ -343,6 +347,23 @@ static void a_number_is_whole_and_in_its_range_or_the_default(void **state) {
     assert_false(seen.number_ok);
 }
 
+static void a_flag_that_is_repeated_has_every_value_and_the_last_one(void **state) {
+    (void)state;
+    assert_int_equal(cli("crossrec play a --speed 1 --fast --speed=2 --speed 3"), 42);
+    assert_string_equal(seen.speed, "3");
+    assert_string_equal(seen.speeds[0], "1");
+    assert_string_equal(seen.speeds[1], "2");
+    assert_string_equal(seen.speeds[2], "3");
+    assert_null(seen.speeds[3]);
+    assert_int_equal(cli("crossrec play a"), 42);
+    assert_null(seen.speeds[0]);
+    char line[2048] = "crossrec play a";
+    for (int k = 0; k < CLI_GIVEN_MAX / 2 + 1; k++) { /* as many words as a test can have */
+        strcat(line, " --fast");
+    }
+    assert_int_equal(cli(line), 42);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_runs_and_its_status_is_the_exit_status),
@@ -359,6 +380,7 @@ int main(void) {
         cmocka_unit_test(help_of_a_command_has_its_text_and_every_flag),
         cmocka_unit_test(help_lists_the_options_and_prints_the_ini_file),
         cmocka_unit_test(version_is_a_flag_too),
+        cmocka_unit_test(a_flag_that_is_repeated_has_every_value_and_the_last_one),
         cmocka_unit_test(a_number_is_whole_and_in_its_range_or_the_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,7 @@ static const char *const DEFAULTS[][2] = {
     {"partitioner", "murmur2"},
     {"late.max", "1d"},
     {"merge.max.wait", "500ms"},
+    {"merge.max.start", "30s"},
     {"merge.max.idle", "0"},
     {"merge.buffer", "20000"},
     {"learn.mini.batch", "256"},
@@ -959,7 +960,8 @@ static void words_are_checked(void **state) {
     (void)state;
     static const char all[] =
         "must be view, enroll, purchase, order, complete, rate, like, share, "
-        "comment, report, impression, click, conversion, erase, stop, resume or ignore";
+        "comment, report, impression, click, conversion, erase, stop, resume, block, pin, "
+        "boost or ignore";
     char expected[512];
     snprintf(expected, sizeof expected,
              "--set topic.food-orders.map.action.PAID=purchas: %s; did you mean purchase?", all);
@@ -1060,6 +1062,45 @@ static void secrets_are_never_shown(void **state) {
     strcpy(set, "kafka.sasl.password=");
     memset(set + strlen(set), 'x', 600);
     fails("--set kafka.sasl.password=***: longer than 511 bytes", (struct sources){.set = {set}});
+}
+
+/* ---- partners' keys and lengths --------------------------------------------------------- */
+
+static void each_target_can_have_a_key(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.ini = "[privacy]\nkey.gym = gym.key\n[domain.gym]\n[domain.food]\n"
+                                      "[topic.t]\nschema = CourseView\ndomain = gym\n",
+                               .env = {"CROSSREC_PRIVACY_KEY_FOOD=/k/food"},
+                               .set = {"privacy.key.gym=other.key"}});
+    assert_int_equal(c.n_keys, 2);
+    assert_string_equal(value(&c, "privacy.key.gym"), "other.key");
+    assert_string_equal(value(&c, "privacy.key.food"), "/k/food");
+    loads(&c, (struct sources){.env = {NULL}});
+    assert_int_equal(c.n_keys, 0);
+}
+
+static void a_key_of_no_target_is_refused(void **state) {
+    (void)state;
+    fails("privacy.key.fod: there is no domain fod; did you mean food?",
+          (struct sources){.set = {"privacy.key.fod=f"}});
+    fails("privacy.key.food: food is no target: nothing is written for its partner",
+          (struct sources){.set = {"privacy.key.food=f", "domain.food.target=no"}});
+    fails("--set privacy.key.food=: must be the name of a file",
+          (struct sources){.set = {"privacy.key.food="}});
+    fails("--set privacy.kee.food: unknown option; did you mean privacy.key.food?",
+          (struct sources){.set = {"privacy.kee.food=f"}});
+}
+
+static void each_domain_can_have_lists_of_its_own_length(void **state) {
+    (void)state;
+    struct config c;
+    loads(&c, (struct sources){.set = {"publish.n=7", "domain.food.n=20"}});
+    assert_int_equal(config_list_n(&c, 0), 7);
+    assert_int_equal(config_list_n(&c, 1), 20);
+    assert_int_equal(config_list_max(&c), 20);
+    fails("--set domain.food.n=101: must be 0..100 (items a list)",
+          (struct sources){.set = {"domain.food.n=101"}});
 }
 
 /* ---- environment ---------------------------------------------------------------------- */
@@ -1270,6 +1311,9 @@ int main(void) {
         cmocka_unit_test(a_topic_may_name_a_domain_that_follows),
         cmocka_unit_test(settings_adjust_the_shipped_ones_and_keep_the_others),
         cmocka_unit_test(the_environment_adds_in_the_order_of_names),
+        cmocka_unit_test(each_target_can_have_a_key),
+        cmocka_unit_test(a_key_of_no_target_is_refused),
+        cmocka_unit_test(each_domain_can_have_lists_of_its_own_length),
         cmocka_unit_test(names_of_domains_and_topics_are_checked),
         cmocka_unit_test(there_are_limits_to_how_many),
         cmocka_unit_test(combinations_are_checked),

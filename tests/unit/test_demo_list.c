@@ -26,6 +26,7 @@ static void a_list_is_read_with_version_time_items_and_reasons(void **state) {
     assert_int_equal(l->epoch, 7);
     assert_int_equal(l->seq, 12);
     assert_true(l->ts_ms == INT64_C(1767571200000));
+    assert_int_equal(l->segment, -1);
     assert_int_equal(l->n, 2);
     assert_string_equal(l->items[0].id, "c17");
     assert_string_equal(l->items[0].reason, "taste");
@@ -47,7 +48,7 @@ static void what_rec_writes_is_read_back(void **state) {
     r->epoch = 1767571200;
     r->seq = 3;
     r->ts_ms = 42;
-    r->segment = -1;
+    r->segment = 5;
     r->n = 3;
     const char *ids[] = {"f1", "tab\there", "quote\"and\\"};
     for (size_t k = 0; k < 3; k++) {
@@ -58,6 +59,7 @@ static void what_rec_writes_is_read_back(void **state) {
     assert_int_equal(demo_list_read(value, len, l), ST_OK);
     assert_int_equal(l->epoch, 1767571200);
     assert_int_equal(l->seq, 3);
+    assert_int_equal(l->segment, 5);
     assert_int_equal(l->ts_ms, 42);
     assert_int_equal(l->n, 3);
     for (size_t k = 0; k < 3; k++) {

@@ -67,6 +67,40 @@ static void he_stays_the_sample_until_he_has_been_quiet(void **state) {
     demo_sample_free(s);
 }
 
+static void whoever_is_chosen_is_the_sample_and_stays_if_he_is_held(void **state) {
+    (void)state;
+    struct demo_sample *s = sample_of(2);
+    for (uint32_t k = 0; k < 9; k++) {
+        (void)see(s, "a", k % 2, 0);
+    }
+    demo_sample_choose(s, "nobody-yet", 10, true, 100);
+    assert_int_equal(see(s, "a", 0, 5000), SAMPLE_OTHER); /* quiet, but held */
+    assert_int_equal(see(s, "nobody-yet", 1, 5001), SAMPLE_EVENT);
+    assert_int_equal(demo_sample_other(s, 1), 1);
+    demo_sample_choose(s, "a", 1, false, 6000);
+    assert_int_equal(see(s, "a", 0, 6001), SAMPLE_EVENT);
+    assert_int_equal(demo_sample_other(s, 0), 1); /* known from before */
+    for (uint32_t k = 0; k < 9; k++) {
+        (void)see(s, "b", k % 2, 6500);
+    }
+    assert_int_equal(see(s, "b", 0, 7002), SAMPLE_CHOSEN); /* not held, and quiet */
+    demo_sample_free(s);
+}
+
+static void who_is_lively_has_some_events_in_enough_domains(void **state) {
+    (void)state;
+    struct demo_sample *s = sample_of(2);
+    assert_false(demo_sample_lively(s, "a", 1));
+    for (uint32_t k = 0; k < 9; k++) {
+        (void)see(s, "a", 0, 0);
+    }
+    assert_false(demo_sample_lively(s, "a", 1));
+    (void)see(s, "a", 1, 0);
+    assert_true(demo_sample_lively(s, "a", 1));
+    assert_false(demo_sample_lively(s, "ab", 2));
+    demo_sample_free(s);
+}
+
 static void any_number_of_users_is_seen_without_a_wrong_sample(void **state) {
     (void)state;
     struct demo_sample *s = sample_of(2);
@@ -90,6 +124,8 @@ int main(void) {
         cmocka_unit_test(the_sample_is_the_first_user_active_in_two_domains),
         cmocka_unit_test(in_a_single_domain_anybody_with_a_few_events_will_do),
         cmocka_unit_test(he_stays_the_sample_until_he_has_been_quiet),
+        cmocka_unit_test(whoever_is_chosen_is_the_sample_and_stays_if_he_is_held),
+        cmocka_unit_test(who_is_lively_has_some_events_in_enough_domains),
         cmocka_unit_test(any_number_of_users_is_seen_without_a_wrong_sample),
         cmocka_unit_test(freeing_nothing_is_allowed),
     };

@@ -56,7 +56,7 @@ static enum status say(const struct fixture *f, const char *what, char **text) {
     return f->explain_status;
 }
 
-static enum status explain(void *ctx, const struct http_explain *q, char **text) {
+static enum status explain(void *ctx, const struct query *q, char **text) {
     struct fixture *f = ctx;
     f->explains++;
     while (f->slow) {
@@ -77,9 +77,33 @@ static enum status tell_model(void *ctx, const char *items, char **text) {
     return say(f, "{\"position\":7}\n", text);
 }
 
+/* All others tell what they were asked: "get: user item domain target n". */
+static enum status tell(void *ctx, const char *what, const struct query *q, char **text) {
+    struct fixture *f = ctx;
+    snprintf(f->asked, sizeof f->asked, "%s: %s %s(%zu) %s %s %s", what, q->user ? q->user : "-",
+             q->item ? q->item : "-", q->item_len, q->domain ? q->domain : "-",
+             q->target ? q->target : "-", q->n ? q->n : "-");
+    return say(f, "{}\n", text);
+}
+
+static enum status tell_get(void *ctx, const struct query *q, char **text) {
+    return tell(ctx, "get", q, text);
+}
+
+static enum status tell_similar(void *ctx, const struct query *q, char **text) {
+    return tell(ctx, "similar", q, text);
+}
+
+static enum status tell_top(void *ctx, const struct query *q, char **text) {
+    return tell(ctx, "top", q, text);
+}
+
 static const struct http_ops OPS = {.live = is_live,
                                     .ready = is_ready,
+                                    .get = tell_get,
                                     .explain = explain,
+                                    .similar = tell_similar,
+                                    .top = tell_top,
                                     .segments = tell_segments,
                                     .model = tell_model};
 
@@ -199,9 +223,9 @@ static void metrics_are_the_exposition_text(void **state) {
 
 static void the_root_lists_the_routes(void **state) {
     struct fixture *f = *state;
-    static const char *const routes[] = {"GET / ",        "GET /livez ",   "GET /readyz ",
-                                         "GET /metrics ", "GET /explain ", "GET /segments ",
-                                         "GET /model "};
+    static const char *const routes[] = {
+        "GET / ",        "GET /livez ",   "GET /readyz ",   "GET /metrics ", "GET /get ",
+        "GET /explain ", "GET /similar ", "GET /segments ", "GET /top ",     "GET /model "};
     assert_int_equal(status_of(get(f, "GET", "/")), 200);
     const char *p = body_of(f->reply);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -288,6 +312,126 @@ static void the_model_is_answered_as_json_or_why_not(void **state) {
     assert_string_equal(body_of(f->reply), "why not\n");
 }
 
+static void every_question_gets_its_arguments(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *path, *asked;
+    } cases[] = {
+        {"/get?user=u17", "get: u17 -(0) - - -"},
+        {"/get?user=u17&target=food&n=3", "get: u17 -(0) - food 3"},
+        {"/similar?item=a%2Fb&domain=course&target=food", "similar: - a/b(3) course food -"},
+        {"/similar?item=a%00b", "similar: - a(3) - - -"},
+        {"/top?domain=food&n=7", "top: - -(0) food - 7"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        assert_int_equal(status_of(get(f, "GET", cases[k].path)), 200);
+        assert_string_equal(f->asked, cases[k].asked);
+        assert_string_equal(body_of(f->reply), "{}\n");
+        assert_non_null(strstr(f->reply, "\r\nContent-Type: application/json\r\n"));
+    }
+    f->explain_status = ST_NOT_FOUND;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        assert_int_equal(status_of(get(f, "GET", cases[k].path)), 404);
+        assert_string_equal(body_of(f->reply), "why not\n");
+    }
+}
+
+/* ---- the token ----------------------------------------------------------------------------- */
+
+static const char TOKEN[] = "0123456789abcdef-Token";
+
+static void guard(struct fixture *f, const char *address) {
+    struct http_ops ops = OPS;
+    char err[256] = "";
+    char token[64]; /* it is copied */
+    snprintf(token, sizeof token, "%s", TOKEN);
+    ops.ctx = f;
+    ops.token = token;
+    http_stop(f->http);
+    f->http = NULL;
+    assert_int_equal(http_start(address, &ops, &f->http, err, sizeof err), ST_OK);
+    memset(token, 'x', sizeof token);
+}
+
+static int get_with(struct fixture *f, const char *path, const char *authorization) {
+    char request[2048];
+    const int n = snprintf(request, sizeof request,
+                           "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\n\r\n", path,
+                           authorization);
+    return status_of(ask(f, request, (size_t)n));
+}
+
+static const char *const GUARDED[] = {"/",         "/get?user=u",     "/explain?user=u",
+                                      "/segments", "/similar?item=i", "/top?domain=d",
+                                      "/model",    "/nowhere"};
+enum { N_GUARDED = sizeof GUARDED / sizeof *GUARDED };
+
+static void with_a_token_whoever_has_none_is_told_what_to_send(void **state) {
+    struct fixture *f = *state;
+    static const char *const open[] = {"/livez", "/readyz", "/metrics"};
+    guard(f, "127.0.0.1:0");
+    for (size_t k = 0; k < N_GUARDED; k++) {
+        assert_int_equal(status_of(get(f, "GET", GUARDED[k])), 401);
+        assert_non_null(strstr(f->reply, "\r\nWWW-Authenticate: Bearer\r\n"));
+        assert_string_equal(body_of(f->reply),
+                            "needs `Authorization: Bearer TOKEN`: what stands in "
+                            "http.token.file\n");
+        assert_null(strstr(f->reply, TOKEN));
+    }
+    for (size_t k = 0; k < 3; k++) {
+        assert_int_equal(status_of(get(f, "GET", open[k])), 200);
+    }
+    assert_int_equal(f->explains, 0);
+    assert_string_equal(f->asked, "");
+}
+
+static void only_the_whole_token_opens(void **state) {
+    struct fixture *f = *state;
+    static const char *const wrong[] = {
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer 0123456789abcdef-Toke",
+        "Bearer 0123456789abcdef-Token1",
+        "Bearer 0123456789abcdef-token",
+        "Bearer 1123456789abcdef-Token",
+        "Bearer  0123456789abcdef-Token",
+        "Basic 0123456789abcdef-Token",
+        "0123456789abcdef-Token",
+        "BearerX0123456789abcdef-Token",
+    };
+    char longest[600] = "Bearer ";
+    guard(f, "127.0.0.1:0");
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        assert_int_equal(get_with(f, "/explain?user=u", wrong[k]), 401);
+    }
+    memset(longest + 7, 'a', sizeof longest - 8);
+    assert_int_equal(get_with(f, "/explain?user=u", longest), 401);
+    assert_int_equal(f->explains, 0);
+    assert_int_equal(get_with(f, "/explain?user=u", "Bearer 0123456789abcdef-Token"), 200);
+    assert_int_equal(get_with(f, "/explain?user=u", "bearer 0123456789abcdef-Token"), 200);
+    assert_int_equal(f->explains, 2);
+    for (size_t k = 0; k < N_GUARDED; k++) {
+        assert_int_equal(get_with(f, GUARDED[k], "Bearer 0123456789abcdef-Token"),
+                         k + 1 < N_GUARDED ? 200 : 404);
+    }
+}
+
+static void a_token_that_is_too_long_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct http_ops ops = OPS;
+    struct http *http = NULL;
+    char err[256] = "";
+    char token[HTTP_TOKEN_MAX + 2];
+    memset(token, 'x', sizeof token);
+    token[HTTP_TOKEN_MAX + 1] = '\0';
+    ops.ctx = f;
+    ops.token = token;
+    assert_int_equal(http_start("127.0.0.1:0", &ops, &http, err, sizeof err), ST_INVALID);
+    assert_null(strstr(err, "xxx"));
+    assert_null(http);
+}
+
 static void a_slow_explain_keeps_nobody_out(void **state) {
     struct fixture *f = *state;
     static const char request[] = "GET /explain?user=u HTTP/1.0\r\n\r\n";
@@ -359,6 +503,32 @@ static void explain_is_for_this_machine_only(void **state) {
     assert_true(f->explains >= 1);
 }
 
+static void with_a_token_other_machines_may_ask(void **state) {
+    struct fixture *f = *state;
+    struct sockaddr_in a;
+    if (!other_address(&a)) {
+        print_message("this machine has no other address\n");
+        skip();
+    }
+    guard(f, "0.0.0.0:0");
+    for (int with = 0; with < 2; with++) {
+        struct sockaddr_in from = a;
+        struct sockaddr_in to = a;
+        char request[256];
+        from.sin_port = 0;
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* not the address that it comes from */
+        to.sin_port = htons(http_port(f->http));
+        const int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+        const int n =
+            snprintf(request, sizeof request, "GET /get?user=u HTTP/1.0\r\n%s%s%s\r\n",
+                     with ? "Authorization: Bearer " : "", with ? TOKEN : "", with ? "\r\n" : "");
+        assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+        assert_int_equal(status_of(read_all(f, fd)), with ? 200 : 401);
+    }
+}
+
 static void without_a_learner_there_is_nothing_to_explain(void **state) {
     struct fixture *f = *state;
     const struct http_ops ops = {.live = is_live, .ready = is_ready, .ctx = f};
@@ -367,8 +537,11 @@ static void without_a_learner_there_is_nothing_to_explain(void **state) {
     f->http = NULL;
     assert_int_equal(http_start("127.0.0.1:0", &ops, &f->http, err, sizeof err), ST_OK);
     assert_int_equal(status_of(get(f, "GET", "/explain?user=u&target=food")), 404);
-    assert_int_equal(status_of(get(f, "GET", "/segments")), 404);
-    assert_int_equal(status_of(get(f, "GET", "/model")), 404);
+    static const char *const paths[] = {"/segments", "/model", "/get?user=u", "/similar?item=i",
+                                        "/top?domain=d"};
+    for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) {
+        assert_int_equal(status_of(get(f, "GET", paths[k])), 404);
+    }
 }
 
 /* ---- what else people send ------------------------------------------------------------------ */
@@ -565,6 +738,11 @@ int main(void) {
         TEST(explain_says_why_not),
         TEST(segments_are_answered_as_json_or_why_not),
         TEST(the_model_is_answered_as_json_or_why_not),
+        TEST(every_question_gets_its_arguments),
+        TEST(with_a_token_whoever_has_none_is_told_what_to_send),
+        TEST(only_the_whole_token_opens),
+        TEST(a_token_that_is_too_long_is_refused),
+        TEST(with_a_token_other_machines_may_ask),
         TEST(a_slow_explain_keeps_nobody_out),
         TEST(explain_is_for_this_machine_only),
         TEST(without_a_learner_there_is_nothing_to_explain),

@@ -31,7 +31,7 @@ static bool well(void *ctx, char *why, size_t len) {
     return true;
 }
 
-static enum status echo(void *ctx, const struct http_explain *q, char **text) {
+static enum status echo(void *ctx, const struct query *q, char **text) {
     (void)ctx;
     snprintf(asked, sizeof asked, "%s %s", q->user ? q->user : "-", q->target ? q->target : "-");
     const size_t len = q->n ? LARGE : 5;
@@ -67,17 +67,18 @@ static int teardown(void **state) {
 static void a_page_is_read_whole_with_its_code(void **state) {
     struct fixture *f = *state;
     struct http_page page = {0};
-    assert_int_equal(http_get(f->address, "/livez", &page, f->err, sizeof f->err), ST_OK);
+    assert_int_equal(http_get(f->address, "/livez", NULL, &page, f->err, sizeof f->err), ST_OK);
     assert_int_equal(page.code, 200);
     assert_string_equal(page.body, "ok\n");
     assert_int_equal(page.len, 3);
     free(page.body);
-    assert_int_equal(http_get(f->address, "/explain?user=nobody", &page, f->err, sizeof f->err),
-                     ST_OK);
+    assert_int_equal(
+        http_get(f->address, "/explain?user=nobody", NULL, &page, f->err, sizeof f->err), ST_OK);
     assert_int_equal(page.code, 404);
     assert_string_equal(page.body, "xxxxx");
     free(page.body);
-    assert_int_equal(http_get(f->address, "/explain?n=1", &page, f->err, sizeof f->err), ST_OK);
+    assert_int_equal(http_get(f->address, "/explain?n=1", NULL, &page, f->err, sizeof f->err),
+                     ST_OK);
     assert_int_equal(page.len, LARGE);
     assert_int_equal(strlen(page.body), LARGE);
     free(page.body);
@@ -98,7 +99,7 @@ static void whatever_is_escaped_arrives_as_it_was(void **state) {
                                      "0123456789-._~%"),
                      strlen(escaped));
     snprintf(path, sizeof path, "/explain?target=food&user=%s", escaped);
-    assert_int_equal(http_get(f->address, path, &page, f->err, sizeof f->err), ST_OK);
+    assert_int_equal(http_get(f->address, path, NULL, &page, f->err, sizeof f->err), ST_OK);
     free(page.body);
     assert_int_equal(strlen(asked), 255 + strlen(" food"));
     assert_memory_equal(asked, text, 255);
@@ -109,14 +110,14 @@ static void where_nobody_listens_it_says_so(void **state) {
     struct http_page page = {.code = 7};
     http_stop(f->http);
     f->http = NULL;
-    assert_int_equal(http_get(f->address, "/", &page, f->err, sizeof f->err), ST_IO);
+    assert_int_equal(http_get(f->address, "/", NULL, &page, f->err, sizeof f->err), ST_IO);
     assert_non_null(strstr(f->err, f->address));
     assert_non_null(strstr(f->err, "Connection refused"));
     assert_int_equal(page.code, 7); /* untouched */
     static const char *const bad[] = {"", "9464", ":9464", "no.such.host.invalid:1", "127.0.0.1:x"};
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         f->err[0] = '\0';
-        assert_int_equal(http_get(bad[k], "/", &page, f->err, sizeof f->err), ST_IO);
+        assert_int_equal(http_get(bad[k], "/", NULL, &page, f->err, sizeof f->err), ST_IO);
         assert_true(f->err[0]);
     }
 }
@@ -155,12 +156,31 @@ static void what_is_no_answer_of_http_is_refused(void **state) {
         pthread_t thread;
         struct http_page page = {.code = 7};
         assert_int_equal(pthread_create(&thread, NULL, lie, &l), 0);
-        assert_int_equal(http_get(address, "/", &page, f->err, sizeof f->err), ST_IO);
+        assert_int_equal(http_get(address, "/", NULL, &page, f->err, sizeof f->err), ST_IO);
         assert_non_null(strstr(f->err, "no answer of HTTP"));
         assert_int_equal(page.code, 7);
         pthread_join(thread, NULL);
         close(l.fd);
     }
+}
+
+static void a_token_is_sent_along(void **state) {
+    struct fixture *f = *state;
+    const struct http_ops ops = {
+        .live = well, .ready = well, .explain = echo, .token = "0123456789abcdef"};
+    struct http_page page = {0};
+    char address[32];
+    struct http *http = NULL;
+    assert_int_equal(http_start("127.0.0.1:0", &ops, &http, f->err, sizeof f->err), ST_OK);
+    snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)http_port(http));
+    static const char *const tokens[] = {NULL, "", "0123456789abcdeF", "0123456789abcdef"};
+    for (size_t k = 0; k < 4; k++) {
+        assert_int_equal(
+            http_get(address, "/explain?user=u", tokens[k], &page, f->err, sizeof f->err), ST_OK);
+        assert_int_equal(page.code, k < 3 ? 401 : 200);
+        free(page.body);
+    }
+    http_stop(http);
 }
 
 int main(void) {
@@ -170,6 +190,7 @@ int main(void) {
         TEST(whatever_is_escaped_arrives_as_it_was),
         TEST(where_nobody_listens_it_says_so),
         TEST(what_is_no_answer_of_http_is_refused),
+        TEST(a_token_is_sent_along),
 #undef TEST
     };
     return cmocka_run_group_tests_name("http_get", tests, NULL, NULL);

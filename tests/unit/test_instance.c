@@ -141,9 +141,51 @@ static void small_buffers_pause_and_go_on(void **state) {
     }
 }
 
+static void set_silent(struct running *r, int topic, bool silent) {
+    pthread_mutex_lock(&r->kafka.lock);
+    r->kafka.parts[topic].silent = silent;
+    r->kafka.parts[topic].known_end = silent ? FAKE_UNKNOWN : -1;
+    pthread_mutex_unlock(&r->kafka.lock);
+}
+
+/* A broker under load: it has not said yet what it has, for much longer than max.wait. */
+static void
+just_after_an_assignment_nothing_is_merged_past_a_topic_whose_end_is_unknown(void **state) {
+    struct running *r = make(state, 1);
+    r->cfg.merge_max_wait_ms = 50;
+    set_silent(r, FOOD, true);
+    running_fill(r, 1, 20);
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    AWAIT(metric_value(M_RECORDS, COURSE) >= 20);
+    running_nap_ms(300);
+    assert_true(metric_value(M_EVENTS, COURSE) <= 1); /* the first is a course's */
+    assert_true(metric_sum(M_GIVEN_UP) == 0);
+    set_silent(r, FOOD, false);
+    AWAIT(running_published(r, 1));
+    stop_and_check(r);
+    assert_true(metric_sum(M_LATE) == 0); /* all of them in their order */
+}
+
+static void a_topic_that_never_says_its_end_is_given_up_and_counted(void **state) {
+    struct running *r = make(state, 1);
+    r->cfg.merge_max_wait_ms = 50;
+    r->cfg.merge_max_start_ms = 200;
+    set_silent(r, FOOD, true);
+    running_fill(r, 1, 20);
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    AWAIT(metric_value(M_EVENTS, COURSE) >= 20);
+    assert_true(metric_value(M_GIVEN_UP, FOOD) == 1);
+    set_silent(r, FOOD, false);
+    AWAIT(running_published(r, 1));
+    stop_and_check(r);
+    assert_true(metric_sum(M_LATE) > 0);
+}
+
 static void a_silent_topic_holds_the_others_up_no_longer_than_it_may(void **state) {
     struct running *r = make(state, 1);
-    r->cfg.merge_max_wait_ms = 100;
+    r->cfg.merge_max_wait_ms = r->cfg.merge_max_start_ms = 100;
     r->kafka.parts[FOOD].silent = true; /* of task 0: has records, does not send them */
     running_fill(r, 1, 20);
     running_start(r);
@@ -467,6 +509,8 @@ int main(void) {
         TEST(a_stop_drains_what_was_learned),
         TEST(an_instance_without_tasks_is_ready_to_take_some_over),
         TEST(small_buffers_pause_and_go_on),
+        TEST(just_after_an_assignment_nothing_is_merged_past_a_topic_whose_end_is_unknown),
+        TEST(a_topic_that_never_says_its_end_is_given_up_and_counted),
         TEST(a_silent_topic_holds_the_others_up_no_longer_than_it_may),
         TEST(a_time_beyond_what_can_be_kept_is_a_dead_letter_and_no_end),
         TEST(an_orderly_revocation_commits_what_was_learned),

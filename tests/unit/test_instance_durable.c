@@ -451,7 +451,75 @@ static void other_options_than_the_models_end_it_and_name_the_option(void **stat
     durable_start(w, 0);
     assert_int_equal(durable_join(w, 0), ST_INVALID);
     assert_non_null(strstr(w->slots[0].err, "learn.seed = "));
+    assert_false(w->group.members[0].joined); /* nobody was disturbed */
     w->cfg.seed--;
+}
+
+/* ---- cut off ---------------------------------------------------------------------------- */
+
+enum { SWEPT_AT = 1000 }; /* records of the model's log, until a snapshot is written */
+
+/* From where on the log is needed, as the last complete sweep says; 0: there was none. */
+static int64_t log_needed(struct durable_world *w) {
+    const int64_t n = fake_logs_high(&w->logs, w->cfg.items_topic, 0);
+    uint8_t low_key[MODEL_KEY_BYTES];
+    uint8_t mark_key[MODEL_KEY_BYTES];
+    int64_t low = 0;
+    int64_t mark = 0;
+    model_key_low(low_key);
+    model_key_mark(mark_key);
+    for (int64_t k = 0; k < n; k++) {
+        struct fake_record r;
+        int64_t first = 0;
+        enum state_kind kind;
+        const uint8_t *body = NULL;
+        size_t len = 0;
+        if (!fake_logs_at(&w->logs, w->cfg.items_topic, 0, k, &r, &first) ||
+            r.state != FAKE_COMMITTED || r.key_len != sizeof low_key) {
+            continue;
+        }
+        assert_int_equal(state_record_open(r.value, r.value_len, &kind, &body, &len), ST_OK);
+        if (memcmp(r.key, low_key, sizeof low_key) == 0) {
+            struct unpack u = {.at = body, .end = body + len};
+            low = (int64_t)unpack_at_most(&u, INT64_MAX);
+        } else if (memcmp(r.key, mark_key, sizeof mark_key) == 0) {
+            mark = 0;
+            for (int b = 0; b < 8; b++) {
+                mark = mark << 8 | body[b];
+            }
+        }
+    }
+    return mark < low ? mark : low;
+}
+
+static void whoever_was_cut_off_until_the_models_log_was_trimmed_begins_anew(void **state) {
+    struct durable_world *w = make(state, false);
+    struct rng rng = rng_of(21);
+    w->cfg.commit_interval_ms = 1;
+    durable_start(w, 0);
+    durable_start(w, 1);
+    assert_true(group_assign(&w->group, 0, 3));
+    assert_true(group_assign(&w->group, 1, 4));
+    durable_events(w, &rng, 30);
+    durable_await(w);
+    atomic_store(&w->slots[1].model.silent, true);
+    while (fake_logs_high(&w->logs, w->cfg.model_topic, 0) < SWEPT_AT || log_needed(w) == 0) {
+        assert_true(w->n_lines < DURABLE_LINES - 200);
+        durable_events(w, &rng, 2);
+        running_nap_ms(2);
+    }
+    durable_await(w);
+    fake_logs_trim(&w->logs, w->cfg.model_topic, 0, log_needed(w));
+    atomic_store(&w->slots[1].model.silent, false);
+    assert_int_equal(durable_join(w, 1), ST_LOST);
+    assert_non_null(strstr(w->slots[1].err, "begins anew"));
+    durable_start(w, 1); /* as run.c does */
+    assert_true(group_assign(&w->group, 1, 4));
+    durable_events(w, &rng, 60);
+    durable_await(w);
+    assert_int_equal(durable_stop(w, 0), ST_OK);
+    assert_int_equal(durable_stop(w, 1), ST_OK);
+    durable_check(w);
 }
 
 /* ---- at random ----------------------------------------------------------------------- */
@@ -568,6 +636,7 @@ int main(void) {
         TEST(whoever_has_anything_from_before_his_erasure_is_gone),
         TEST(a_tombstone_whose_batch_is_taken_back_comes_again),
         TEST(events_that_jump_by_years_wait_for_a_landmark_and_go_on),
+        TEST(whoever_was_cut_off_until_the_models_log_was_trimmed_begins_anew),
         TEST(other_options_than_the_models_end_it_and_name_the_option),
         TEST(whatever_happens_each_event_is_learned_once),
     };

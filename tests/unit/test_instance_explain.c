@@ -49,7 +49,7 @@ static void start(struct fixture *f, int tasks) {
 }
 
 static enum status ask(struct fixture *f, const char *user, const char *target, const char *n) {
-    const struct explain_query q = {
+    const struct query q = {
         .user = user, .user_len = user ? strlen(user) : 0, .target = target, .n = n};
     free(f->text);
     f->text = NULL;
@@ -81,7 +81,9 @@ static void the_answer_is_the_list_that_stands_in_redis(void **state) {
             json_t *list = json_loads(key.value, 0, NULL);
             assert_non_null(list);
             const json_t *want = json_object_get(list, "items");
-            const json_t *got = json_object_get(v, "items");
+            const json_t *one = json_array_get(json_object_get(v, "lists"), 0);
+            assert_string_equal(json_string_value(json_object_get(one, "key")), key.name);
+            const json_t *got = json_object_get(one, "items");
             assert_int_equal(json_array_size(got), json_array_size(want));
             for (size_t k = 0; k < json_array_size(want); k++) {
                 const json_t *a = json_array_get(want, k);
@@ -101,7 +103,8 @@ static void as_many_items_as_were_asked_for(void **state) {
     start(f, 1);
     assert_int_equal(ask(f, "u0-1", "food", "2"), ST_OK);
     json_t *v = answer(f);
-    assert_int_equal(json_array_size(json_object_get(v, "items")), 2);
+    const json_t *one = json_array_get(json_object_get(v, "lists"), 0);
+    assert_int_equal(json_array_size(json_object_get(one, "items")), 2);
     json_decref(v);
     static const char *const bad[] = {"",   "0",  "101", "-1",
                                       "+5", " 5", "5x",  "99999999999999999999"};
@@ -127,13 +130,11 @@ static void what_is_missing_is_said_with_what_to_type(void **state) {
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     start(f, 1);
-    static const char want[] = "which user (1 to 255 bytes), which target? "
-                               "Type /explain?user=ID&target=course\n";
+    static const char want[] = "which user (1 to 255 bytes)? Type /explain?user=ID\n";
     assert_int_equal(ask(f, NULL, "food", NULL), ST_INVALID);
     assert_string_equal(f->text, want);
     assert_int_equal(ask(f, "", "food", NULL), ST_INVALID);
     assert_int_equal(ask(f, longest, "food", NULL), ST_INVALID);
-    assert_int_equal(ask(f, "u0-1", NULL, NULL), ST_INVALID);
     assert_string_equal(f->text, want);
     longest[ID_LEN_MAX] = '\0'; /* may be somebody */
     assert_int_equal(ask(f, longest, "food", NULL), ST_NOT_FOUND);
@@ -167,6 +168,170 @@ static void a_stopped_instance_sends_askers_away(void **state) {
     assert_int_equal(ask(f, "u0-1", "food", NULL), ST_LOST);
     assert_true(running_wall_ms() - before_ms < 1000);
     assert_non_null(strstr(f->text, "see /readyz"));
+}
+
+/* ---- what is known of a user ----------------------------------------------------------- */
+
+static void what_is_known_of_a_user_is_told_with_every_list(void **state) {
+    struct fixture *f = *state;
+    start(f, TASKS);
+    const struct query q = {.user = "u1-3", .user_len = 4};
+    assert_int_equal(instance_get(f->r->instance, &q, &f->text), ST_OK);
+    json_t *v = answer(f);
+    assert_int_equal(json_integer_value(json_object_get(v, "task")), 1);
+    assert_int_equal(json_integer_value(json_object_get(v, "partitions")), TASKS);
+    assert_string_equal(json_string_value(json_object_get(v, "consent")), "unknown");
+    const json_t *ids = json_object_get(v, "ids");
+    assert_string_equal(json_string_value(json_object_get(ids, "food")), "u1-3");
+    const json_t *events = json_object_get(v, "events");
+    const json_t *history = json_object_get(v, "history");
+    assert_int_equal(json_integer_value(json_object_get(events, "course")) +
+                         json_integer_value(json_object_get(events, "food")),
+                     json_array_size(history));
+    const json_t *lists = json_object_get(v, "lists");
+    assert_int_equal(json_array_size(lists), 2);
+    for (size_t target = 0; target < 2; target++) {
+        const json_t *got = json_array_get(lists, target);
+        const struct fake_key key = running_list(f->r, (int)target, 1, 3);
+        json_t *list = json_loads(key.value, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(got, "key")), key.name);
+        const json_t *want = json_object_get(list, "items");
+        assert_int_equal(json_array_size(json_object_get(got, "items")), json_array_size(want));
+        for (size_t k = 0; k < json_array_size(want); k++) {
+            const json_t *a = json_array_get(want, k);
+            const json_t *b = json_array_get(json_object_get(got, "items"), k);
+            assert_true(json_equal(json_object_get(a, "id"), json_object_get(b, "id")));
+            assert_true(json_equal(json_object_get(a, "reason"), json_object_get(b, "reason")));
+            assert_null(json_object_get(b, "parts"));
+        }
+        json_decref(list);
+    }
+    assert_null(json_object_get(v, "similar"));
+    json_decref(v);
+}
+
+static void without_a_target_every_list_is_explained(void **state) {
+    struct fixture *f = *state;
+    start(f, 1);
+    assert_int_equal(ask(f, "u0-1", NULL, "3"), ST_OK);
+    json_t *v = answer(f);
+    const json_t *lists = json_object_get(v, "lists");
+    assert_int_equal(json_array_size(lists), 2);
+    for (size_t t = 0; t < 2; t++) {
+        const json_t *items = json_object_get(json_array_get(lists, t), "items");
+        assert_int_equal(json_array_size(items), 3);
+        assert_non_null(json_object_get(json_array_get(items, 0), "parts"));
+        assert_non_null(json_object_get(json_array_get(items, 0), "ranks"));
+    }
+    assert_true(json_is_array(json_object_get(v, "similar")));
+    json_decref(v);
+}
+
+static int32_t sixth(const struct config *cfg, const char *id, size_t len, int32_t n) {
+    (void)cfg;
+    return len == 6 && memcmp(id, "nobody", 6) == 0 ? n - 1 : -1;
+}
+
+static void nobody_is_told_the_partition_that_he_would_be_in(void **state) {
+    struct fixture *f = *state;
+    start(f, 2); /* of three */
+    f->r->instance->ports.partition_of = sixth;
+    assert_int_equal(ask(f, "nobody", "food", NULL), ST_NOT_FOUND);
+    assert_non_null(
+        strstr(f->text,
+               "; by his id he would be in partition 2 of 3, which is not here: ask the instance"));
+    assert_int_equal(ask(f, "anybody", "food", NULL), ST_NOT_FOUND);
+    assert_null(strstr(f->text, "by his id"));
+}
+
+/* ---- items and domains --------------------------------------------------------------- */
+
+static void what_goes_with_an_item_is_told(void **state) {
+    struct fixture *f = *state;
+    start(f, TASKS);
+    struct query q = {.user = "u1-3", .user_len = 4};
+    assert_int_equal(instance_get(f->r->instance, &q, &f->text), ST_OK);
+    json_t *v = answer(f);
+    const json_t *first = json_array_get(json_object_get(v, "history"), 0);
+    char item[64];
+    char domain[64];
+    snprintf(item, sizeof item, "%s", json_string_value(json_object_get(first, "item")));
+    snprintf(domain, sizeof domain, "%s", json_string_value(json_object_get(first, "domain")));
+    json_decref(v);
+    free(f->text);
+    q = (struct query){.item = item, .item_len = strlen(item), .n = "4"};
+    assert_int_equal(instance_similar(f->r->instance, &q, &f->text), ST_OK);
+    v = answer(f);
+    assert_string_equal(json_string_value(json_object_get(v, "item")), item);
+    assert_string_equal(json_string_value(json_object_get(v, "domain")), domain);
+    assert_true(json_integer_value(json_object_get(v, "takes")) > 0);
+    const json_t *lists = json_object_get(v, "lists");
+    assert_int_equal(json_array_size(lists), 2);
+    const json_t *items = json_object_get(json_array_get(lists, 0), "items");
+    assert_true(json_array_size(items) > 0 && json_array_size(items) <= 4);
+    json_decref(v);
+    free(f->text);
+    q.target = "food";
+    q.domain = domain;
+    assert_int_equal(instance_similar(f->r->instance, &q, &f->text), ST_OK);
+    v = answer(f);
+    assert_int_equal(json_array_size(json_object_get(v, "lists")), 1);
+    json_decref(v);
+}
+
+static void an_item_or_domain_that_is_none_is_not_found(void **state) {
+    struct fixture *f = *state;
+    start(f, 1);
+    static const struct {
+        struct query q;
+        enum status st;
+        const char *said;
+        bool top;
+    } cases[] = {
+        {{.item = "x", .item_len = 1}, ST_NOT_FOUND, "no such item: ids are exact", false},
+        {{.item = "x", .item_len = 1, .domain = "food"},
+         ST_NOT_FOUND,
+         "no such item in food",
+         false},
+        {{.item = "x", .item_len = 1, .domain = "drinks"},
+         ST_NOT_FOUND,
+         "there is no domain drinks here; there are: course, food",
+         false},
+        {{.item = NULL}, ST_INVALID, "which item (1 to 255 bytes)? Type /similar?item=ID", false},
+        {{.item = "", .item_len = 0}, ST_INVALID, "which item", false},
+        {{.item = "x", .item_len = 1, .n = "0"}, ST_INVALID, "n must be", false},
+        {{.domain = NULL}, ST_INVALID, "of which domain? Type /top?domain=course", true},
+        {{.domain = "drinks"}, ST_NOT_FOUND, "there are: course, food", true},
+        {{.domain = "food", .n = "101"}, ST_INVALID, "n must be", true},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        free(f->text);
+        f->text = NULL;
+        const enum status st = cases[k].top
+                                   ? instance_top(f->r->instance, &cases[k].q, &f->text)
+                                   : instance_similar(f->r->instance, &cases[k].q, &f->text);
+        assert_int_equal(st, cases[k].st);
+        assert_non_null(strstr(f->text, cases[k].said));
+    }
+}
+
+static void what_is_going_on_in_a_domain_is_told(void **state) {
+    struct fixture *f = *state;
+    start(f, TASKS);
+    const struct query q = {.domain = "food", .n = "3"};
+    assert_int_equal(instance_top(f->r->instance, &q, &f->text), ST_OK);
+    json_t *v = answer(f);
+    assert_int_equal(json_integer_value(json_object_get(v, "events")), f->r->n_events / 2);
+    static const char *const clocks[] = {"1d", "7d", "30d"};
+    for (size_t k = 0; k < 3; k++) {
+        const json_t *top = json_object_get(json_object_get(v, "top"), clocks[k]);
+        assert_int_equal(json_array_size(top), 3);
+        const json_t *first = json_array_get(top, 0);
+        assert_true(json_number_value(json_object_get(first, "share")) > 0);
+        assert_true(json_number_value(json_object_get(first, "share")) <= 1);
+    }
+    assert_int_equal(json_array_size(json_object_get(v, "newest")), 3);
+    json_decref(v);
 }
 
 /* ---- segments --------------------------------------------------------------------------- */
@@ -244,7 +409,7 @@ static void *ask_often(void *arg) {
     struct asker *a = arg;
     for (int k = 0; k < 100; k++) {
         char *text = NULL;
-        const struct explain_query q = {.user = "u0-1", .user_len = 4, .target = "food"};
+        const struct query q = {.user = "u0-1", .user_len = 4, .target = "food"};
         const enum status st = k % 3 ? instance_explain(a->f->r->instance, &q, &text)
                                      : instance_segments(a->f->r->instance, &text);
         a->wrong += st == ST_OK && strncmp(text, k % 3 ? "{\"user\"" : "{\"ts\"", 5) != 0;
@@ -328,6 +493,12 @@ int main(void) {
         TEST(a_domain_without_lists_is_no_target),
         TEST(whoever_is_gone_is_nobody),
         TEST(a_stopped_instance_sends_askers_away),
+        TEST(what_is_known_of_a_user_is_told_with_every_list),
+        TEST(without_a_target_every_list_is_explained),
+        TEST(nobody_is_told_the_partition_that_he_would_be_in),
+        TEST(what_goes_with_an_item_is_told),
+        TEST(an_item_or_domain_that_is_none_is_not_found),
+        TEST(what_is_going_on_in_a_domain_is_told),
         TEST(segments_of_the_tasks_that_run_here_are_told),
         TEST(segments_are_told_with_words),
         TEST(without_a_task_or_a_loop_there_are_no_segments),

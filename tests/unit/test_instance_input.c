@@ -194,7 +194,7 @@ static void
 only_the_partitions_that_need_a_schema_wait_for_it_and_go_on_by_themselves(void **state) {
     struct running *r = make(state, true, false);
     atomic_store(&registry.state[shipped_id(READER_COURSE_VIEW)], LOOKUP_WAITING);
-    r->cfg.merge_max_wait_ms = 50;
+    r->cfg.merge_max_wait_ms = r->cfg.merge_max_start_ms = 50;
     running_fill(r, TASKS, 30);
     running_start(r);
     assert_true(fake_assign(&r->kafka, TASKS, TASKS));
@@ -214,7 +214,7 @@ only_the_partitions_that_need_a_schema_wait_for_it_and_go_on_by_themselves(void 
 
 static void an_id_that_nobody_knows_makes_dead_letters_of_what_waited(void **state) {
     struct running *r = make(state, true, false);
-    r->cfg.merge_max_wait_ms = 50;
+    r->cfg.merge_max_wait_ms = r->cfg.merge_max_start_ms = 50;
     atomic_store(&registry.state[shipped_id(READER_COURSE_VIEW)], LOOKUP_WAITING);
     running_fill(r, TASKS, 10);
     running_start(r);
@@ -233,7 +233,7 @@ static void an_id_that_nobody_knows_makes_dead_letters_of_what_waited(void **sta
 static void what_waited_when_its_task_was_taken_away_is_read_again(void **state) {
     struct running *r = make(state, true, false);
     atomic_store(&registry.state[shipped_id(READER_COURSE_VIEW)], LOOKUP_WAITING);
-    r->cfg.merge_max_wait_ms = 50;
+    r->cfg.merge_max_wait_ms = r->cfg.merge_max_start_ms = 50;
     running_fill(r, TASKS, 20);
     running_start(r);
     assert_true(fake_assign(&r->kafka, TASKS, TASKS));

@@ -362,25 +362,6 @@ static void before_the_first_event_no_time_is_negative(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
-/* segments.k = auto: as many as seeding chose. */
-static void info_names_the_segments_that_there_are(void **state) {
-    struct running *r = make(state, 6);
-    r->cfg.segments_k = 0;
-    r->cfg.segments_seed_users = 48;
-    r->cfg.mini_batch = 20;
-    running_fill(r, 6, 60); /* 48 users */
-    running_start(r);
-    assert_true(fake_assign(&r->kafka, 6, 6));
-    AWAIT(strstr(fake_get(&r->store, "crossrec:food:info").value, "\"segments\":[0,1,2,3,4,5"));
-    const struct fake_key info = fake_get(&r->store, "crossrec:food:info");
-    assert_int_equal(running_stop(r), ST_OK);
-    const uint32_t k = segments_k(learner_shared(r->instance->learner)->segments);
-    char last[32];
-    snprintf(last, sizeof last, ",%u]}", (unsigned)k - 1);
-    assert_true(k >= SEGMENTS_AUTO_MIN && k <= SEGMENTS_AUTO_MAX);
-    assert_non_null(strstr(info.value, last));
-}
-
 static void a_refresh_ranks_whoever_lives_and_is_counted(void **state) {
     struct running *r = make(state, TASKS);
     start_with_lists(r, TASKS);
@@ -410,7 +391,6 @@ int main(void) {
         TEST(a_list_is_written_once_in_every_epoch_of_its_task),
         TEST(an_event_after_a_quiet_hour_is_no_lag),
         TEST(before_the_first_event_no_time_is_negative),
-        TEST(info_names_the_segments_that_there_are),
         TEST(a_refresh_ranks_whoever_lives_and_is_counted),
 #undef TEST
     };

@@ -83,9 +83,65 @@ static void an_explanation_has_the_list_that_is_shown(void **state) {
         assert_int_equal(e.served == RANKER_FULL, e.list.personalised);
         for (uint32_t k = 0; k < e.list.n; k++) { /* nothing that may be said lifts it more */
             const struct list_item *item = &e.list.items[k];
-            assert_true(e.parts[k][item->reason] >= e.parts[k][REASON_POPULAR]);
-            assert_true(e.parts[k][item->reason] >= e.parts[k][REASON_TASTE]);
+            assert_true(e.items[k].parts[item->reason] >= e.items[k].parts[REASON_POPULAR]);
+            assert_true(e.items[k].parts[item->reason] >= e.items[k].parts[REASON_TASTE]);
         }
+    }
+}
+
+/* What each input adds makes up what its group adds; an item's place by the net that is served is
+ * its place in the list. */
+static void an_explanation_adds_up(void **state) {
+    (void)state;
+    for (uint32_t u = 0; u < USERS; u += 11) {
+        const uint32_t task = u / 2 % TASKS;
+        static struct explanation e;
+        assert_int_equal(learner_explain(learned, task, slot_of(u), 0, now, N, &e), ST_OK);
+        for (uint32_t k = 0; k < e.list.n; k++) {
+            const struct explained_item *x = &e.items[k];
+            float sums[REASONS] = {0};
+            for (int f = 0; f < RANKER_X; f++) {
+                sums[explain_input_reason(f)] += x->adds[f];
+                assert_true(x->adds[f] <= 0.0F || x->adds[f] >= 0.0F);
+            }
+            for (int g = 0; g < REASONS; g++) {
+                assert_true(fabsf(sums[g] - x->parts[g]) < 1e-4F);
+            }
+            const enum explain_rank by = e.served == RANKER_FULL ? EXPLAIN_FULL : EXPLAIN_TWIN;
+            assert_int_equal(x->rank[by], k);
+            for (int r = 0; r < EXPLAIN_RANKS; r++) {
+                assert_true(x->rank[r] < e.n_candidates);
+            }
+        }
+    }
+}
+
+/* By a model alone, all places are taken once: those of the shown ones are distinct. */
+static void no_two_items_have_a_place_in_common(void **state) {
+    (void)state;
+    static struct explanation e;
+    assert_int_equal(learner_explain(learned, 0, slot_of(0), 0, now, N, &e), ST_OK);
+    for (int r = 0; r < EXPLAIN_RANKS; r++) {
+        for (uint32_t k = 1; k < e.list.n; k++) {
+            for (uint32_t j = 0; j < k; j++) {
+                assert_true(e.items[k].rank[r] != e.items[j].rank[r]);
+            }
+        }
+    }
+}
+
+static void every_input_and_rank_has_a_name_of_its_own(void **state) {
+    (void)state;
+    for (int k = 0; k < RANKER_X; k++) {
+        assert_string_not_equal(explain_input_str(k), "other");
+        for (int j = 0; j < k; j++) {
+            assert_string_not_equal(explain_input_str(k), explain_input_str(j));
+        }
+    }
+    assert_string_equal(explain_input_str(RANKER_X), "other");
+    assert_string_equal(explain_input_str(-1), "other");
+    for (int r = 0; r < EXPLAIN_RANKS; r++) {
+        assert_string_not_equal(explain_rank_str((enum explain_rank)r), "unknown");
     }
 }
 
@@ -152,6 +208,9 @@ static void nobody_is_explained_who_is_not_known(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_explanation_adds_up),
+        cmocka_unit_test(no_two_items_have_a_place_in_common),
+        cmocka_unit_test(every_input_and_rank_has_a_name_of_its_own),
         cmocka_unit_test(an_explanation_has_the_list_that_is_shown),
         cmocka_unit_test(users_who_take_the_same_are_similar_nearest_first),
         cmocka_unit_test(because_is_in_the_history),

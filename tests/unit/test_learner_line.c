@@ -359,9 +359,10 @@ static void see_three(const struct learner *l, struct candidates *c, const struc
     }
 }
 
-/* A step on line z against the third item alone; what is expected of both is added to `e`. */
-static void learn_against_the_third(struct ranker *r, const struct three *t, uint32_t z, bool known,
-                                    double e[3]) {
+/* A step on line z, worth so much, against the third item alone; what is expected of both is added
+ * to `e`. */
+static void learn_against_the_third(struct ranker *r, const struct three *t, uint32_t z,
+                                    float worth, bool known, double e[3]) {
     float x[RANKER_X][16] = {{0}};
     float two[2];
     for (size_t k = 0; k < RANKER_X; k++) {
@@ -369,9 +370,21 @@ static void learn_against_the_third(struct ranker *r, const struct three *t, uin
         x[k][1] = t->x[k][2];
     }
     const struct ranker_rows rows = {x[0], 16, 2, t->c};
-    (void)ranker_learn(r, &rows, 1.0F, 1.0F, 1, known, two);
+    (void)ranker_learn(r, &rows, 1.0F, worth, 1, known, two);
     e[z] += (double)two[0];
     e[2] += (double)two[1];
+}
+
+/* The two rankers took the same step, but for roundings. */
+static bool same_step(const struct ranker *a, const struct ranker *b) {
+    double apart = 0.0;
+    double size = 0.0;
+    for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+        const double m = (double)a->m[RANKER_FULL].weights[k];
+        apart = fmax(apart, fabs(m - (double)b->m[RANKER_FULL].weights[k]));
+        size = fmax(size, fabs(m));
+    }
+    return apart < 1e-3 * size;
 }
 
 static double expected_of(const struct learner *l, uint32_t item) {
@@ -418,9 +431,10 @@ lines_of_an_order_are_nobodys_negatives_and_are_ranked_before_any_is_counted(voi
             struct ranker r = *learner_ranker(l, 0);
             const double w = exp2((double)learner_shared(l)->n_events / 20000.0);
             see_three(l, c, &m, repeats, numbers, &t);
-            learn_against_the_third(&r, &t, 0, false, e);
+            const float worth = repeats ? 1.15F : 1.0F; /* to him all of it is new */
+            learn_against_the_third(&r, &t, 0, worth, false, e);
             const double first = e[0];
-            learn_against_the_third(&r, &t, 1, false, e);
+            learn_against_the_third(&r, &t, 1, worth, false, e);
             for (size_t z = 0; z < 3; z++) {
                 was[z] = expected_of(l, t.item[z]);
             }
@@ -437,6 +451,96 @@ lines_of_an_order_are_nobodys_negatives_and_are_ranked_before_any_is_counted(voi
         candidates_free(c);
         learner_free(l);
     }
+}
+
+/* The learner's step on an event of one of two candidates, beside one of our own against the other.
+ */
+static void compare_a_step(struct learner *l, struct candidates *c, struct made *m, uint32_t item,
+                           bool repeats, uint32_t n[2][2]) {
+    const struct shared *s = learner_shared(l);
+    const struct user *u =
+        users_get(learner_users(l, 0), users_find(learner_users(l, 0), m->e.user));
+    struct candidates_view v;
+    candidates_view(s, u, 0, repeats, m->e.ts_ms, &v);
+    assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
+    assert_int_equal(candidates_n(c), 2);
+    const struct features_block *b = candidates_features(c, s, &v);
+    const uint32_t i = index_of(l, 0, item);
+    const uint32_t at = candidates_position(c, i);
+    const bool first = !user_took(u, 0, i, items_hashes(s->items));
+    const bool rare = popularity_hot(s->popularity)[i].count < 5;
+    float x[RANKER_X][16] = {{0}};
+    float e[2];
+    for (size_t k = 0; k < RANKER_X; k++) {
+        x[k][0] = b->x[k * b->stride + at];
+        x[k][1] = b->x[k * b->stride + 1 - at];
+    }
+    const struct ranker_rows rows = {x[0], 16, 2, b->c};
+    struct ranker r = *learner_ranker(l, 0);
+    const float worth = (repeats && first ? 1.15F : 1.0F) * (repeats && rare ? 1.15F : 1.0F);
+    (void)ranker_learn(&r, &rows, 1.0F, worth, 0, true, e);
+    (void)learn(l, m);
+    assert_true(same_step(learner_ranker(l, 0), &r));
+    n[first][rare]++;
+}
+
+static void what_is_new_to_the_user_or_rare_is_worth_more(void **state) {
+    (void)state;
+    struct candidates *c = NULL;
+    uint32_t n[2][2] = {{0}};
+    assert_int_equal(candidates_new(&c), ST_OK);
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct learner_params p = params_of(1);
+        p.repeats[0] = true;
+        p.prequential_sample = 0;
+        struct learner *l = learner_of(p, 1);
+        struct rng rng = {seed};
+        struct made m;
+        for (uint32_t k = 0; k < 30; k++) {
+            const uint32_t user = rng_below(&rng, 6);
+            const uint32_t item = rng_below(&rng, 2);
+            make_one(&m, k + 1, user, 0, ACTION_ORDER, START + k * DAY_MS, item);
+            if (!user_of(l, user) || learner_shared(l)->n_items < 2) {
+                (void)learn(l, &m);
+            } else {
+                compare_a_step(l, c, &m, item, true, n);
+            }
+        }
+        learner_free(l);
+    }
+    assert_true(n[0][0] > 50 && n[0][1] > 10 && n[1][0] > 10 && n[1][1] > 10);
+    candidates_free(c);
+}
+
+/* Of three items a user has one, so that there are two to choose from. */
+static void where_nothing_is_taken_again_all_is_worth_the_same(void **state) {
+    (void)state;
+    struct candidates *c = NULL;
+    uint32_t n[2][2] = {{0}};
+    assert_int_equal(candidates_new(&c), ST_OK);
+    struct learner_params p = params_of(1);
+    p.prequential_sample = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct learner *l = learner_of(p, 1);
+        struct rng rng = {seed};
+        struct made m;
+        for (uint32_t user = 0; user < 20; user++) {
+            const int64_t now_ms = START + user * DAY_MS;
+            const uint32_t had = user % 3;
+            const uint32_t item = (had + 1 + rng_below(&rng, 2)) % 3;
+            make_one(&m, 2 * user + 1, user, 0, ACTION_ORDER, now_ms, had);
+            (void)learn(l, &m);
+            make_one(&m, 2 * user + 2, user, 0, ACTION_ORDER, now_ms + DAY_MS / 2, item);
+            if (user < 3) {
+                (void)learn(l, &m);
+            } else {
+                compare_a_step(l, c, &m, item, false, n);
+            }
+        }
+        learner_free(l);
+    }
+    assert_true(n[1][0] > 50 && n[1][1] > 10);
+    candidates_free(c);
 }
 
 /* The same item twice in an order is one line to the ranker. */
@@ -630,6 +734,8 @@ int main(void) {
         cmocka_unit_test(the_expectation_of_two_candidates_is_their_softmax),
         cmocka_unit_test(
             lines_of_an_order_are_nobodys_negatives_and_are_ranked_before_any_is_counted),
+        cmocka_unit_test(what_is_new_to_the_user_or_rare_is_worth_more),
+        cmocka_unit_test(where_nothing_is_taken_again_all_is_worth_the_same),
         cmocka_unit_test(an_item_is_ranked_once_in_an_order),
         cmocka_unit_test(the_first_order_in_a_domain_counts_for_the_gate_of_the_cold),
         cmocka_unit_test(what_is_never_shown_again_trains_no_ranker),

@@ -27,7 +27,8 @@
 static const char *const FIELD_NAMES[MAP_FIELDS] = {
     "user",       "event.id", "ts",          "item",      "action",         "quantity",   "amount",
     "discount",   "rec",      "counterpart", "available", "category",       "price",      "name",
-    "attributes", "consent",  "age",         "country",   "partner.domain", "partner.id", "domain"};
+    "attributes", "consent",  "age",         "country",   "partner.domain", "partner.id", "rule",
+    "target",     "segment",  "from",        "until",     "factor",         "position",   "domain"};
 
 /* A topic of this kind; `paths` is "user=u ts=t", with \n between for texts with spaces. */
 static struct config_topic topic_of(enum topic_kind kind, const char *paths) {
@@ -285,13 +286,26 @@ static void types_are_checked(void **state) {
         {KIND_PROFILE, "age", "'double'", "a double; needs an int or a long"},
         {KIND_PROFILE, "country", "'string'", NULL},
         {KIND_PROFILE, "country", "'int'", "an int; needs an enum or a string"},
+        {KIND_RULE, "segment", "['null','int']", NULL},
+        {KIND_RULE, "segment", "'string'", "a string; needs an int or a long"},
+        {KIND_RULE, "position", "'double'", "a double; needs an int or a long"},
+        {KIND_RULE, "factor", "['null','float']", NULL},
+        {KIND_RULE, "factor", "'string'", "a string; needs a number or a decimal"},
+        {KIND_RULE, "from", "{'type':'long','logicalType':'timestamp-micros'}", NULL},
+        {KIND_RULE, "until", "'int'",
+         "an int, which cannot be milliseconds; write topic.t.ts.unit = s, or day"},
+        {KIND_RULE, "target", "['null','string']", NULL},
+        {KIND_RULE, "target", "'int'", "an int; needs an enum or a string"},
+        {KIND_RULE, "category", "'string'", NULL},
+        {KIND_RULE, "item", "'long'", NULL},
     };
     static const char *const rest[KINDS] = {PATHS "action=\"view\"",
                                             PATHS "action=\"click\"",
                                             "item=i",
                                             "user=u",
                                             PATHS "action=\"stop\"",
-                                            ""};
+                                            "",
+                                            "rule=u\naction=\"block\""};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char paths[256];
         char schema[1024];
@@ -363,6 +377,12 @@ static void constants_are_checked(void **state) {
           "topic.t.discount = \"nan\": must be a number that is not negative");
     fails(KIND_PROFILE, "user=u\ncountry=\"Austria\"", schema,
           "topic.t.country = \"Austria\": must be two letters");
+    fails(KIND_RULE, "rule=u\naction=\"pinn\"", schema,
+          "topic.t.action = \"pinn\": must be block, pin or boost; did you mean pin?");
+    fails(KIND_RULE, "rule=u\naction=\"boost\"\nfactor=\"-1\"", schema,
+          "topic.t.factor = \"-1\": must be a number that is not negative");
+    fails(KIND_RULE, "rule=u\naction=\"block\"\ntarget=\"foot\"", schema,
+          "topic.t.target = \"foot\": there is no such domain; did you mean \"food\"?");
     fails(KIND_IDENTITY, "user=u\npartner.id=i\npartner.domain=\"foot\"", schema,
           "topic.t.partner.domain = \"foot\": there is no such domain; did you mean \"food\"?");
 }
@@ -1289,6 +1309,98 @@ static void identities_name_a_domain_or_are_of_one(void **state) {
     bench_free(b);
 }
 
+static void rules_say_what_they_say_and_leave_the_rest_open(void **state) {
+    (void)state;
+    static const char schema[] =
+        RECORD(F("u", "'string'") "," F("k", "'string'") "," F("d", "['null','string']") "," F(
+            "i",
+            "['"
+            "null'"
+            ",'"
+            "long'"
+            "]") "," F("s",
+                       "['null','int']") "," F("b",
+                                               "['null','long']") "," F("e",
+                                                                        "['null',{'type':'long','"
+                                                                        "logicalType':'timestamp-"
+                                                                        "micros'}"
+                                                                        "]") "," F("f",
+                                                                                   "['null','"
+                                                                                   "double']"));
+    struct bench *b = bench_of(
+        topic_of(KIND_RULE, "rule=u\naction=k\ntarget=d\nitem=i\nsegment=s\nfrom=b\nuntil=e"
+                            "\nfactor=f\nposition=s"),
+        schema);
+    struct avro_bytes body = {0};
+    struct decoded_rule d;
+    avro_text(&body, "r1");
+    avro_text(&body, "Boost");
+    for (int k = 0; k < 6; k++) {
+        avro_branch(&body, 0);
+    }
+    decodes(b, &body);
+    assert_int_equal(mapping_read_rule(b->mapping, b->tape, &d), MAPPING_OK);
+    same_text(d.id, d.id_len, "r1");
+    assert_int_equal(d.kind, RULE_BOOST);
+    assert_int_equal(d.domain, DOMAIN_OF_RECORD);
+    assert_false(d.has_item || d.has_category || d.has_segment);
+    assert_true(d.from_ms == INT64_MIN && d.until_ms == INT64_MAX && isnan(d.factor));
+    assert_int_equal(d.position, 1);
+    body = (struct avro_bytes){0};
+    avro_text(&body, "r2");
+    avro_text(&body, "PIN");
+    avro_branch(&body, 1);
+    avro_text(&body, "food");
+    avro_branch(&body, 1);
+    avro_long(&body, 42);
+    avro_branch(&body, 1);
+    avro_long(&body, 3);
+    avro_branch(&body, 1);
+    avro_long(&body, 1700000000123);
+    avro_branch(&body, 1);
+    avro_long(&body, 1700000000999999);
+    avro_branch(&body, 0);
+    decodes(b, &body);
+    assert_int_equal(mapping_read_rule(b->mapping, b->tape, &d), MAPPING_OK);
+    same_text(d.item, d.item_len, "42");
+    assert_true(d.kind == RULE_PIN && d.domain == 1 && d.has_item && d.has_segment);
+    assert_true(d.segment == 3 && d.position == 3);
+    assert_true(d.from_ms == 1700000000123 && d.until_ms == 1700000000999);
+    bench_free(b);
+}
+
+/* Whoever writes rules for his own lists cannot write any for another's. */
+static void rules_of_a_topic_with_a_domain_are_of_that_one(void **state) {
+    (void)state;
+    static const char schema[] = RECORD(F("u", "'string'") "," F("d", "['null','string']"));
+    static const struct {
+        const char *target;
+        enum mapping_error e;
+    } rows[] = {{NULL, MAPPING_OK}, {"food", MAPPING_OK}, {"course", MAPPING_DOMAIN}};
+    struct config_topic t = topic_of(KIND_RULE, "rule=u\naction=\"block\"\ntarget=d");
+    t.domain = 1;
+    struct bench *b = bench_of(t, schema);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        struct avro_bytes body = {0};
+        struct decoded_rule d;
+        avro_text(&body, "r");
+        avro_branch(&body, rows[k].target != NULL);
+        if (rows[k].target) {
+            avro_text(&body, rows[k].target);
+        }
+        decodes(b, &body);
+        assert_int_equal(mapping_read_rule(b->mapping, b->tape, &d), rows[k].e);
+        assert_true(rows[k].e || d.domain == 1);
+    }
+    bench_free(b);
+    struct mapping *m = NULL;
+    char err[CONFIG_ERROR_MAX] = "";
+    t = topic_of(KIND_RULE, "rule=u\naction=\"block\"\ntarget=\"course\"");
+    t.domain = 1;
+    assert_int_equal(make(&t, schema, &m, err), ST_INVALID);
+    assert_string_equal(err, "topic.t.target = \"course\": the topic is of domain food");
+}
+
 static void every_kind_has_its_own_function(void **state) {
     (void)state;
     static const char *const paths[KINDS] = {PATHS "action=\"view\"",
@@ -1296,13 +1408,15 @@ static void every_kind_has_its_own_function(void **state) {
                                              "item=i",
                                              "user=u",
                                              "user=u\nts=t\naction=\"stop\"",
-                                             "user=u\npartner.id=i\npartner.domain=\"food\""};
+                                             "user=u\npartner.id=i\npartner.domain=\"food\"",
+                                             "rule=u\naction=\"pin\"\nitem=i"};
     for (int k = 0; k < KINDS; k++) {
         struct bench *b = bench_of(topic_of((enum topic_kind)k, paths[k]), PLAIN("'int'"));
         struct decoded_item item;
         struct decoded_profile profile;
         struct decoded_privacy privacy;
         struct decoded_identity identity;
+        struct decoded_rule rule;
         struct avro_bytes body;
         plain_head(&body);
         avro_long(&body, 1);
@@ -1315,6 +1429,8 @@ static void every_kind_has_its_own_function(void **state) {
                          k == KIND_PRIVACY);
         assert_int_equal(mapping_read_identity(b->mapping, b->tape, &identity) == MAPPING_OK,
                          k == KIND_IDENTITY);
+        assert_int_equal(mapping_read_rule(b->mapping, b->tape, &rule) == MAPPING_OK,
+                         k == KIND_RULE);
         bench_free(b);
     }
     for (int e = 0; e < MAPPING_ERRORS; e++) {
@@ -1537,6 +1653,8 @@ int main(void) {
         cmocka_unit_test(the_year_of_an_age_is_that_of_the_record),
         cmocka_unit_test(requests_are_words_or_constants),
         cmocka_unit_test(identities_name_a_domain_or_are_of_one),
+        cmocka_unit_test(rules_say_what_they_say_and_leave_the_rest_open),
+        cmocka_unit_test(rules_of_a_topic_with_a_domain_are_of_that_one),
         cmocka_unit_test(every_kind_has_its_own_function),
 #ifdef SOURCE_DIR
         cmocka_unit_test(a_fitness_partner_is_added),

@@ -170,6 +170,107 @@ static void the_queue_is_that_of_a_naive_list_while_it_grows(void **state) {
     publish_free(p);
 }
 
+/* ---- cards ------------------------------------------------------------------------------------
+ */
+
+static void a_card_is_due_at_first_then_in_another_state_then_when_its_time_has_come(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 0;
+    assert_int_equal(publish_touch(p, 3, 9), ST_OK);
+    assert_true(publish_card_due(p, 3, 5, 1000));
+    assert_int_equal(publish_card(p, 3, 1)->digest, 0);
+    publish_card_shown(p, 3, 5, 61000);
+    assert_false(publish_card_next(p, 1000000, &slot)); /* he did nothing since */
+    assert_true(publish_card_due(p, 3, 6, 1100));
+    publish_card_shown(p, 3, 6, 61100);
+    assert_false(publish_card_due(p, 3, 6, 1200));
+    assert_false(publish_card_due(p, 3, 6, 30000));
+    assert_false(publish_card_next(p, 61000, &slot));
+    assert_true(publish_card_next(p, 61100, &slot));
+    assert_int_equal(slot, 3);
+    assert_false(publish_card_next(p, 61100, &slot));
+    assert_true(publish_card_due(p, 3, 6, 61100));
+    publish_free(p);
+}
+
+static void a_card_that_was_shown_meanwhile_waits_anew(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 0;
+    assert_int_equal(publish_touch(p, 0, 9), ST_OK);
+    assert_true(publish_card_due(p, 0, 1, 0));
+    publish_card_shown(p, 0, 1, 1000);
+    assert_false(publish_card_due(p, 0, 1, 500)); /* waits for 1000 */
+    publish_card_shown(p, 0, 2, 1600);            /* another state at 600 */
+    assert_false(publish_card_due(p, 0, 2, 700)); /* waits for 1600 */
+    assert_false(publish_card_next(p, 1500, &slot));
+    assert_true(publish_card_next(p, 1600, &slot));
+    publish_card_shown(p, 0, 2, 2600);
+    assert_false(publish_card_due(p, 0, 2, 1700));
+    publish_card_shown(p, 0, 3, 2700); /* and nothing after it */
+    assert_false(publish_card_next(p, 100000, &slot));
+    publish_free(p);
+}
+
+static void forgetting_makes_every_card_due(void **state) {
+    (void)state;
+    struct publish *p = make();
+    assert_int_equal(publish_touch(p, 7, 9), ST_OK);
+    assert_true(publish_card_due(p, 7, 1, 0));
+    *publish_card(p, 7, 0) = (struct publish_card){.digest = 4, .at_s = 77};
+    publish_card_shown(p, 7, 1, 100000);
+    assert_false(publish_card_due(p, 7, 1, 0));
+    publish_forget(p);
+    assert_true(publish_card_due(p, 7, 1, 0));
+    assert_int_equal(publish_card(p, 7, 0)->digest, 0);
+    assert_int_equal(publish_card(p, 7, 0)->at_s, 77);
+    publish_free(p);
+}
+
+/* Beside a table that is searched: who waits leaves when his time has come, the earliest first. */
+static void cards_come_in_the_order_of_their_times(void **state) {
+    (void)state;
+    enum { SLOTS = 3000, STEPS = 200000 };
+    static int64_t next_ms[SLOTS];
+    static bool waits[SLOTS];
+    uint64_t seed = 20261126;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    memset(next_ms, 0, sizeof next_ms);
+    memset(waits, 0, sizeof waits);
+    struct publish *p = make();
+    int left = 0;
+    int64_t now_ms = 100;
+    for (int n = 0; n < STEPS; n++) {
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        const uint32_t slot = (uint32_t)(seed >> 33) % (uint32_t)(n / 60 + 1) % SLOTS;
+        now_ms += (int64_t)(seed >> 60) * 100;
+        assert_int_equal(publish_touch(p, slot, 1), ST_OK); /* it grows */
+        const bool due = now_ms >= next_ms[slot];
+        assert_int_equal(publish_card_due(p, slot, 1, now_ms), due);
+        if (due) {
+            next_ms[slot] = now_ms + (int64_t)(seed >> 20 & 0xffff) * 100;
+            publish_card_shown(p, slot, 1, next_ms[slot]);
+            publish_card(p, slot, 1)->at_s = slot;
+        }
+        waits[slot] = !due;
+        uint32_t got = 0;
+        int64_t before = 0;
+        while (publish_card_next(p, now_ms, &got)) {
+            assert_true(waits[got] && next_ms[got] <= now_ms && next_ms[got] >= before);
+            assert_int_equal(publish_card(p, got, 1)->at_s, got);
+            before = next_ms[got];
+            waits[got] = false;
+            left++;
+        }
+        for (uint32_t k = 0; n % 1000 == 0 && k < SLOTS; k++) {
+            assert_true(!waits[k] || next_ms[k] > now_ms);
+        }
+    }
+    assert_true(left > 1000);
+    publish_free(p);
+}
+
 static void without_memory_nothing_changes(void **state) {
     (void)state;
     if (!CAN_FAIL) {
@@ -208,6 +309,10 @@ int main(void) {
         cmocka_unit_test(what_was_written_stays_when_users_come_and_is_told_apart),
         cmocka_unit_test(forgetting_takes_every_digest_and_nobody_from_the_queue),
         cmocka_unit_test(the_queue_is_that_of_a_naive_list_while_it_grows),
+        cmocka_unit_test(a_card_is_due_at_first_then_in_another_state_then_when_its_time_has_come),
+        cmocka_unit_test(a_card_that_was_shown_meanwhile_waits_anew),
+        cmocka_unit_test(forgetting_makes_every_card_due),
+        cmocka_unit_test(cards_come_in_the_order_of_their_times),
         cmocka_unit_test(without_memory_nothing_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

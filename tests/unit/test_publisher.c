@@ -456,7 +456,8 @@ static void published_is_sent_only_when_everything_before_is_answered(void **sta
 
 static void a_takeover_is_answered_with_the_epoch_of_published(void **state) {
     struct bench *b = *state;
-    fake_set(&b->fake, "x:published:5", "{\"version\":[77,3],\"offsets\":{}}", 77, 3);
+    fake_set(&b->fake, "x:published:5",
+             "{\"version\":[77,3],\"offsets\":{\"food-orders\":12},\"refreshed\":9}", 77, 3);
     fake_set(&b->fake, "x:published:6", "no version", 0, 0);
     push(b, REC_TAKEOVER, 5);
     push(b, REC_TAKEOVER, 6);
@@ -468,6 +469,12 @@ static void a_takeover_is_answered_with_the_epoch_of_published(void **state) {
         assert_int_equal(ack.kind, ACK_EPOCH);
         assert_int_equal(ack.task, EXPECTED[i].task);
         assert_int_equal(ack.epoch, EXPECTED[i].epoch);
+        assert_int_equal(ack.published.known, i == 0);
+        for (uint32_t t = 0; t < b->config.n_topics; t++) {
+            const bool food = i == 0 && strcmp(b->config.topics[t].name, "food-orders") == 0;
+            assert_int_equal(ack.published.offsets[t], food ? 12 : -1);
+        }
+        assert_int_equal(ack.published.refreshed_ms, i == 0 ? 9 : 0);
     }
     settle(b);
     assert_true(publisher_losses(b->p) == 0);

@@ -96,15 +96,67 @@ static void keys_are_those_of_docs_redis(void **state) {
         enum rec_kind kind;
         const char *key;
     } KEYS[] = {
-        {REC_LIST, "crossrec:food:rec:u1"},       {REC_TOUCH, "crossrec:food:rec:u1"},
-        {REC_FALLBACK, "crossrec:food:fallback"}, {REC_INFO, "crossrec:food:info"},
-        {REC_PUBLISHED, "crossrec:published:3"},  {REC_TAKEOVER, "crossrec:published:3"},
+        {REC_LIST, "crossrec:food:rec:u1"},
+        {REC_TOUCH, "crossrec:food:rec:u1"},
+        {REC_FALLBACK, "crossrec:food:fallback"},
+        {REC_INFO, "crossrec:food:info"},
+        {REC_PUBLISHED, "crossrec:published:3"},
+        {REC_TAKEOVER, "crossrec:published:3"},
+        {REC_USER, "crossrec:food:user:u1"},
+        {REC_SEGMENT, "crossrec:food:segment:-1"},
+        {REC_SIMILAR, "crossrec:food:similar:course/u1"},
     };
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
         struct rec *r = new_rec(KEYS[i].kind);
         assert_key(r, KEYS[i].key);
         free(r);
     }
+}
+
+static void an_item_of_another_domain_has_its_name_before_its_id(void **state) {
+    (void)state;
+    struct rec *r = new_rec(REC_SIMILAR);
+    r->domain = 1;
+    assert_key(r, "crossrec:food:similar:u1");
+    static const struct {
+        const char *id, *key;
+    } KEYS[] = {{"course/1", "crossrec:food:similar:food/course/1"},
+                {"food/1", "crossrec:food:similar:food/food/1"},
+                {"course", "crossrec:food:similar:course"},
+                {"/course", "crossrec:food:similar:/course"},
+                {"courses/1", "crossrec:food:similar:courses/1"}};
+    for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS; k++) {
+        strcpy(r->user_id, KEYS[k].id);
+        r->user_id_len = (uint16_t)strlen(KEYS[k].id);
+        assert_key(r, KEYS[k].key);
+    }
+    r->domain = 0;
+    strcpy(r->user_id, "course/1");
+    r->user_id_len = 8;
+    assert_key(r, "crossrec:food:similar:course/course/1");
+    free(r);
+}
+
+static void a_touch_is_of_the_key_that_it_names(void **state) {
+    (void)state;
+    struct rec *r = new_rec(REC_TOUCH);
+    assert_key(r, "crossrec:food:rec:u1");
+    r->touched = REC_USER;
+    assert_key(r, "crossrec:food:user:u1");
+    r->touched = REC_SIMILAR;
+    r->domain = 1;
+    assert_key(r, "crossrec:food:similar:u1");
+    r->touched = REC_SEGMENT;
+    r->segment = 7;
+    assert_key(r, "crossrec:food:segment:7");
+    free(r);
+}
+
+static void writes_are_told_on_a_channel_of_the_target(void **state) {
+    (void)state;
+    char buf[512];
+    assert_true(rec_channel(&config, 0, buf) == strlen("crossrec:course:changed"));
+    assert_memory_equal(buf, "crossrec:course:changed", strlen("crossrec:course:changed"));
 }
 
 static void a_key_holds_every_byte_of_the_user_id(void **state) {
@@ -209,16 +261,16 @@ static void info_tells_n_ttl_in_seconds_partitions_and_segments(void **state) {
     (void)state;
     struct rec *r = new_rec(REC_INFO);
     r->partitions = 4;
-    r->segment = 3;
+    r->segments = 7;
     assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"n\":10,\"ttl\":604800,"
                     "\"partitions\":4,\"segments\":[0,1,2]}");
-    r->segment = 0;
+    r->segments = 0;
     assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"n\":10,\"ttl\":604800,"
                     "\"partitions\":4,\"segments\":[]}");
     config.segments_k = 0; /* auto: as many as there are */
-    r->segment = 9;
+    r->segments = 1 << 15 | 1 << 4 | 1;
     assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"n\":10,\"ttl\":604800,"
-                    "\"partitions\":4,\"segments\":[0,1,2,3,4,5,6,7,8]}");
+                    "\"partitions\":4,\"segments\":[0,4,15]}");
     free(r);
 }
 
@@ -232,10 +284,96 @@ static void published_leaves_out_topics_without_an_offset(void **state) {
     r->offsets[0] = -1;
     assert_value(r, "{\"version\":[1764000000,42],\"offsets\":{\"food-orders\":0},"
                     "\"ts\":1764087654321}");
+    r->refreshed_ms = 1764000000123;
+    assert_value(r, "{\"version\":[1764000000,42],\"offsets\":{\"food-orders\":0},"
+                    "\"ts\":1764087654321,\"refreshed\":1764000000123}");
+    r->refreshed_ms = 0;
     r->offsets[1] = -1;
     r->ts_ms = INT64_MIN;
     assert_value(r, "{\"version\":[1764000000,42],\"offsets\":{},\"ts\":-9223372036854775808}");
     free(r);
+}
+
+static void cards_and_their_tombstones_are_the_documented_json(void **state) {
+    (void)state;
+    char body[] = "\"users\":3";
+    struct rec *r = new_rec(REC_SEGMENT);
+    r->segment = 5;
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"segment\":5,\"items\":[]}");
+    r->body = body;
+    r->body_len = strlen(body);
+    set_item(r, 0, "d1", 0.02F, REASON_TASTE);
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"segment\":5,\"users\":3,"
+                    "\"items\":[{\"id\":\"d1\",\"score\":0.02,\"reason\":\"taste\"}]}");
+    r->kind = REC_USER;
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"users\":3}");
+    r->body = NULL;
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"segment\":null,\"lifecycle\":null,\"engagement\":null,\"counts\":null,"
+                    "\"categories\":[],\"elsewhere\":[]}");
+    r->kind = REC_SIMILAR;
+    set_item(r, 1, "d2", 0.012345F, REASON_TASTE);
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"item\":\"u1\",\"domain\":\"course\",\"items\":["
+                    "{\"id\":\"d1\",\"score\":0.02},{\"id\":\"d2\",\"score\":0.01235}]}");
+    r->n = 0;
+    assert_value(r, "{\"version\":[1764000000,42],\"schema\":1,\"ts\":1764087654321,"
+                    "\"item\":\"u1\",\"domain\":\"course\",\"items\":[]}");
+    free(r);
+}
+
+static void a_list_of_the_segment_says_so(void **state) {
+    (void)state;
+    struct rec *r = new_rec(REC_LIST);
+    r->by_segment = true;
+    r->segment = 2;
+    char *value = value_of(r);
+    assert_non_null(strstr(value, "\"personalised\":false,\"model\":\"segment\",\"segment\":2"));
+    free(value);
+    free(r);
+}
+
+/* Ten ids of `len` bytes, each behind another, all becauses; returns the value's length. */
+static size_t length_of_ten(size_t len, enum because_kind kind, int *becauses) {
+    char ids[10][ID_LEN_MAX + 1];
+    struct rec *r = new_rec(REC_LIST);
+    r->personalised = true;
+    r->segment = 15;
+    r->task = 127;
+    r->seq = 12345678;
+    for (uint16_t i = 0; i < 10; i++) {
+        memset(ids[i], 'a' + i, len);
+        ids[i][len] = '\0';
+        set_item(r, i, ids[i], -1.23456F, REASON_TRENDING);
+        r->items[i].because = (struct because){ids[i], (uint16_t)len, (uint8_t)kind};
+        r->items[i].propensity = i >= 3 && kind == BECAUSE_CATEGORY ? 0.0123456F : 0.0F;
+    }
+    char *value = value_of(r);
+    const size_t n = strlen(value);
+    *becauses = 0;
+    for (const char *p = value; (p = strstr(p, "because")); p++) {
+        ++*becauses;
+    }
+    free(value);
+    free(r);
+    return n;
+}
+
+static void ten_items_with_short_ids_fit_into_what_was_promised(void **state) {
+    (void)state;
+    int becauses = 0;
+    for (size_t len = 1; len <= 16; len++) {
+        assert_true(length_of_ten(len, BECAUSE_ITEM, &becauses) <= REC_LIST_BYTES);
+        assert_true(becauses >= 4);
+        assert_true(length_of_ten(len, BECAUSE_CATEGORY, &becauses) <= REC_LIST_BYTES);
+    }
+    (void)length_of_ten(8, BECAUSE_ITEM, &becauses);
+    assert_true(becauses >= 8);
+    (void)length_of_ten(36, BECAUSE_ITEM, &becauses); /* UUIDs: no promise, but reasons */
+    assert_true(becauses >= 8);
 }
 
 static void touch_and_takeover_have_no_value(void **state) {
@@ -273,15 +411,30 @@ static void the_largest_values_fit(void **state) {
     r->kind = REC_PUBLISHED;
     free(value_of(r));
     r->kind = REC_INFO;
-    r->segment = INT32_MAX;
+    r->segments = UINT32_MAX;
     free(value_of(r));
+    r->body_len = REC_BODY_MAX;
+    r->body = calloc(1, REC_BODY_MAX);
+    assert_non_null(r->body);
+    memset(r->user_id, 1, ID_LEN_MAX);
+    r->user_id_len = ID_LEN_MAX;
+    memset(config.domains[0].name, 1, CONFIG_NAME_MAX - 1);
+    static const enum rec_kind CARDS[] = {REC_SEGMENT, REC_SIMILAR, REC_USER};
+    for (size_t k = 0; k < 3; k++) {
+        r->kind = (uint8_t)CARDS[k];
+        char *exact = malloc(rec_value_max(&config));
+        assert_non_null(exact);
+        assert_true(rec_value(&config, r, exact) < rec_value_max(&config));
+        free(exact);
+    }
+    free(r->body);
     free(r);
 }
 
 static void counts_beyond_what_there_may_be_are_cut(void **state) {
     (void)state;
     struct rec *r = new_rec(REC_INFO);
-    r->segment = INT32_MAX;
+    r->segments = UINT32_MAX;
     char *value = value_of(r);
     assert_non_null(strstr(value, "\"segments\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}"));
     free(value);
@@ -424,12 +577,17 @@ static void assert_score(float score, const char *text) {
     free(r);
 }
 
-static void scores_have_six_digits_and_are_json(void **state) {
+static void scores_have_four_digits_and_are_json(void **state) {
     (void)state;
     assert_score(0.0F, "0");
     assert_score(-0.0F, "-0");
-    assert_score(1.0F / 3.0F, "0.333333");
-    assert_score(123456.7F, "123457");
+    assert_score(1.0F / 3.0F, "0.3333");
+    assert_score(-9.99961F, "-10");
+    assert_score(99.996F, "100");
+    assert_score(4.61437F, "4.614");
+    assert_score(123456.7F, "123500");
+    assert_score(1e-40F, "1e-40");
+    assert_score(3e38F, "3e+38");
     assert_score(1e9F, "1e+09");
     assert_score(-1.5e-7F, "-1.5e-07");
     assert_score(INFINITY, "null");
@@ -475,9 +633,10 @@ static void the_decimal_point_does_not_depend_on_the_locale(void **state) {
 
 static void every_value_begins_with_its_version(void **state) {
     (void)state;
-    static const enum rec_kind KINDS[] = {REC_LIST, REC_FALLBACK, REC_INFO, REC_PUBLISHED};
+    static const enum rec_kind KINDS[] = {REC_LIST,    REC_FALLBACK, REC_INFO, REC_PUBLISHED,
+                                          REC_SEGMENT, REC_SIMILAR,  REC_USER};
     static const uint64_t VERSIONS[] = {0, 9, 10, 1764000000, (uint64_t)1 << 53, UINT64_MAX};
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
         for (size_t v = 0; v < 6; v++) {
             struct rec *r = new_rec(KINDS[k]);
             r->epoch = VERSIONS[v];
@@ -537,6 +696,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_rec_has_room_for_its_items, setup),
         cmocka_unit_test_setup(keys_are_those_of_docs_redis, setup),
+        cmocka_unit_test_setup(an_item_of_another_domain_has_its_name_before_its_id, setup),
+        cmocka_unit_test_setup(a_touch_is_of_the_key_that_it_names, setup),
+        cmocka_unit_test_setup(writes_are_told_on_a_channel_of_the_target, setup),
         cmocka_unit_test_setup(a_key_holds_every_byte_of_the_user_id, setup),
         cmocka_unit_test_setup(a_list_is_the_documented_json, setup),
         cmocka_unit_test_setup(the_item_or_the_category_behind_an_item_is_told, setup),
@@ -545,6 +707,9 @@ int main(void) {
         cmocka_unit_test_setup(a_fallback_has_the_shape_of_a_list, setup),
         cmocka_unit_test_setup(info_tells_n_ttl_in_seconds_partitions_and_segments, setup),
         cmocka_unit_test_setup(published_leaves_out_topics_without_an_offset, setup),
+        cmocka_unit_test_setup(cards_and_their_tombstones_are_the_documented_json, setup),
+        cmocka_unit_test_setup(a_list_of_the_segment_says_so, setup),
+        cmocka_unit_test_setup(ten_items_with_short_ids_fit_into_what_was_promised, setup),
         cmocka_unit_test_setup(touch_and_takeover_have_no_value, setup),
         cmocka_unit_test_setup(the_largest_values_fit, setup),
         cmocka_unit_test_setup(counts_beyond_what_there_may_be_are_cut, setup),
@@ -552,7 +717,7 @@ int main(void) {
         cmocka_unit_test_setup(
             invalid_utf8_becomes_the_replacement_characters_of_the_unicode_standard, setup),
         cmocka_unit_test_setup(random_ids_are_always_json, setup),
-        cmocka_unit_test_setup(scores_have_six_digits_and_are_json, setup),
+        cmocka_unit_test_setup(scores_have_four_digits_and_are_json, setup),
         cmocka_unit_test_setup(the_decimal_point_does_not_depend_on_the_locale, setup),
         cmocka_unit_test_setup(every_value_begins_with_its_version, setup),
         cmocka_unit_test_setup(what_is_no_version_is_refused_and_changes_nothing, setup),

@@ -39,6 +39,21 @@ static void assert_as_hiredis(struct span got, const struct span *args, size_t n
     free(expected);
 }
 
+static void assert_arguments(const struct resp *r, size_t c, const struct span *args, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const struct span got = resp_argument(r, c, i);
+        assert_int_equal(got.len, args[i].len);
+        assert_memory_equal(got.s, args[i].s, got.len);
+    }
+    assert_int_equal(resp_argument(r, c, n).len, 0);
+}
+
+static void asking_is_what_hiredis_would_send(void **state) {
+    (void)state;
+    const struct span asking[] = {resp_text("ASKING")};
+    assert_as_hiredis(resp_asking(), asking, 1);
+}
+
 static void every_command_is_what_hiredis_would_send(void **state) {
     (void)state;
     struct resp r = {0};
@@ -62,6 +77,7 @@ static void every_command_is_what_hiredis_would_send(void **state) {
                     assert_int_equal(resp_append(&r, args, n), ST_OK);
                 } else {
                     assert_as_hiredis(resp_command(&r, c), args, n);
+                    assert_arguments(&r, c, args, n);
                 }
             }
         }
@@ -112,6 +128,7 @@ static void without_memory_nothing_is_appended(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_is_what_hiredis_would_send),
+        cmocka_unit_test(asking_is_what_hiredis_would_send),
         cmocka_unit_test(numbers_are_written_in_decimal),
         cmocka_unit_test(without_memory_nothing_is_appended),
     };

@@ -253,6 +253,8 @@ static void assert_same_records(const struct learner *a, const struct learner *b
     assert_int_equal(users_n_alive(learner_users(a, task)), users_n_alive(learner_users(b, task)));
 }
 
+static const struct published nobody_said = {.known = false};
+
 static void read_all(uint32_t task, struct restored *out) {
     for (int k = 0; k < 20000; k++) {
         if (restore_done(stage->r, task, out)) {
@@ -281,7 +283,7 @@ static void check(uint32_t task, const struct restored *out) {
 
 static struct restored restore(uint32_t task, int64_t from) {
     struct restored out;
-    assert_int_equal(restore_begin(stage->r, task, from, stage->uuid[task]), ST_OK);
+    assert_int_equal(restore_begin(stage->r, task, from, stage->uuid[task], &nobody_said), ST_OK);
     read_all(task, &out);
     check(task, &out);
     return out;
@@ -402,7 +404,7 @@ static void a_restore_that_is_given_up_leaves_nothing_behind(void **state) {
         batch(1, true);
     }
     stage->logs.at_most = 3;
-    assert_int_equal(restore_begin(stage->r, 1, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 1, -1, NULL, &nobody_said), ST_OK);
     for (int k = 0; k < 5; k++) {
         assert_int_equal(restore_take(stage->r, 0, stage->err), ST_OK);
     }
@@ -499,7 +501,7 @@ a_changelog_that_was_recreated_is_read_again_by_who_has_the_task_in_memory(void 
         batch(0, true);
     }
     struct restored again;
-    assert_int_equal(restore_begin(stage->r, 0, out.next, before), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, out.next, before, &nobody_said), ST_OK);
     read_all(0, &again);
     check(0, &again);
     assert_false(again.resumed);
@@ -588,7 +590,7 @@ static void a_damaged_record_ends_it_and_says_where(void **state) {
     struct fake_record *r = some_user(&at);
     snprintf(where, sizeof where, "crossrec-state partition 0 offset %d is damaged", (int)at);
     r->value[r->value_len - 1] ^= 1;
-    assert_int_equal(restore_begin(stage->r, 0, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, -1, NULL, &nobody_said), ST_OK);
     expect(ST_INVALID, where, "crossrec topic reset");
 }
 
@@ -604,7 +606,7 @@ static void a_record_of_a_later_version_ends_it_and_says_so(void **state) {
     for (int k = 0; k < 4; k++) {
         bytes[2 + k] = (uint8_t)(crc >> (8 * k));
     }
-    assert_int_equal(restore_begin(stage->r, 0, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, -1, NULL, &nobody_said), ST_OK);
     expect(ST_INVALID, "later version", "partition 0 offset");
 }
 
@@ -612,20 +614,20 @@ static void a_key_that_is_none_ends_it(void **state) {
     (void)state;
     batch(0, true);
     put(0, 0, "X", 1, STATE_TASK, NULL);
-    assert_int_equal(restore_begin(stage->r, 0, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, -1, NULL, &nobody_said), ST_OK);
     expect(ST_INVALID, "is damaged", "crossrec state verify");
 }
 
 static void an_end_that_is_below_what_is_in_memory_ends_it(void **state) {
     (void)state;
     batch(0, true);
-    assert_int_equal(restore_begin(stage->r, 0, 1000, stage->uuid[0]), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, 1000, stage->uuid[0], &nobody_said), ST_OK);
     expect(ST_INVALID, "was recreated or lost records", "--rebuild");
 }
 
 static void a_partition_that_there_is_not_ends_it(void **state) {
     (void)state;
-    assert_int_equal(restore_begin(stage->r, TASKS, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, TASKS, -1, NULL, &nobody_said), ST_OK);
     expect(ST_INVALID, "has no partition 3", "docs/operations.md");
 }
 
@@ -635,7 +637,7 @@ static void a_topic_that_is_recreated_while_it_is_read_ends_it(void **state) {
         batch(0, true);
     }
     stage->logs.at_most = 2;
-    assert_int_equal(restore_begin(stage->r, 0, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, -1, NULL, &nobody_said), ST_OK);
     assert_int_equal(restore_take(stage->r, 0, stage->err), ST_OK);
     fake_logs_make(&stage->logs, changelog, TASKS);
     expect(ST_INVALID, "while a task was restored", "crossrec topic reset");
@@ -645,7 +647,7 @@ static void brokers_that_are_away_are_asked_once_a_turn(void **state) {
     (void)state;
     for (uint32_t p = 0; p < TASKS; p++) {
         batch(p, true);
-        assert_int_equal(restore_begin(stage->r, p, -1, NULL), ST_OK);
+        assert_int_equal(restore_begin(stage->r, p, -1, NULL, &nobody_said), ST_OK);
     }
     stage->logs.away = true;
     stage->reader.bounds_asked = 0;
@@ -669,7 +671,7 @@ static void a_transaction_that_is_open_is_waited_for(void **state) {
     uint8_t key[STATE_KEY_USER_LEN];
     state_key_user(key, user_hash(1));
     put(0, tx, key, sizeof key, STATE_USER, NULL);
-    assert_int_equal(restore_begin(stage->r, 0, -1, NULL), ST_OK);
+    assert_int_equal(restore_begin(stage->r, 0, -1, NULL, &nobody_said), ST_OK);
     for (int k = 0; k < 20; k++) {
         assert_int_equal(restore_take(stage->r, 1, stage->err), ST_OK);
         assert_false(restore_done(stage->r, 0, &out));
@@ -682,11 +684,104 @@ static void a_transaction_that_is_open_is_waited_for(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- whose lists are due ------------------------------------------------------------------- */
+
+/* Which users have a record behind the last task record that ends at or below `offset`. */
+static void naive_uncovered(uint32_t task, int64_t offset, int64_t begin, bool out[USERS]) {
+    const struct fake_log_part *p = fake_logs_part(&stage->logs, changelog, (int32_t)task);
+    memset(out, 0, USERS * sizeof *out);
+    for (int64_t k = begin > p->low ? begin : p->low; k < p->n; k++) {
+        const struct fake_record *r = &p->records[k];
+        struct state_key key;
+        enum state_kind kind;
+        const uint8_t *body = NULL;
+        size_t len = 0;
+        struct state_task t;
+        if (r->state != FAKE_COMMITTED || state_key_parse(r->key, r->key_len, &key)) {
+            continue;
+        }
+        for (uint32_t u = 0; u < USERS && key.kind == STATE_USER; u++) {
+            out[u] = out[u] || user_hash(u) == key.user;
+        }
+        if (key.kind == STATE_TASK) {
+            assert_int_equal(state_record_open(r->value, r->value_len, &kind, &body, &len), ST_OK);
+            assert_int_equal(state_task_read(body, len, &t), ST_OK);
+            if (t.topics[0].next <= offset) {
+                memset(out, 0, USERS * sizeof *out);
+            }
+        }
+    }
+}
+
+static void check_uncovered(uint32_t task, const struct published *said, int64_t begin, bool all) {
+    struct restored out;
+    bool want[USERS];
+    bool have[USERS] = {false};
+    naive_uncovered(task, said->offsets[0], begin, want);
+    assert_int_equal(restore_begin(stage->r, task, -1, stage->uuid[task], said), ST_OK);
+    read_all(task, &out);
+    assert_int_equal(out.all_uncovered, all);
+    for (size_t k = 0; k < out.n_uncovered; k++) {
+        for (uint32_t u = 0; u < USERS; u++) {
+            have[u] = have[u] || user_hash(u) == out.uncovered[k];
+        }
+    }
+    if (!all) {
+        assert_memory_equal(have, want, sizeof want);
+    }
+    restore_drop(stage->r, task);
+}
+
+static struct published says(int64_t offset) {
+    struct published p = {.known = true, .epoch = 3};
+    for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
+        p.offsets[k] = -1;
+    }
+    p.offsets[0] = offset;
+    return p;
+}
+
+static void users_of_batches_that_published_does_not_cover_are_named(void **state) {
+    (void)state;
+    snprintf(stage->cfg.topics[0].name, sizeof stage->cfg.topics[0].name, "in");
+    int64_t in_checkpoint = 0;
+    int64_t below = 0;
+    for (int k = 0; k < 12; k++) {
+        batch(0, k % 4 != 3);
+        if (k == 6) {
+            below = fake_logs_high(&stage->logs, changelog, 0);
+            in_checkpoint = (int64_t)stage->batch;
+        }
+    }
+    const int64_t last = (int64_t)stage->batch;
+    for (int64_t offset = -1; offset <= last + 1; offset++) {
+        const struct published said = says(offset);
+        check_uncovered(0, &said, 0, false);
+    }
+    struct published other = says(last + 1);
+    other.epoch = 2; /* who wrote it never had these batches */
+    other.offsets[0] = last + 1;
+    struct restored out;
+    assert_int_equal(restore_begin(stage->r, 0, -1, stage->uuid[0], &other), ST_OK);
+    read_all(0, &out);
+    assert_true(out.n_uncovered > 0 || out.all_uncovered);
+    restore_drop(stage->r, 0);
+    check_uncovered(0, &nobody_said, 0, true);
+    snprintf(stage->cfg.state_dir, sizeof stage->cfg.state_dir, "%s", stage->dir);
+    for (int64_t offset = -1; offset <= last + 1; offset++) {
+        const struct published said = says(offset);
+        new_reader();
+        write_checkpoint(0, below, wall_ms(), stage->uuid[0]);
+        check_uncovered(0, &said, below, offset < in_checkpoint);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_new_task_has_nothing_and_no_record),
         TEST(a_history_gives_what_a_map_gives),
         TEST(random_histories_however_they_are_restored),
+        TEST(users_of_batches_that_published_does_not_cover_are_named),
         TEST(a_restore_that_is_given_up_leaves_nothing_behind),
         TEST(the_checkpoint_is_brought_up_to_the_end),
         TEST(a_checkpoint_of_another_changelog_is_not_used),

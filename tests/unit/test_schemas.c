@@ -110,7 +110,8 @@ static void without_a_folder_the_ids_are_those_of_the_shipped_schemas(void **sta
         assert_int_not_equal(state_of(f, shipped_id((enum reader)r), COURSE), SCHEMAS_UNKNOWN);
     }
     assert_int_equal(state_of(f, SHIPPED_TRIGGER_ID, COURSE), SCHEMAS_MISMATCH); /* no input */
-    assert_int_equal(state_of(f, 12, COURSE), SCHEMAS_UNKNOWN);
+    assert_int_equal(state_of(f, 12, COURSE), SCHEMAS_MISMATCH);                 /* rules */
+    assert_int_equal(state_of(f, 13, COURSE), SCHEMAS_UNKNOWN);
     assert_int_equal(state_of(f, 0, COURSE), SCHEMAS_UNKNOWN);
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * item_similar.c -- see item_similar.h. */
+#include "item_similar.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double SHRINK = 20.0; /* contexts at which a cosine counts half */
+
+/* Items met, each perhaps several times. */
+struct pool {
+    uint32_t n;
+    uint32_t item[ITEM_SIMILAR_POOL];
+};
+
+static double cosine(const struct factors *f, uint32_t i, uint32_t j) {
+    const float *a = factors_q(f) + (size_t)i * FACTORS;
+    const float *b = factors_q(f) + (size_t)j * FACTORS;
+    const double norms = (double)factors_qq(f)[i] * (double)factors_qq(f)[j];
+    double dot = 0.0;
+    for (size_t k = 0; k < FACTORS; k++) {
+        dot += (double)a[k] * (double)b[k];
+    }
+    return norms > 0.0 ? dot / sqrt(norms) : 0.0;
+}
+
+/* With a_ij in units of events. */
+static float score_of(const struct shared *s, uint32_t i, uint32_t j, double a) {
+    const struct pop_hot *hot = popularity_hot(s->popularity);
+    const double each_i = (double)hot[i].inv4 * (double)hot[i].inv6; /* 1/(n + 5) */
+    const double each_j = (double)hot[j].inv4 * (double)hot[j].inv6;
+    const int64_t n_i = factors_count(s->factors, i);
+    const int64_t n_j = factors_count(s->factors, j);
+    const double c = ldexp((double)(n_i < n_j ? n_i : n_j), -20);
+    const double like = c > 0.0 ? cosine(s->factors, i, j) : 0.0;
+    const double near = like > 0.0 ? c / (c + SHRINK) * like : 0.0;
+    return (float)(a * sqrt(each_i * each_j) + 0.5 * near);
+}
+
+float item_similar_score(const struct shared *s, uint32_t i, uint32_t j) {
+    int64_t a = 0;
+    int64_t f = 0;
+    int64_t session = 0;
+    const bool known = pairs_get(s->pairs, i, j, &a, &f, &session);
+    return score_of(s, i, j, known ? ldexp((double)a, -20) : 0.0);
+}
+
+/* ---- candidates ------------------------------------------------------------------------- */
+
+static void meet_all(struct pool *p, const struct shared *s, const struct pair_list *list,
+                     uint32_t except, uint8_t target) {
+    for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
+        const uint32_t j = list->item[k];
+        if (j != except && j < s->n_items && items_domain(s->items, j) == target &&
+            items_named(s->items, j) && content_available(s->content, j)) {
+            p->item[p->n++] = j;
+        }
+    }
+}
+
+static bool is_stronger(const struct shared *s, const struct pair_list *list, uint32_t x,
+                        uint32_t y) {
+    return list->a[x] > list->a[y] ||
+           (list->a[x] >= list->a[y] &&
+            items_hash(s->items, list->item[x]) < items_hash(s->items, list->item[y]));
+}
+
+/* The strongest of a list, in no particular order: positions in it. */
+static uint32_t find_hubs(const struct shared *s, const struct pair_list *list,
+                          uint32_t hubs[ITEM_SIMILAR_HUBS]) {
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < list->n; k++) {
+        if (n < ITEM_SIMILAR_HUBS) {
+            hubs[n++] = k;
+            continue;
+        }
+        uint32_t weakest = 0;
+        for (uint32_t h = 1; h < n; h++) {
+            weakest = is_stronger(s, list, hubs[weakest], hubs[h]) ? h : weakest;
+        }
+        hubs[weakest] = is_stronger(s, list, k, hubs[weakest]) ? k : hubs[weakest];
+    }
+    return n;
+}
+
+static int by_index(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a;
+    const uint32_t y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* ---- the best --------------------------------------------------------------------------- */
+
+static bool is_better(const struct shared *s, const struct item_similar *a,
+                      const struct item_similar *b) {
+    return a->score > b->score ||
+           (a->score >= b->score && items_hash(s->items, a->item) < items_hash(s->items, b->item));
+}
+
+static uint32_t insert(const struct shared *s, struct item_similar *best, uint32_t n, uint32_t max,
+                       struct item_similar x) {
+    if (n == max && !is_better(s, &x, &best[n - 1])) {
+        return n;
+    }
+    uint32_t k = n < max ? n : max - 1;
+    for (; k > 0 && is_better(s, &x, &best[k - 1]); k--) {
+        best[k] = best[k - 1];
+    }
+    best[k] = x;
+    return n < max ? n + 1 : n;
+}
+
+static uint32_t choose(const struct shared *s, const struct pool *p, uint32_t item, uint32_t max,
+                       struct item_similar *best) {
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < p->n; k++) {
+        if (k > 0 && p->item[k] == p->item[k - 1]) {
+            continue;
+        }
+        const struct item_similar x = {p->item[k], item_similar_score(s, item, p->item[k])};
+        if (x.score > 0.0F) {
+            n = insert(s, best, n, max, x);
+        }
+    }
+    return n;
+}
+
+uint32_t item_similar_find(const struct shared *s, uint32_t item, uint8_t target, uint32_t n,
+                           struct item_similar *out) {
+    if (item >= s->n_items || target >= s->n_domains || n == 0) {
+        return 0;
+    }
+    struct pool pool;
+    pool.n = 0;
+    n = n < ITEM_SIMILAR_MAX ? n : ITEM_SIMILAR_MAX;
+    const struct pair_list list = pairs_list(s->pairs, item);
+    meet_all(&pool, s, &list, item, target);
+    if (pool.n < 2 * n) {
+        uint32_t hubs[ITEM_SIMILAR_HUBS];
+        const uint32_t n_hubs = find_hubs(s, &list, hubs);
+        for (uint32_t h = 0; h < n_hubs; h++) {
+            const struct pair_list next = pairs_list(s->pairs, list.item[hubs[h]]);
+            meet_all(&pool, s, &next, item, target);
+        }
+    }
+    qsort(pool.item, pool.n, sizeof *pool.item, by_index);
+    return choose(s, &pool, item, n, out);
+}
