@@ -184,7 +184,7 @@ static const struct list_item *next_of(const struct list *best, uint32_t *next,
     return NULL;
 }
 
-/* There is one: the new list is shorter. A pin that comes later keeps its place. */
+/* NULL: none. A pin that comes later keeps its place. */
 static const struct list_item *first_left(const struct list *list, const struct list *out) {
     const struct list_item *pin = NULL;
     for (uint32_t k = 0; k < list->n; k++) {
@@ -222,11 +222,15 @@ bool instance_segment_list(const struct instance *in, const struct user *u, uint
     struct list out = {.segment = list->segment};
     uint32_t next = 0;
     while (out.n < list->n) { /* pins stay; the rest of too few is as it was */
-        const struct list_item *own = &list->items[out.n];
-        const struct list_item *x = own->reason == REASON_PINNED && !is_on(&out, own->item)
-                                        ? own
-                                        : next_of(&best, &next, list, &out);
-        out.items[out.n++] = x ? *x : *first_left(list, &out);
+        const struct list_item *x = &list->items[out.n];
+        if (x->reason != REASON_PINNED || is_on(&out, x->item)) {
+            x = next_of(&best, &next, list, &out);
+            x = x ? x : first_left(list, &out);
+        }
+        if (!x) {
+            break;
+        }
+        out.items[out.n++] = *x;
     }
     for (uint32_t i = 1; i < out.n; i++) { /* of two scales: lists descend */
         const float before = out.items[i - 1].score;

@@ -121,31 +121,24 @@ static void tell_because(struct instance *in, const struct place *pl, uint32_t s
     }
 }
 
-/* Ranks one list and hands it over if a reader would see a difference. */
-static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
-                        int64_t record_ms) {
+struct text { /* (len,) borrowed */
+    const char *s;
+    size_t len;
+};
+
+/* A list of a user, whom its partner knows as `id`: hands it over if a reader would see a
+ * difference. */
+static void offer_list(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
+                       struct text id, bool by_segment, int64_t record_ms) {
     const uint8_t target = in->targets[k];
     struct list *list = &in->list;
-    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
-    size_t id_len = 0;
-    const char *id = u ? instance_id_at(in, u, target, &id_len) : NULL;
-    if (!id) {
-        return; /* taken back meanwhile; or nobody there knows him */
-    }
-    if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
-                     config_list_n(in->cfg, target), list) != ST_OK) {
-        return;
-    }
-    metric_add(M_RANKED, target, 1);
-    const bool by_segment = instance_segment_list(in, u, k, instance_clock_ms(in), list);
     struct publish_written *w = publish_written(pl->publish, slot, k);
-    instance_triggers_ranked(in, pl, slot, target, list, &w->top);
-    const uint64_t digest = digest_of(in, list, id, id_len);
+    const uint64_t digest = digest_of(in, list, id.s, id.len);
     const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     if (digest != w->digest || expired) {
         struct rec *r = instance_start_rec(in, pl, REC_LIST, target);
-        instance_name_user(in, r, slot, id, id_len);
+        instance_name_user(in, r, slot, id.s, id.len);
         r->record_ms = record_ms;
         r->personalised = list->personalised;
         r->by_segment = by_segment;
@@ -155,7 +148,7 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
         publisher_push(in->publisher);
     } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
         struct rec *r = instance_start_rec(in, pl, REC_TOUCH, target);
-        instance_name_user(in, r, slot, id, id_len);
+        instance_name_user(in, r, slot, id.s, id.len);
         publisher_push(in->publisher);
     } else {
         metric_add(M_UNCHANGED, target, 1);
@@ -163,6 +156,28 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     }
     w->digest = digest;
     w->at_s = now_s;
+}
+
+static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
+                        int64_t record_ms) {
+    const uint8_t target = in->targets[k];
+    struct list *list = &in->list;
+    const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
+    struct text id = {.s = NULL};
+    id.s = u ? instance_id_at(in, u, target, &id.len) : NULL;
+    if (!id.s) {
+        return; /* taken back meanwhile; or nobody there knows him */
+    }
+    if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
+                     config_list_n(in->cfg, target), list) != ST_OK) {
+        return;
+    }
+    metric_add(M_RANKED, target, 1);
+    const bool by_segment = instance_segment_list(in, u, k, instance_clock_ms(in), list);
+    offer_list(in, pl, slot, k, id, by_segment, record_ms);
+    /* at last: what fires moves the user's block, and his id lies in it */
+    instance_triggers_ranked(in, pl, slot, target, list,
+                             &publish_written(pl->publish, slot, k)->top);
 }
 
 static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int64_t record_ms) {

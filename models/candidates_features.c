@@ -144,9 +144,12 @@ static void transform_factors(struct features_block *b) {
 }
 
 /* 1 where all that is taken of the category is this item. */
-static float part_of(const struct categories *all, uint32_t item, uint32_t category) {
-    const float part = categories_part(all, item, category);
-    return part < 0.0F ? 0.0F : 1.0F + 0.25F * lg(part + PART_FLOOR);
+static void transform_parts(struct features_block *b) {
+    float *part = b->x + (size_t)X_PART * b->stride;
+    for (uint32_t c = 0; c < b->n; c++) {
+        const float x = 1.0F + 0.25F * lg(fmaxf(part[c], 0.0F) + PART_FLOOR);
+        part[c] = part[c] < 0.0F ? 0.0F : x;
+    }
 }
 
 static void content_features(const struct candidates *c, const struct shared *s,
@@ -161,7 +164,7 @@ static void content_features(const struct candidates *c, const struct shared *s,
         x[X_GOES * k] = terms.goes;
         x[X_IN * k] = terms.in;
         x[X_LIKE * k] = affinity_like(c->affinity, b->item[at]);
-        x[X_PART * k] = part_of(s->categories, b->item[at], category);
+        x[X_PART * k] = categories_part(s->categories, b->item[at], category);
         x[X_AGAIN * k] = terms.again;
         x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
         x[X_REPEATED * k] =
@@ -215,6 +218,7 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
         memset(b->x + (size_t)f * k, 0, b->n * sizeof *b->x);
     }
     content_features(c, s, v, b);
+    transform_parts(b);
     for (uint32_t at = 0; v->repeats && at < b->n; at++) {
         repeat_one(v, b, at);
     }

@@ -180,6 +180,7 @@ static void noscript(void **state) {
 static void resets_in_the_middle_of_pipelines(void **state) {
     struct bed *b = *state;
     const double losses = metric(b, "crossrec_republish_total");
+    const double errors = metric(b, "crossrec_redis_errors_total");
     for (size_t k = 0; k < 6; k++) {
         proxy_cut_answers(b->proxy, 7 + 53 * k);
         bed_feed(b, SOME / 5);
@@ -187,6 +188,7 @@ static void resets_in_the_middle_of_pipelines(void **state) {
     bed_healed(b);
     bed_await_right(b, "connection reset in the middle of a pipeline, six times");
     BED_EXPECT(b, metric(b, "crossrec_republish_total") == losses);
+    BED_EXPECT(b, metric(b, "crossrec_redis_errors_total") >= errors + 6); /* each was one */
 }
 
 /* ---- slow, under load: memory ------------------------------------------------------------- */

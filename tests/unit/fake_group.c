@@ -325,6 +325,13 @@ static bool served(struct fake_member *m, enum group_ask kind, unsigned tasks) {
     return false;
 }
 
+bool group_joined(struct fake_group *g, int member) {
+    lock(g);
+    const bool joined = g->members[member].joined;
+    unlock(g);
+    return joined;
+}
+
 bool group_assign(struct fake_group *g, int member, unsigned tasks) {
     return served(&g->members[member], GROUP_ASSIGN, tasks);
 }

@@ -88,6 +88,8 @@ void group_begin(struct fake_group *g, int member);
 struct source group_source(struct fake_group *g, int member);
 struct transactions group_transactions(struct fake_group *g, int member);
 
+/** Has the member asked to join? */
+bool group_joined(struct fake_group *g, int member);
 /** Each waits until the member has polled, at most 20 s; false: it did not. */
 bool group_assign(struct fake_group *g, int member, unsigned tasks);
 bool group_revoke(struct fake_group *g, int member);

@@ -215,8 +215,9 @@ static void brokers_that_are_away_while_tasks_are_restored_are_waited_for(void *
     durable_await(w);
     assert_int_equal(durable_stop(w, 0), ST_OK);
     durable_events(w, &rng, 20);
-    w->logs.away = true;
     durable_start(w, 1);
+    AWAIT(group_joined(&w->group, 1)); /* not before the options of the others are known */
+    w->logs.away = true;
     assert_true(group_assign(&w->group, 1, ALL_TASKS));
     running_nap_ms(300);
     AWAIT(!instance_ready(w->slots[1].instance, why, sizeof why) && strstr(why, "restoring 3"));

@@ -26,7 +26,7 @@
 enum {
     USERS = 60,
     ITEMS = 120,
-    EVENTS = 2500, /* of a phase */
+    EVENTS = 5000, /* of a phase */
     KNOWN = 2 * FOOD + 1,
     LOG_MAX = 1 << 20,
 };
