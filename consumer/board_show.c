@@ -103,8 +103,8 @@ static void show_most(const struct json *v, const struct show *s) {
     for (size_t k = 0; top_at(v, 0, k) || top_at(v, 1, k) || top_at(v, 2, k); k++) {
         show(s, " %2zu ", k + 1);
         int last = CLOCKS - 1;
-        while (!top_at(v, last, k)) {
-            last--; /* there is one */
+        while (last > 0 && !top_at(v, last, k)) {
+            last--;
         }
         for (int clock = 0; clock <= last; clock++) {
             show(s, clock > 0 ? "   " : "");

@@ -142,6 +142,10 @@ static bool deliver(struct instance *in, struct place *pl, struct entry_id id, u
     r->seq = id.seq;
     r->after_ms = d->last[target].ms;
     r->after_seq = d->last[target].seq;
+#ifdef CROSSREC_SEED_GAP_UNSEEN
+    r->after_ms = 0;
+    r->after_seq = 0;
+#endif
     r->generation = d->generation;
     r->trigger = *bytes;
     r->trigger_len = len;
@@ -248,7 +252,10 @@ static bool open_log(struct instance *in, struct place *pl, bool *empty) {
     }
     enum status st = log->bounds(log->ctx, p, &b);
     if (!st) {
-        const int64_t from = d->from < 0 ? b.high - d->back : d->from;
+        int64_t from = d->from < 0 ? b.high - d->back : d->from;
+#ifdef CROSSREC_SEED_OUTBOX_READ_LATE
+        from = d->from < 0 ? b.high : from;
+#endif
         d->low = b.low;
         d->high = b.high;
         d->from = from > b.low ? from : b.low;

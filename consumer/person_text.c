@@ -31,32 +31,28 @@ static const char *how_far(float z) {
     return z >= FAR_MORE || z <= -FAR_MORE ? "far " : "";
 }
 
+static const char *one_of(float z, const char *high, const char *low, const char *neither) {
+    return z >= MOST ? high : z <= -MOST ? low : neither;
+}
+
 void person_words(const char *domain, uint32_t feature, float z, char *out, size_t len) {
-    const bool high = z >= MOST;
-    const bool low = z <= -MOST;
     const char *far = how_far(z);
-    const char *than = high || low ? " than most" : " as others";
+    const char *than = one_of(z, " than most", " than most", " as others");
     switch (feature) {
     case 0: /* recency: less is later */
         snprintf(out, len, "was in %s %s%s", domain, far,
-                 low    ? "more recently than most"
-                 : high ? "longer ago than most"
-                        : "about as recently as others");
+                 one_of(z, "longer ago than most", "more recently than most",
+                        "about as recently as others"));
         return;
     case 1:
     case 2:
         snprintf(out, len, "%s %s%s in %s%s", feature == 1 ? "does" : "spends", far,
-                 high  ? "more"
-                 : low ? "less"
-                       : "about as much",
-                 domain, than);
+                 one_of(z, "more", "less", "about as much"), domain, than);
         return;
     default:
         snprintf(out, len, "is in %s on %s%s days of the %s%s", domain, far,
-                 high  ? "more"
-                 : low ? "fewer"
-                       : "about as many",
-                 feature == 3 ? "week" : "month", than);
+                 one_of(z, "more", "fewer", "about as many"), feature == 3 ? "week" : "month",
+                 than);
         return;
     }
 }

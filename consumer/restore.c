@@ -457,32 +457,32 @@ static enum status take_records(struct restore *r, const struct record *records,
                                 char *err) {
     struct window *w = r->windows[0];
     enum status st = ST_OK;
-    const struct record *of[POLL_MAX];
     for (size_t k = 0; k < n; k++) {
         const struct record *rec = &records[k];
         if (reading_of(r, rec)) {
-            of[window_n(w)] = rec;
             struct opened *o = window_add(w);
             o->key = rec->key;
             o->key_len = rec->key_len;
             o->value = rec->value;
             o->value_len = rec->value_len;
             o->offset = rec->offset;
+            o->record = rec;
         }
     }
     window_open(w);
     for (size_t k = 0; k < window_n(w); k++) {
-        gather_record(r, reading_of(r, of[k]), window_at(w, k));
+        gather_record(r, reading_of(r, window_at(w, k)->record), window_at(w, k));
     }
     hands_finish(r->crew);
     for (size_t k = 0; k < window_n(w) && !st; k++) {
         if (k + AHEAD < window_n(w)) {
-            learner_expect_user(r->learner, (uint32_t)of[k + AHEAD]->partition,
+            learner_expect_user(r->learner, (uint32_t)window_at(w, k + AHEAD)->record->partition,
                                 window_at(w, k + AHEAD)->what.user);
         }
-        st = take_opened(r, reading_of(r, of[k]), window_at(w, k));
+        const struct record *rec = window_at(w, k)->record;
+        st = take_opened(r, reading_of(r, rec), window_at(w, k));
         metric_add(M_RESTORED, 0, 1);
-        st = st == ST_INVALID || st == ST_RANGE ? unreadable(r, of[k], st, err) : st;
+        st = st == ST_INVALID || st == ST_RANGE ? unreadable(r, rec, st, err) : st;
     }
     window_clear(w);
     return st;

@@ -30,11 +30,14 @@
 
 enum { WINDOW_RECORDS = 2048 };
 
+struct record;
+
 struct opened {
     /* the record */
     const void *key, *value; /* value NULL: a tombstone */
     size_t key_len, value_len;
-    int64_t offset; /* whatever the owner wants to know it by */
+    int64_t offset;              /* whatever the owner wants to know it by */
+    const struct record *record; /* likewise */
     /* what came of it */
     enum status status; /* ST_OK; ST_INVALID, ST_RANGE (state_record.h, user_record.h); ST_NOT_FOUND
                          * (see above); ST_NOMEM */

@@ -36,6 +36,12 @@ struct show show_to(FILE *out) {
 
 /* ---- letters ------------------------------------------------------------------------------- */
 
+/* Changes the direction or the width of what follows, or ends a line. */
+static bool is_control(int32_t v) {
+    return (v >= 0x80 && v < 0xA0) || (v >= 0x200B && v <= 0x200F) ||
+           (v >= 0x2028 && v <= 0x202E) || (v >= 0x2066 && v <= 0x2069) || v == 0xFEFF;
+}
+
 /* The letter at `text`: its bytes (1 if it is none) and its number, -1 if it is none. */
 static size_t letter_at(const char *text, int32_t *number) {
     const unsigned char *s = (const unsigned char *)text;
@@ -57,10 +63,7 @@ static size_t letter_at(const char *text, int32_t *number) {
         v = (v << 6) | (s[k] & 0x3F);
     }
     const bool surrogate = v >= 0xD800 && v <= 0xDFFF;
-    const bool control = (v >= 0x80 && v < 0xA0) || (v >= 0x200B && v <= 0x200F) ||
-                         (v >= 0x2028 && v <= 0x202E) || (v >= 0x2066 && v <= 0x2069) ||
-                         v == 0xFEFF;
-    if (v >= least[n] && v <= 0x10FFFF && !surrogate && !control) {
+    if (v >= least[n] && v <= 0x10FFFF && !surrogate && !is_control(v)) {
         *number = v;
     }
     return n;

@@ -385,7 +385,8 @@ const struct rule *rules_pin(const struct rules *r, uint8_t target, uint32_t k) 
 size_t rules_bytes(const struct rules *r) {
     const struct rules_compiled *c = &r->compiled;
     size_t n = sizeof *r + r->cap * sizeof *r->rows + c->cap_keys * sizeof *c->keys +
-               c->cap_pins * sizeof *c->pins + c->cap_classes * RULES_SEGMENTS * sizeof *c->effect +
+               c->cap_pins * sizeof *c->pins +
+               (size_t)c->cap_classes * RULES_SEGMENTS * sizeof *c->effect +
                ((size_t)c->cap_owners + c->cap_categories + c->cap_items) * sizeof *c->owner;
     for (uint32_t k = 0; k < r->n; k++) {
         n += r->rows[k].rule.id_len;

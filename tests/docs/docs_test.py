@@ -22,7 +22,7 @@ import threading
 import time
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-REDIS, HTTP, DEMO_S, BLOCK_S = 6379, 9464, 6, 60
+REDIS, HTTP, DEMO_S, BLOCK_S = 6379, 9464, 12, 60
 failed = []
 
 

@@ -144,6 +144,7 @@ static void a_change_of_segment_fires(void **state) {
     stand_set(s, "clock", "stream");
     stand_set(s, "segments.k", "2");
     stand_set(s, "segments.seed.users", "8");
+    stand_set(s, "segments.users.min", "1"); /* info names each */
     stand_set(s, "learn.mini.batch", "16");
     stand_set(s, "trigger.moved.kind", "segment");
     stand_set(s, "trigger.moved.target", "food");
