@@ -250,7 +250,7 @@ static const struct option OPTIONS[] = {
     WORD("crossrec", "log.level", OPTION_ENUM, log_level, "info", "debug|info|warn|error",
          "Lines below this level are not logged."),
     TEXT("crossrec", "schemas.dir", schemas_dir, "", NULL,
-         "Folder with a writer schema per id; empty: the shipped ones, ids 1 to 11."),
+         "Folder with a writer schema per id; empty: the shipped ones, ids 1 to 12."),
     TEXT("crossrec", "dead.letters", dead_letters, "crossrec-dead-letters", option_bad_topic,
          "Topic for events that cannot be used, as they came, with the reason."),
     TEXT("crossrec", "events", events, "crossrec-events", option_bad_topic,
