@@ -210,7 +210,7 @@ static void deleted_entries_stay_away_and_expired_ones_too(void **state) {
     streams_begin(s, "expiry");
     stand_set(s, "trigger.brief.kind", "first_purchase");
     stand_set(s, "trigger.brief.target", "course");
-    stand_set(s, "trigger.brief.expires", "4s");
+    stand_set(s, "trigger.brief.expires", "10s");
     streams_create(s);
     stand_start(s);
     streams_cross_over(s, 0);
@@ -227,7 +227,7 @@ static void deleted_entries_stay_away_and_expired_ones_too(void **state) {
     stand_nap_ms(500);
     streams_read(s, "course");
     assert_int_equal(streams_found.n, 2 * STREAMS_CROSSING - 1);
-    stand_nap_ms(4000);
+    stand_nap_ms(10000);
     streams_command(s, "FLUSHALL");
     STAND_AWAIT(s, streams_count(s, "course", "crossed", NULL) == STREAMS_CROSSING);
     stand_nap_ms(300);
