@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * decode.c -- nanoseconds an event: crossrec's decoder, and decoder and field mapping, beside
- * avro-c's generic path, on the same bytes, in one run.
+ * decode.c -- nanoseconds of CPU an event: crossrec's decoder, and decoder and field mapping,
+ * beside avro-c's generic path, on the same bytes, in one run.
  *
  *     tests/bench/decode.sh [ROUNDS]
  *
@@ -19,12 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config.h"
 #include "decode.h"
 #include "mapping.h"
 #include "mix.h"
+#include "sample.h"
 #include "shipped.h"
 
 enum { BODIES = 1000, BODY_MAX = 4096, REPEATS = 20, ROUNDS_MAX = 101, LINES = 5 };
@@ -46,12 +46,6 @@ static struct body bodies[BODIES];
 static _Noreturn void die(const char *what) {
     fprintf(stderr, "decode: %s\n", what);
     exit(1);
-}
-
-static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
 /* ---- bodies --------------------------------------------------------------------------------- */
@@ -102,6 +96,7 @@ static void fill_order(struct body *b, struct rng *rng) {
         put_text(b, "dish-", rng_below(rng, 10000));
         put_double(b, 1);
         put_double(b, 7.5);
+        put_double(b, 0);
     }
     put_long(b, 0);
 }
@@ -166,7 +161,7 @@ static void ours_free(struct ours *o) {
 }
 
 static double time_ours(struct ours *o, bool map) {
-    const double start = now_ns();
+    const double start = sample_cpu_ns();
     for (int r = 0; r < REPEATS; r++) {
         for (int k = 0; k < BODIES; k++) {
             struct decoded d;
@@ -178,7 +173,7 @@ static double time_ours(struct ours *o, bool map) {
             sink += map ? (uint64_t)d.ts_ms : o->tape.n;
         }
     }
-    return (now_ns() - start) / (REPEATS * BODIES);
+    return (sample_cpu_ns() - start) / (REPEATS * BODIES);
 }
 
 struct theirs {
@@ -242,7 +237,7 @@ static void fetch_named(avro_value_t *record, const char *const *names) {
 static void fetch_all(avro_value_t *record) {
     static const char *const head[] = {"event_id", "user_id", "ts", "course_id",
                                        "action",   "price",   NULL};
-    static const char *const line[] = {"dish_id", "quantity", "amount", NULL};
+    static const char *const line[] = {"dish_id", "quantity", "amount", "discount", NULL};
     avro_value_t lines;
     size_t n = 0;
     fetch_named(record, head);
@@ -257,7 +252,7 @@ static void fetch_all(avro_value_t *record) {
 }
 
 static double time_theirs(struct theirs *t, bool all) {
-    const double start = now_ns();
+    const double start = sample_cpu_ns();
     for (int r = 0; r < REPEATS; r++) {
         for (int k = 0; k < BODIES; k++) {
             avro_reader_memory_set_source(t->reader, (const char *)bodies[k].bytes,
@@ -271,20 +266,17 @@ static double time_theirs(struct theirs *t, bool all) {
             }
         }
     }
-    return (now_ns() - start) / (REPEATS * BODIES);
+    return (sample_cpu_ns() - start) / (REPEATS * BODIES);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
+static void samples(const char *name, double tape, double read, double event, double fetched) {
+    char what[96];
+    snprintf(what, sizeof what, "decoded, %s", name);
+    sample(what, "ns/event", tape, read, SAMPLE_NONE);
+    snprintf(what, sizeof what, "mapped, %s", name);
+    sample(what, "ns/event", event, fetched, SAMPLE_NONE);
 }
 
 /* True if it is fast enough. */
@@ -312,11 +304,13 @@ static bool run(const struct config *cfg, const struct bench_case *c, int rounds
         fetched[r] = time_theirs(&t, true);
         times[r] = read[r] / tape[r];
         whole[r] = fetched[r] / event[r];
+        samples(c->name, tape[r], read[r], event[r], fetched[r]);
     }
-    const double ratio = median(times, rounds);
-    printf("%-28s %6zu %9.1f %9.1f %8.1fx %9.1f %9.1f %8.1fx\n", c->name, bytes / BODIES,
-           median(tape, rounds), median(read, rounds), ratio, median(event, rounds),
-           median(fetched, rounds), median(whole, rounds));
+    const double ratio = sample_median(times, rounds); /* sorts */
+    printf("%-28s %6zu %9.1f %9.1f %8.1fx %5.1f-%.1f %9.1f %9.1f %8.1fx\n", c->name, bytes / BODIES,
+           sample_median(tape, rounds), sample_median(read, rounds), ratio, times[0],
+           times[rounds - 1], sample_median(event, rounds), sample_median(fetched, rounds),
+           sample_median(whole, rounds));
     theirs_free(&t);
     ours_free(o);
     return ratio >= 10.0;
@@ -334,8 +328,8 @@ int main(int argc, char **argv) {
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
     config_defaults(&cfg);
     printf("nanoseconds an event, medians of %d rounds\n", rounds);
-    printf("%-28s %6s %9s %9s %9s %9s %9s %9s\n", "", "bytes", "decoded", "read", "", "mapped",
-           "fetched", "");
+    printf("%-28s %6s %9s %9s %9s %-10s %8s %9s %9s\n", "", "bytes", "decoded", "read", "",
+           "spread", "mapped", "fetched", "");
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         fast = run(&cfg, &cases[k], rounds) && fast;
     }

@@ -22,6 +22,7 @@
 #include "publisher.h"
 #include "redis.h"
 #include "redis_fixture.h"
+#include "sample.h"
 
 enum {
     RECS = 1000000,
@@ -146,6 +147,8 @@ static long show_memory(redisContext *c, uint32_t users) {
     printf("a rec of 10 items: value %.0f bytes, MEMORY USAGE %.0f bytes on average, %ld at most "
            "(target %d)\n",
            value / SAMPLED, memory / SAMPLED, most, (int)TARGET_BYTES);
+    sample("bytes a list", "bytes", memory / SAMPLED, SAMPLE_NONE, SAMPLE_NONE);
+    sample("bytes a list, largest", "bytes", (double)most, SAMPLE_NONE, SAMPLE_NONE);
     return most;
 }
 
@@ -190,6 +193,8 @@ static double run(const struct config *cfg, struct redis_fixture *server, uint32
     printf("%u recs of 10 items in %.2f s: %.0f recs/s (target %d); CPU of this process %.1f us a "
            "rec\n",
            recs, took, recs / took, (int)TARGET_PER_S, mine / recs * 1e6);
+    sample("lists published", "lists/s", recs / took, SAMPLE_NONE, SAMPLE_NONE);
+    sample("CPU a list", "us CPU", mine / recs * 1e6, SAMPLE_NONE, SAMPLE_NONE);
     printf("%llu writes in %llu pipelines: %.0f a pipeline, one round trip each; %llu reads\n",
            (unsigned long long)counter.writes, (unsigned long long)counter.flushes,
            (double)counter.writes / (double)counter.flushes, (unsigned long long)counter.reads);

@@ -34,6 +34,7 @@
 #include "process.h"
 #include "redis_fixture.h"
 #include "restart_fill.h"
+#include "sample.h"
 #include "scrape.h"
 
 enum {
@@ -215,6 +216,12 @@ static void row(const char *what, double seconds, const struct instance_of *in) 
            seconds > 0 ? records / seconds : 0.0, takeover,
            process_rss_kib(daemon_fixture_pid(in->daemon)) / 1024.0);
     fflush(stdout);
+    sample(what, "s", seconds, SAMPLE_NONE, SAMPLE_NONE);
+    if (strncmp(what, "cold", 4) == 0 && seconds > 0) {
+        char rate[32];
+        snprintf(rate, sizeof rate, "restore, %s", what);
+        sample(rate, "records/s", records / seconds, SAMPLE_NONE, SAMPLE_NONE);
+    }
 }
 
 static double first_event(struct bench *b, struct instance_of *in, const char *what,

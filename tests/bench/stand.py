@@ -49,6 +49,17 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+def compiling_s(pid):
+    """CPU time so far of a JVM's compiler threads (with -XX:-UseDynamicNumberOfCompilerThreads, so that none ends)."""
+    ticks = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as f:
+            head, tail = f.read().rsplit(")", 1)
+        if re.search(r"\((C1|C2) Compiler|\(Sweeper", head):
+            ticks += sum(int(x) for x in tail.split()[11:13])
+    return ticks / TICK
+
+
 def rss_mb(pid):
     with open(f"/proc/{pid}/status") as f:
         return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) / 1024
@@ -111,6 +122,11 @@ class Stand:
         return self.start([self.crossrec, "replay", events, "--rate", str(rate), "--set",
                            f"kafka.bootstrap.servers={self.brokers}"], "feed.log")
 
+    def fill(self, events):
+        """All of it, as fast as it goes; what create_topics() sent comes again, under the same id."""
+        subprocess.run([self.crossrec, "replay", events, "--set", f"kafka.bootstrap.servers={self.brokers}"], check=True,
+                       capture_output=True)
+
     def __exit__(self, *_):
         for p in reversed(self.started):
             if p.poll() is None:
@@ -120,7 +136,7 @@ class Stand:
 
 
 def metrics(address):
-    """name -> sum over its labels; histograms: name_bucket{le} -> count, as {le: count}."""
+    """name -> sum over its labels, and name{labels} -> value; histograms: name_bucket -> {le: count}."""
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as r:
         text = r.read().decode()
     sums, buckets = {}, {}
@@ -129,6 +145,8 @@ def metrics(address):
         if not m:
             continue
         sums[m[1]] = sums.get(m[1], 0.0) + float(m[3])
+        if m[2]:
+            sums[f"{m[1]}{{{m[2]}}}"] = float(m[3])
         le = re.search(r'le="([^"]+)"', m[2] or "")
         if le:
             cell = buckets.setdefault(m[1], {})

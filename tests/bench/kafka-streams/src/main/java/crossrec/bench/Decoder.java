@@ -8,8 +8,10 @@ import java.io.IOException;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificDatumReader;
+import org.apache.avro.util.Utf8;
 
-/** Avro specific records behind the five bytes of the Confluent wire format; readers and records reused. */
+/** Avro specific records behind the five bytes of the Confluent wire format; generated decoders, readers and records
+ * and their texts reused. */
 final class Decoder {
     private static final int HEADER = 5;
     private final SpecificDatumReader<CourseView> views = new SpecificDatumReader<>(CourseView.class);
@@ -27,15 +29,15 @@ final class Decoder {
         out.domain = food ? 1 : 0;
         if (food) {
             order = orders.read(order, decoder);
-            out.id = order.getEventId();
-            out.ts = order.getTs().toEpochMilli();
+            out.id = (Utf8) order.getEventId();
+            out.ts = order.getTs();
             for (OrderLine line : order.getLines()) {
                 out.add(line.getDishId());
             }
         } else {
             view = views.read(view, decoder);
-            out.id = view.getEventId();
-            out.ts = view.getTs().toEpochMilli();
+            out.id = (Utf8) view.getEventId();
+            out.ts = view.getTs();
             out.add(view.getCourseId());
         }
     }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package crossrec.bench;
 
+import org.apache.avro.util.Utf8;
+
 /** What both kinds of records have in common; reused from record to record. */
 final class Event {
-    String id;
+    Utf8 id;
     long ts;
     int domain; // 0 course, 1 food
     int n;      // lines
-    String[] items = new String[64];
+    Utf8[] items = new Utf8[64];
 
-    void add(String item) {
+    void add(CharSequence item) {
         if (n < items.length) {
-            items[n++] = item;
+            items[n++] = (Utf8) item;
         }
     }
 }

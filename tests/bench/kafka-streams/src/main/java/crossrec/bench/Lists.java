@@ -2,7 +2,6 @@
 package crossrec.bench;
 
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisFuture;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
@@ -14,7 +13,18 @@ import java.util.concurrent.atomic.AtomicLongArray;
 
 /** Lists in Redis: SET with a TTL, pipelined, flushed once a round. */
 final class Lists implements AutoCloseable {
-    private static final String[] TARGET = {"course", "food"};
+    private static final int LATENCY_MAX = 60000; // ms
+    private static final byte[][] PREFIX = {ascii("streams:course:rec:"), ascii("streams:food:rec:")};
+    private static final byte[] VERSION = ascii("{\"version\":[1,");
+    private static final byte[] TIME = ascii("],\"schema\":1,\"ts\":");
+    private static final byte[] SEGMENT = ascii(",\"personalised\":true,\"model\":\"linear\",\"segment\":");
+    private static final byte[] ITEMS = ascii(",\"items\":[");
+    private static final byte[] FIRST = ascii("{\"id\":\"");
+    private static final byte[] NEXT = ascii(",{\"id\":\"");
+    private static final byte[] SCORE = ascii("\",\"score\":");
+    private static final byte[] BELOW = ascii("\",\"score\":-");
+    private static final byte[] CLOSE = ascii("}");
+    private static final byte[] END = ascii("]}");
     private static final int WAITING = 20000;
     private final RedisClient client;
     private final StatefulRedisConnection<byte[], byte[]> connection;
@@ -22,8 +32,8 @@ final class Lists implements AutoCloseable {
     private final AtomicLong waiting = new AtomicLong();
     private byte[] buffer = new byte[4096];
     private int len;
-    long written;
-    final AtomicLongArray latency = new AtomicLongArray(60001); // ms
+    volatile long written; // by one thread
+    private final AtomicLongArray latency = new AtomicLongArray(LATENCY_MAX + 1);
 
     Lists(String address) {
         client = RedisClient.create(RedisURI.create("redis://" + address));
@@ -32,47 +42,63 @@ final class Lists implements AutoCloseable {
         redis = connection.async();
     }
 
-    private void put(String s) {
-        final int n = s.length();
-        if (len + n + 32 > buffer.length) {
+    private void room(int n) {
+        if (len + n > buffer.length) {
             buffer = Arrays.copyOf(buffer, 2 * buffer.length + n);
         }
-        s.getBytes(0, n, buffer, len); // ids and numbers are ASCII
+    }
+
+    private void put(byte[] s) {
+        room(s.length);
+        System.arraycopy(s, 0, buffer, len, s.length);
+        len += s.length;
+    }
+
+    /** At least `digits` digits. */
+    private void put(long v, int digits) {
+        room(20);
+        long least = 10;
+        int n = 1;
+        for (; n < digits || (n < 19 && v >= least); least *= 10) {
+            n++;
+        }
+        for (int k = len + n - 1; k >= len; k--, v /= 10) {
+            buffer[k] = (byte) ('0' + v % 10);
+        }
         len += n;
     }
 
-    private void put(long v) {
-        put(Long.toString(v));
+    private static byte[] ascii(String s) {
+        return s.getBytes(StandardCharsets.ISO_8859_1);
     }
 
-    void write(String user, int d, User u, Model model, int[] item, float[] score, int n, long recordMs) {
+    void write(byte[] user, int d, User u, Model model, int[] item, float[] score, int n, long recordMs) {
         len = 0;
-        put("{\"version\":[1,");
-        put(++written);
-        put("],\"schema\":1,\"ts\":");
-        put(u.lastMs);
-        put(",\"personalised\":true,\"model\":\"linear\",\"segment\":");
-        put(u.segment);
-        put(",\"items\":[");
+        put(VERSION);
+        put(++written, 1);
+        put(TIME);
+        put(u.lastMs, 1);
+        put(SEGMENT);
+        put(Math.max(u.segment, 0), 1);
+        put(ITEMS);
         for (int k = 0; k < n; k++) {
-            put(k == 0 ? "{\"id\":\"" : ",{\"id\":\"");
+            put(k == 0 ? FIRST : NEXT);
             put(model.id[item[k]]);
-            put("\",\"score\":");
-            final long milli = Math.round(score[k] * 1e4);
-            put(milli < 0 ? "-" : "");
-            put(Math.abs(milli) / 10000);
-            put(".");
-            put(Long.toString(10000 + Math.abs(milli) % 10000).substring(1));
-            put("}");
+            final long part = (long) (score[k] * 1e4f);
+            put(part < 0 ? BELOW : SCORE);
+            put(Math.abs(part) / 10000, 1);
+            buffer[len++] = '.'; // there is room for 20 digits
+            put(Math.abs(part) % 10000, 4);
+            put(CLOSE);
         }
-        put("]}");
-        final byte[] key = ("streams:" + TARGET[d] + ":rec:" + user).getBytes(StandardCharsets.ISO_8859_1);
+        put(END);
+        final byte[] key = Arrays.copyOf(PREFIX[d], PREFIX[d].length + user.length);
+        System.arraycopy(user, 0, key, PREFIX[d].length, user.length);
         waiting.incrementAndGet();
-        final RedisFuture<String> done = redis.setex(key, 604800, Arrays.copyOf(buffer, len));
-        done.whenComplete((r, e) -> {
+        redis.setex(key, 604800, Arrays.copyOf(buffer, len)).whenComplete((r, e) -> {
             waiting.decrementAndGet();
             final long ms = System.currentTimeMillis() - recordMs;
-            latency.incrementAndGet((int) Math.max(0, Math.min(60000, ms)));
+            latency.incrementAndGet((int) Math.max(0, Math.min(LATENCY_MAX, ms)));
         });
     }
 
@@ -84,6 +110,14 @@ final class Lists implements AutoCloseable {
         connection.flushCommands();
     }
 
+    /** Latencies are counted from now on. */
+    void forget() {
+        for (int k = 0; k < latency.length(); k++) {
+            latency.set(k, 0);
+        }
+    }
+
+    /** Of the latencies, ms; -1: none. */
     double quantile(double of) {
         long all = 0;
         for (int k = 0; k < latency.length(); k++) {

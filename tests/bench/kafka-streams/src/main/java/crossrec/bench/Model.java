@@ -6,6 +6,7 @@ import java.util.HashMap;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import org.apache.avro.util.Utf8;
 
 /**
  * What is learned of all users: decayed popularity, co-occurrence, factors (64), segments; and the linear
@@ -26,8 +27,8 @@ final class Model {
     private static final float[] BLEND = {.15f, .35f, .2f, 1.1f, .8f};
     private static final VectorSpecies<Float> S = FloatVector.SPECIES_256;
 
-    final HashMap<String, Integer> index = new HashMap<>();
-    String[] id = new String[1024];
+    final HashMap<Utf8, Integer> index = new HashMap<>();
+    byte[][] id = new byte[1024][]; // ASCII
     byte[] domain = new byte[1024];
     int n;
     private float[] q = new float[1024 * D];
@@ -60,7 +61,7 @@ final class Model {
         return (int) ((random >>> 33) % below);
     }
 
-    int intern(String item, int d) {
+    int intern(Utf8 item, int d) {
         final Integer known = index.get(item);
         if (known != null) {
             return known;
@@ -69,8 +70,8 @@ final class Model {
             grow();
         }
         final int i = n++;
-        index.put(item, i);
-        id[i] = item;
+        id[i] = Arrays.copyOf(item.getBytes(), item.getByteLength());
+        index.put(new Utf8(id[i]), i);
         domain[i] = (byte) d;
         for (int k = 0; k < D; k++) {
             q[i * D + k] = (draw(2001) - 1000) * 1e-4f;

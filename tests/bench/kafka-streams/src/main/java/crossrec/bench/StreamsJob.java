@@ -6,7 +6,9 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
+import org.apache.avro.util.Utf8;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
@@ -21,11 +23,11 @@ import org.apache.kafka.streams.state.Stores;
  * What a careful Kafka Streams job does with the topics of crossrec: exactly once, state in memory with a
  * changelog and record cache, learning with every event, lists in Redis in rounds. Usage:
  *
- *     StreamsJob BROKERS REDIS APPLICATION MODE ROUND_MS
+ *     StreamsJob BROKERS REDIS APPLICATION MODE ROUND_MS WARM
  *
  * MODE is state (consume, deduplicate, keep users), learn (and learn), full (and rank and publish).
- * ROUND_MS 0: after every event. Once a second it prints `progress EVENTS CPU_NS`, at the end (SIGTERM)
- * `done EVENTS LISTS P50_MS P99_MS`.
+ * ROUND_MS 0: after every event. Again and again it prints `progress EVENTS CPU_NS LISTS P50_MS P99_MS ;`, where
+ * latencies are those after the first WARM events.
  */
 public final class StreamsJob {
     enum Mode { STATE, LEARN, FULL }
@@ -37,25 +39,25 @@ public final class StreamsJob {
 
     private StreamsJob() {}
 
-    private static final class Recommend implements Processor<String, byte[], Void, Void> {
-        private final boolean food;
+    private static final class Recommend implements Processor<Bytes, byte[], Void, Void> {
         private final Mode mode;
         private final long roundMs;
         private final Decoder decoder = new Decoder();
         private final Event event = new Event();
-        private final HashMap<String, Long> dirty = new HashMap<>(); // user -> timestamp of the record
+        private final HashMap<Bytes, Long> dirty = new HashMap<>(); // user -> timestamp of the record
         private final int[] item = new int[N];
         private final float[] score = new float[N];
-        private KeyValueStore<String, User> users;
+        private KeyValueStore<Bytes, User> users;
+        private ProcessorContext<Void, Void> context;
 
-        Recommend(Mode mode, long roundMs, boolean food) {
+        Recommend(Mode mode, long roundMs) {
             this.mode = mode;
             this.roundMs = roundMs;
-            this.food = food;
         }
 
         @Override
         public void init(ProcessorContext<Void, Void> context) {
+            this.context = context;
             users = context.getStateStore("users");
             if (mode == Mode.FULL && roundMs > 0) {
                 context.schedule(Duration.ofMillis(roundMs), PunctuationType.WALL_CLOCK_TIME, now -> round());
@@ -63,9 +65,9 @@ public final class StreamsJob {
         }
 
         @Override
-        public void process(Record<String, byte[]> record) {
+        public void process(Record<Bytes, byte[]> record) {
             try {
-                decoder.decode(record.value(), food, event);
+                decoder.decode(record.value(), context.recordMetadata().get().topic().charAt(0) == 'f', event);
             } catch (IOException | RuntimeException e) {
                 return; // a dead letter
             }
@@ -104,17 +106,18 @@ public final class StreamsJob {
             }
         }
 
-        private static long hash(String s) {
+        private static long hash(Utf8 s) {
+            final byte[] b = s.getBytes();
             long h = 0xcbf29ce484222325L;
-            for (int k = 0; k < s.length(); k++) {
-                h = (h ^ s.charAt(k)) * 0x100000001b3L;
+            for (int k = 0, n = s.getByteLength(); k < n; k++) {
+                h = (h ^ b[k]) * 0x100000001b3L;
             }
             return h;
         }
 
-        private void publish(String user, User u, long recordMs) {
+        private void publish(Bytes user, User u, long recordMs) {
             for (int d = 0; d < 2; d++) {
-                lists.write(user, d, u, MODEL, item, score, MODEL.rank(u, d, N, item, score), recordMs);
+                lists.write(user.get(), d, u, MODEL, item, score, MODEL.rank(u, d, N, item, score), recordMs);
             }
         }
 
@@ -130,12 +133,10 @@ public final class StreamsJob {
 
     private static Topology topology(Mode mode, long roundMs) {
         final Topology t = new Topology();
-        t.addSource("views", Serdes.String().deserializer(), Serdes.ByteArray().deserializer(), "course-views");
-        t.addSource("orders", Serdes.String().deserializer(), Serdes.ByteArray().deserializer(), "food-orders");
-        t.addProcessor("of-views", () -> new Recommend(mode, roundMs, false), "views");
-        t.addProcessor("of-orders", () -> new Recommend(mode, roundMs, true), "orders");
-        t.addStateStore(Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore("users"), Serdes.String(), User.SERDE)
-            .withCachingEnabled().withLoggingEnabled(new HashMap<>()), "of-views", "of-orders");
+        t.addSource("events", Serdes.Bytes().deserializer(), Serdes.ByteArray().deserializer(), "course-views", "food-orders");
+        t.addProcessor("recommend", () -> new Recommend(mode, roundMs), "events");
+        t.addStateStore(Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore("users"), Serdes.Bytes(), User.SERDE)
+            .withCachingEnabled().withLoggingEnabled(new HashMap<>()), "recommend");
         return t;
     }
 
@@ -154,6 +155,7 @@ public final class StreamsJob {
         p.put("max.poll.records", 2000);
         p.put("auto.offset.reset", "earliest");
         p.put("fetch.max.wait.ms", 10);
+        p.put("fetch.min.bytes", 32 << 10); // a fetch for every few records costs more than they do
         p.put("producer.linger.ms", 5);
         p.put("producer.batch.size", 256 << 10);
         p.put("producer.compression.type", "none");
@@ -166,8 +168,8 @@ public final class StreamsJob {
     }
 
     public static void main(String[] a) throws Exception {
-        if (a.length != 5) {
-            System.err.println("usage: StreamsJob BROKERS REDIS APPLICATION state|learn|full ROUND_MS");
+        if (a.length != 6) {
+            System.err.println("usage: StreamsJob BROKERS REDIS APPLICATION state|learn|full ROUND_MS WARM");
             System.exit(2);
         }
         final Mode mode = Mode.valueOf(a[3].toUpperCase());
@@ -184,12 +186,17 @@ public final class StreamsJob {
             }
         }));
         streams.start();
-        while (!stop.await(1, java.util.concurrent.TimeUnit.SECONDS)) {
-            System.out.println("progress " + events + " " + cpuNs());
+        final long warm = Long.parseLong(a[5]);
+        boolean warmed = false;
+        while (!stop.await(250, java.util.concurrent.TimeUnit.MILLISECONDS)) {
+            if (lists != null && !warmed && events >= warm) {
+                lists.forget();
+                warmed = true;
+            }
+            System.out.println("progress " + events + " " + cpuNs() + " " + (lists == null ? 0 : lists.written) + " "
+                + (lists == null ? -1 : lists.quantile(.5)) + " " + (lists == null ? -1 : lists.quantile(.99)) + " ;");
         }
         streams.close(Duration.ofSeconds(20));
-        System.out.println("done " + events + " " + (lists == null ? 0 : lists.written) + " "
-            + (lists == null ? -1 : lists.quantile(.5)) + " " + (lists == null ? -1 : lists.quantile(.99)));
         if (lists != null) {
             lists.close();
         }
