@@ -42,13 +42,20 @@ static bool load(struct cluster *c) {
     return true;
 }
 
-bool cluster_set(struct cluster *c, const char *key, const char *value) {
-    if (c->n_sets == CLUSTER_SETS) {
+bool cluster_set_all(struct cluster *c, const char *const (*pairs)[2], size_t n) {
+    if (n > CLUSTER_SETS - c->n_sets) {
         fprintf(stderr, "fault_cluster: more than %d settings\n", CLUSTER_SETS);
         return false;
     }
-    snprintf(c->sets[c->n_sets++], CONFIG_VALUE_MAX, "%s=%s", key, value);
+    for (size_t k = 0; k < n; k++) {
+        snprintf(c->sets[c->n_sets++], CONFIG_VALUE_MAX, "%s=%s", pairs[k][0], pairs[k][1]);
+    }
     return load(c);
+}
+
+bool cluster_set(struct cluster *c, const char *key, const char *value) {
+    const char *const pair[1][2] = {{key, value}};
+    return cluster_set_all(c, pair, 1);
 }
 
 /* Periods are shorter than in production, so that faults and recoveries fit into a minute. */
@@ -153,9 +160,13 @@ int64_t cluster_end(const struct cluster *c, const char *topic, int32_t partitio
     int64_t low = -1;
     int64_t high = -1;
     char err[CONFIG_ERROR_MAX] = "";
-    if (kafka_positions(&c->cfg, topic, partition, ASK_MS, &committed, &low, &high, err)) {
-        fprintf(stderr, "fault_cluster: %s\n", err);
-        return -1;
+    const int64_t deadline = process_now_ms() + 2 * ASK_MS;
+    while (kafka_positions(&c->cfg, topic, partition, ASK_MS, &committed, &low, &high, err)) {
+        if (process_now_ms() > deadline) { /* a broker that has just started knows little */
+            fprintf(stderr, "fault_cluster: %s\n", err);
+            return -1;
+        }
+        process_nap_ms(100);
     }
     return high;
 }

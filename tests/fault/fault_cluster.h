@@ -14,7 +14,7 @@
 
 #include "config.h"
 
-enum { CLUSTER_SETS = 48, CLUSTER_NODES_MAX = 3 };
+enum { CLUSTER_SETS = 80, CLUSTER_NODES_MAX = 3 };
 
 struct cluster_plan {
     const char *group; /* of the consumers; names the dead letters too    */
@@ -46,6 +46,8 @@ void cluster_close(struct cluster *c);
 
 /** Another setting for the instances to come. */
 bool cluster_set(struct cluster *c, const char *key, const char *value);
+/** (n,) of them, of which one alone would make no sense. */
+bool cluster_set_all(struct cluster *c, const char *const (*pairs)[2], size_t n);
 
 /** kill -9 of the broker that leads a partition (the only one, if there is one). */
 void cluster_kill_leader(struct cluster *c, const char *topic, int32_t partition);

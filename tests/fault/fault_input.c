@@ -25,10 +25,17 @@ enum {
     LINES_MAX = 4,
     ENDING_RATE = 8000,
     POISON_EVERY = 9, /* one bad record after so many events, on average */
+    ROLE_FIRST = 256, /* first number of somebody with a role, when all instances know the time */
+    ROLE_EVERY = 16,  /* even: a course */
+    ROLE_SOON = 20,   /* groups until w comes again: at once, ... */
+    ROLE_LATE = 300,  /* ... or after a sweep or more; both even */
+    SILENT_DAYS = 28,
+    OLD_DAYS = 3,
 };
 
 #define FIRST_MS INT64_C(1700000000000) /* of the event times: the past, and always the same */
 #define STEP_MS  1000
+#define DAY_MS   INT64_C(86400000)
 
 struct input {
     const struct config *cfg;
@@ -121,6 +128,38 @@ static void make_lines(struct input *in, struct making *m) {
     m->event.n_lines = n;
 }
 
+/* Some events are of people with a role: a view 28 days ago, the same and never again, the first
+ * one's return, an enrolment three days ago. */
+static void play_role(struct input *in, struct making *m) {
+    const int64_t first_day_ms = FIRST_MS / DAY_MS * DAY_MS;
+    if (in->seq < ROLE_FIRST || in->seq % ROLE_EVERY != 0) {
+        return;
+    }
+    const uint64_t n = (in->seq - ROLE_FIRST) / ROLE_EVERY;
+    const uint64_t group = n / 4;
+    const uint64_t later = group % 2 == 0 ? ROLE_SOON : ROLE_LATE;
+    m->event.action = ACTION_VIEW;
+    switch (n % 4) {
+    case 0:
+    case 1:
+        snprintf(m->user, sizeof m->user, "%c%u", n % 4 == 0 ? 'w' : 's', (unsigned)group);
+        m->event.ts_ms =
+            first_day_ms - SILENT_DAYS * DAY_MS + rng_below(&in->rng, (uint32_t)DAY_MS);
+        break;
+    case 2:
+        if (group >= later) {
+            snprintf(m->user, sizeof m->user, "w%u", (unsigned)(group - later));
+        }
+        break;
+    default:
+        snprintf(m->user, sizeof m->user, "x%u", (unsigned)group);
+        m->event.ts_ms = FIRST_MS - OLD_DAYS * DAY_MS + rng_below(&in->rng, STEP_MS);
+        m->event.action = ACTION_ENROLL;
+        break;
+    }
+    m->event.user_id_len = strlen(m->user);
+}
+
 /* The next event of the stream. Ids name the number, so that no two are alike. */
 static void make(struct input *in, struct making *m) {
     m->topic = (uint32_t)(in->seq % INPUT_TOPICS);
@@ -134,6 +173,7 @@ static void make(struct input *in, struct making *m) {
                                          rng_below(&in->rng, STEP_MS - 1),
                                 .action = m->topic == 0 ? draw_action(in) : ACTION_ORDER,
                                 .lines = m->lines};
+    play_role(in, m);
     make_lines(in, m);
 }
 

@@ -6,6 +6,10 @@
  * courses and orders in turn, and, if asked, records in between that must become dead letters. How
  * much of the stream is sent depends on how long the faults take.
  *
+ * Every sixteenth event is of somebody whom triggers are about, and who only knows courses: w<n>
+ * comes 28 days before the first event of the stream (so he has gone silent since) and again later,
+ * s<n> is the same and never comes again, x<n> enrolled three days before.
+ *
  * Each record carries its number in the header `seq`, and sent.tsv has a line for each number:
  *
  *     seq, topic index, event id, user, ts, action, items by commas, reason, value

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault_triggers.h"
 #include "kafka.h"
 #include "redis_fixture.h"
 
@@ -45,16 +46,16 @@ static bool says(const char *json, const char *topic, int64_t end) {
     return at && strtoll(at + strlen(text), NULL, 10) == end;
 }
 
-bool proof_published(const struct round *r, const char *prefix, const struct proof_ends *ends) {
+/* Calls f for what `published` of each task says, until it is false. */
+static bool each_published(const struct round *r, const char *prefix,
+                           bool (*f)(const char *json, int32_t p, const struct round *r,
+                                     const void *arg),
+                           const void *arg) {
     redisContext *client = redisConnectUnix(redis_fixture_socket(r->cluster.redis));
-    bool reached = client && !client->err;
-    for (int32_t p = 0; reached && p < ROUND_PARTITIONS; p++) {
+    bool good = client && !client->err;
+    for (int32_t p = 0; good && p < ROUND_PARTITIONS; p++) {
         redisReply *answer = redisCommand(client, "GET %s:published:%d", prefix, (int)p);
-        reached = answer && answer->type == REDIS_REPLY_STRING;
-        for (int t = 0; reached && t < INPUT_TOPICS; t++) {
-            const int64_t end = ends->end[t][p];
-            reached = end == 0 || says(answer->str, r->cluster.cfg.topics[t].name, end);
-        }
+        good = answer && answer->type == REDIS_REPLY_STRING && f(answer->str, p, r, arg);
         if (answer) {
             freeReplyObject(answer);
         }
@@ -62,7 +63,32 @@ bool proof_published(const struct round *r, const char *prefix, const struct pro
     if (client) {
         redisFree(client);
     }
+    return good;
+}
+
+static bool says_ends(const char *json, int32_t p, const struct round *r, const void *arg) {
+    const struct proof_ends *ends = arg;
+    bool reached = true;
+    for (int t = 0; reached && t < INPUT_TOPICS; t++) {
+        const int64_t end = ends->end[t][p];
+        reached = end == 0 || says(json, r->cluster.cfg.topics[t].name, end);
+    }
     return reached;
+}
+
+static bool says_refreshed(const char *json, int32_t p, const struct round *r, const void *arg) {
+    (void)p;
+    (void)r;
+    const char *at = strstr(json, "\"refreshed\":");
+    return at && strtoll(at + strlen("\"refreshed\":"), NULL, 10) >= *(const int64_t *)arg;
+}
+
+bool proof_published(const struct round *r, const char *prefix, const struct proof_ends *ends) {
+    return each_published(r, prefix, says_ends, ends);
+}
+
+bool proof_refreshed(const struct round *r, const char *prefix, int64_t since_ms) {
+    return each_published(r, prefix, says_refreshed, &since_ms);
 }
 
 static bool write_ends(const struct round *r) {
@@ -167,6 +193,32 @@ bool proof_read_input(struct round *r, int incarnation, int topic) {
     return fclose(x.out) == 0 && good;
 }
 
+static void take_trigger(struct reading *x, const struct record *r, const struct header *h,
+                         size_t n) {
+    (void)h;
+    (void)n;
+    fprintf(x->out, "%d\t%" PRId64 "\t%.*s\t", (int)r->partition, r->offset, (int)r->key_len,
+            r->key ? (const char *)r->key : "");
+    const uint8_t *value = r->value;
+    for (size_t k = 0; value && k < r->value_len; k++) {
+        fprintf(x->out, "%02x", (unsigned)value[k]);
+    }
+    fputs(value ? "\n" : "-\n", x->out);
+}
+
+static bool read_outbox(const struct round *r) {
+    const char *names[] = {r->cluster.cfg.outbox_topic};
+    if (!triggers_expected(r)) {
+        return true;
+    }
+    struct reading x = {open_file(r, "outbox.tsv", "w"), 1, 0};
+    if (!x.out) {
+        return false;
+    }
+    const bool good = read_topics(r, names, 1, take_trigger, &x);
+    return fclose(x.out) == 0 && good;
+}
+
 static bool read_letters(const struct round *r) {
     const char *names[] = {r->cluster.cfg.dead_letters};
     struct reading x = {open_file(r, "letters.tsv", "w"), 1, 0};
@@ -218,9 +270,11 @@ static bool write_facts(const struct round *r) {
     }
     fprintf(out,
             "{\"state\":\"%s\",\"partitions\":%d,\"instances\":%d,\"events\":%" PRIu64
-            ",\"bad\":%" PRIu64 ",\"lines\":%" PRId64 ",\"echoes\":%" PRIu64 ",\"topics\":[",
+            ",\"bad\":%" PRIu64 ",\"lines\":%" PRId64 ",\"echoes\":%" PRIu64
+            ",\"triggers\":%s,\"rebuilt\":%s,\"rate\":%d,\"nodes\":%d,\"topics\":[",
             r->options->state, ROUND_PARTITIONS, r->scenario->instances, r->events, r->bad,
-            r->lines, r->sums.echoes);
+            r->lines, r->sums.echoes, triggers_expected(r) ? "true" : "false",
+            r->scenario->rebuilt ? "true" : "false", r->options->rate, r->scenario->nodes);
     for (int t = 0; t < INPUT_TOPICS; t++) {
         const uint8_t d = cfg->topics[t].domain;
         fprintf(out, "%s{\"name\":\"%s\",\"domain\":\"%s\",\"repeats\":%s}", t ? "," : "",
@@ -247,7 +301,7 @@ static bool dump_state(struct round *r) {
     return rc == 0;
 }
 
-/* Its last line of output: "lost N doubled N errors N events N". */
+/* Its last lines of output: "triggers N lost N doubled N", "lost N doubled N errors N events N". */
 static void read_verdict(struct round *r) {
     char line[256];
     FILE *in = open_file(r, "verdict", "r");
@@ -257,6 +311,8 @@ static void read_verdict(struct round *r) {
             sscanf(line, "lost %" SCNd64 " doubled %" SCNd64 " errors %" SCNd64 " events %" SCNu64,
                    &r->lost, &r->doubled, &r->errors, &r->events) == 4 ||
             found;
+        (void)sscanf(line, "triggers %" SCNd64 " lost %" SCNd64 " doubled %" SCNd64, &r->triggers,
+                     &r->triggers_lost, &r->triggers_doubled);
         fprintf(stderr, "  %s", line);
     }
     if (in) {
@@ -264,9 +320,11 @@ static void read_verdict(struct round *r) {
     }
     if (!found) {
         round_fail(r, "the checker said nothing; see commands.log");
-    } else if (r->lost || r->doubled || r->errors) {
-        round_fail(r, "lost %" PRId64 ", doubled %" PRId64 ", other errors %" PRId64, r->lost,
-                   r->doubled, r->errors);
+    } else if (r->lost || r->doubled || r->errors || r->triggers_lost || r->triggers_doubled) {
+        round_fail(r,
+                   "lost %" PRId64 ", doubled %" PRId64 ", other errors %" PRId64
+                   "; triggers lost %" PRId64 ", doubled %" PRId64,
+                   r->lost, r->doubled, r->errors, r->triggers_lost, r->triggers_doubled);
     }
 }
 
@@ -274,7 +332,7 @@ void proof_check(struct round *r) {
     char path[PROCESS_PATH_MAX + 32];
     const char *const argv[] = {"python3", SOURCE_DIR "/tests/fault/check.py", r->dir, NULL};
     struct process p = {.pid = 0};
-    if (!write_ends(r) || !proof_read_input(r, 1, -1) || !read_letters(r) ||
+    if (!write_ends(r) || !proof_read_input(r, 1, -1) || !read_letters(r) || !read_outbox(r) ||
         !proof_read_redis(r, "crossrec", "redis.tsv") || !write_facts(r) || !dump_state(r)) {
         round_fail(r, "what came out cannot be read");
         return;

@@ -12,6 +12,7 @@
  *     redis.tsv     key, value of every string under the prefix
  *     second.tsv    the same of an instance that began with nothing but the durable state
  *     state.jsonl   crossrec state dump; absent with crossrec.state = memory
+ *     outbox.tsv, streams.tsv, relayed.tsv   triggers (fault_triggers.h)
  *     facts.json    what else the checker has to know
  *
  * Threads: the main thread.
@@ -31,6 +32,8 @@ struct proof_ends {
 bool proof_ends_of(const struct round *r, struct proof_ends *out);
 /** Does `published` of every task, under a prefix of Redis, say these ends? */
 bool proof_published(const struct round *r, const char *prefix, const struct proof_ends *ends);
+/** Does it say of every task that everybody was ranked again since then (wall clock)? */
+bool proof_refreshed(const struct round *r, const char *prefix, int64_t since_ms);
 /** Every string under a prefix into a file. */
 bool proof_read_redis(const struct round *r, const char *prefix, const char *name);
 

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault_proof.h"
+#include "fault_triggers.h"
 #include "redis_fixture.h"
 #include "shipped.h"
 
@@ -269,14 +271,40 @@ static void finish_instances(struct round *r) {
     }
 }
 
+static int64_t wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Everybody who has lists is ranked again. */
-static void refresh(struct round *r) {
+static void refresh(struct round *r, const char *prefix) {
+    const int64_t since_ms = wall_ms();
+    const int64_t deadline = process_now_ms() + SETTLE_MS;
     for (int k = 0; k < ROUND_INSTANCES; k++) {
         if (r->wanted[k]) {
             process_signal(&r->processes[k], SIGUSR1);
         }
     }
-    process_nap_ms(r->failed ? 0 : REFRESH_MS);
+    if (strcmp(r->options->state, "kafka") != 0) { /* it does not say when it was */
+        process_nap_ms(r->failed ? 0 : REFRESH_MS);
+        return;
+    }
+    while (!r->failed && !proof_refreshed(r, prefix, since_ms)) {
+        look_after(r);
+        if (process_now_ms() > deadline) {
+            round_fail(r, "not everybody is ranked again within %d s", SETTLE_MS / 1000);
+        }
+        process_nap_ms(POLL_MS);
+    }
+}
+
+/* What those who were hurt have relayed, and nobody will any more. */
+static void keep_streams(struct round *r) {
+    if (!r->failed && triggers_expected(r) &&
+        (!triggers_read_streams(r, "crossrec") || !triggers_write_ends(r))) {
+        round_fail(r, "the streams of triggers cannot be read");
+    }
 }
 
 /* An instance that was never there before reads the durable state and writes its lists beside those
@@ -291,8 +319,9 @@ static void ask_another(struct round *r) {
     r->second = true;
     round_start(r, 0);
     await_published(r, SECOND);
-    refresh(r);
-    if (!r->failed && !proof_read_redis(r, SECOND, "second.tsv")) {
+    refresh(r, SECOND);
+    if (!r->failed &&
+        (!proof_read_redis(r, SECOND, "second.tsv") || !triggers_read_streams(r, SECOND))) {
         round_fail(r, "the second opinion cannot be read");
     }
     finish_instances(r);
@@ -311,8 +340,10 @@ static void settle(struct round *r) {
               "a task stood still for at most %" PRId64 " ms; %" PRIu64 " writes fenced off, "
               "%" PRIu64 " batches undone",
               r->sums.gap_ms, r->sums.fenced, r->sums.undone);
-    refresh(r);
+    process_nap_ms(r->failed || !triggers_expected(r) ? 0 : TRIGGERS_SWEEP_MS);
+    refresh(r, "crossrec");
     finish_instances(r);
+    keep_streams(r);
     ask_another(r);
     if (!r->failed) {
         proof_check(r);
@@ -371,6 +402,9 @@ static bool open_all(struct round *r) {
     }
     if (r->scenario->small && !cluster_set(&r->cluster, "kafka.session.timeout.ms", "2500")) {
         round_fail(r, "the session cannot be shorter");
+    }
+    if (triggers_expected(r) && !triggers_configure(&r->cluster)) {
+        round_fail(r, "the triggers cannot be configured");
     }
     for (int k = 0; k < ROUND_INSTANCES; k++) {
         prepare_instance(r, k);

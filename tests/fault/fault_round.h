@@ -20,7 +20,7 @@
 #include "fault_watch.h"
 #include "mix.h"
 
-enum { ROUND_INSTANCES = 3, ROUND_PARTITIONS = 4, ROUND_SESSION_MS = 6000, ROUND_ARGS = 120 };
+enum { ROUND_INSTANCES = 3, ROUND_PARTITIONS = 4, ROUND_SESSION_MS = 6000, ROUND_ARGS = 200 };
 
 struct round_options {
     uint64_t seed, events;
@@ -50,6 +50,7 @@ struct round {
     int kills;
     uint64_t events, bad;
     int64_t lost, doubled, errors;
+    int64_t triggers, triggers_lost, triggers_doubled;
     double recovery_s; /* the longest */
     struct watch_sums sums;
     bool failed, skipped;

@@ -25,6 +25,7 @@ struct scenario {
     bool network; /* instances in network namespaces                        */
     bool durable; /* makes sense with crossrec.state = kafka only           */
     bool small;   /* of the short version only                              */
+    bool rebuilt; /* the state is made anew, so that triggers fire once more */
 };
 
 /** The k-th scenario; NULL: there are no more. */

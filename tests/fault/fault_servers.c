@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,12 @@
 
 #include "fault_round.h"
 #include "fault_scenario.h"
+#include "fault_triggers.h"
 #include "redis_fixture.h"
 #include "registry_fixture.h"
 #include "shipped.h"
 
-enum { AWAY_MS = 2500, FULL_MS = 4000, TIMES = 2 };
+enum { AWAY_MS = 2500, FULL_MS = 4000, COME_BACK_MS = 60000, TIMES = 2 };
 
 static void kill_and_start(struct round *r) {
     const int k = round_victim(r);
@@ -77,6 +79,43 @@ static void redis_frozen(struct round *r) {
     round_recover(r);
 }
 
+/* Nothing is committed any more that could tell of a gap. */
+static void await_triggers(struct round *r, int64_t wanted, const char *after) {
+    const int64_t since_ms = process_now_ms();
+    int64_t n = -1;
+    while (!r->failed && (n = triggers_lasting(r)) != wanted &&
+           process_now_ms() - since_ms < COME_BACK_MS) {
+        process_nap_ms(100);
+    }
+    if (!r->failed && n != wanted) {
+        round_fail(r, "%s: of %" PRId64 " triggers %" PRId64 " came back", after, wanted, n);
+    } else if (!r->failed) {
+        round_say(r, "%s: %" PRId64 " triggers were back after %.1f s", after, n,
+                  (double)(process_now_ms() - r->fault_ms) / 1000.0);
+    }
+}
+
+static void redis_emptied_at_rest(struct round *r) {
+    if (r->failed || !triggers_expected(r)) {
+        return;
+    }
+    if (!input_pause(r->input)) {
+        round_fail(r, "the input did not get into Kafka");
+    }
+    round_await_all(r);
+    process_nap_ms(r->failed ? 0 : TRIGGERS_SWEEP_MS);
+    const int64_t n = triggers_lasting(r);
+    round_fault(r);
+    if (!r->failed && (n <= 0 || !cluster_redis(&r->cluster, "FLUSHALL"))) {
+        round_fail(r, "%" PRId64 " triggers; FLUSHALL", n);
+    }
+    await_triggers(r, n, "FLUSHALL at rest");
+    redis_killed(r);
+    await_triggers(r, n, "Redis and an instance killed at rest");
+    input_resume(r->input);
+    round_recover(r);
+}
+
 void redis_run(struct round *r) {
     for (int i = 0; i < TIMES && !r->failed; i++) {
         redis_killed(r);
@@ -84,6 +123,7 @@ void redis_run(struct round *r) {
         redis_full(r);
         redis_frozen(r);
     }
+    redis_emptied_at_rest(r);
 }
 
 /* ---- the registry

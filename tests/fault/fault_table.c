@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 void table_head(void) {
-    puts("| fault | kills | events | lost | doubled | recovery seconds | p99 during the fault, ms "
-         "|");
-    puts("| --- | --- | --- | --- | --- | --- | --- |");
+    puts("| fault | kills | events | lost | doubled | triggers | lost | doubled | recovery seconds "
+         "| p99 during the fault, ms |");
+    puts("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     fflush(stdout);
 }
 
@@ -27,8 +27,10 @@ void table_row(const struct round *r) {
     if (r->skipped) {
         printf("| %s | SKIPPED: %s |\n", r->scenario->name, r->why);
     } else {
-        printf("| %s | %d | %" PRIu64 " | %" PRId64 " | %" PRId64 " | %.1f | ", r->scenario->name,
-               r->kills, r->events, r->lost, r->doubled, r->recovery_s);
+        printf("| %s | %d | %" PRIu64 " | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRId64
+               " | %" PRId64 " | %.1f | ",
+               r->scenario->name, r->kills, r->events, r->lost, r->doubled, r->triggers,
+               r->triggers_lost, r->triggers_doubled, r->recovery_s);
         put_p99(r->sums.p99_ms);
         printf("%s%s\n", r->failed ? " FAILED: " : "", r->failed ? r->why : "");
     }

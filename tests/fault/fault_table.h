@@ -2,7 +2,7 @@
  *
  * fault_table.h -- the table that a run prints and docs/operations.md shows.
  *
- *     fault | kills | events | lost | doubled | recovery s | p99 ms
+ *     fault | kills | events | lost | doubled | triggers | lost | doubled | recovery s | p99 ms
  *
  * recovery: longest time from a fault until all is steady again; p99: from Kafka to Redis, of what
  * was published between the first fault and the end. Pure but for stdout.

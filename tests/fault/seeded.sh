@@ -25,6 +25,8 @@ fence-dropped|a transaction without offsets and the metadata of the assignment|i
 metadata-late|the metadata is fetched when the batch is sent, not when partitions were assigned|integration.test_kafka_tx fault:zombies
 echo-not-skipped|an instance applies its own deltas a second time, from the log|unit.test_learner_log
 control-early|a control record is applied by its author before the log has it|unit.test_learner_log
+gap-unseen|a trigger is added though those before it are not in the stream|unit.test_instance_outbox fault:redis
+outbox-read-late|at a takeover triggers are read from the outbox's end, not from before it|unit.test_instance_outbox fault:short
 TABLE
 }
 
