@@ -452,7 +452,7 @@ static void begin_when_due(struct instance *in) {
     } else if (atomic_exchange(&in->refresh, false) ||
                (!in->sweeping && in->now_ms >= in->next_refresh_ms)) {
         if (in->durable) {
-            learner_solve_all(in->learner); /* vectors that do not depend on the way here */
+            learner_derive(in->learner); /* lists that do not depend on the way here */
         }
         start_sweep(in, true);
     } else if (!in->sweeping && in->catalogue_changed) {

@@ -11,7 +11,13 @@
 #include "candidates_state.h"
 #include "list.h"
 
-enum { THIRTY_DAYS = 2 /* the clock of filling up */, FRESH_EVENTS = 5 };
+enum {
+    THIRTY_DAYS = 2, /* the clock of filling up */
+    FRESH_EVENTS = 5,
+    CONSUMED_MARKED = 128, /* more are searched for */
+    BUCKETS = 2048,        /* of scores >= 0 */
+    AHEAD = 8,             /* cells are fetched so many neighbours early */
+};
 
 static const int64_t FRESH_MS = INT64_C(30) * 86400000;
 static const float K1_DECAY = 0.85F;
@@ -47,23 +53,21 @@ void candidates_free(struct candidates *c) {
     free(c);
 }
 
-static enum status reserve(struct candidates *c, uint32_t n_items) {
-    if (n_items <= c->cap) {
-        return ST_OK;
-    }
+static enum status grow(struct candidates *c, uint32_t n_items) {
     uint32_t cap = c->cap ? c->cap : 1024;
     while (cap < n_items) {
         cap *= 2;
     }
-    struct cell *cells = calloc(cap, sizeof *cells);
+    struct cell *cells = aligned_alloc(64, cap * sizeof *cells);
     uint32_t *touched = malloc(cap * sizeof *touched);
-    uint64_t *neighbours = malloc(cap * sizeof *neighbours);
+    uint64_t *neighbours = malloc(2 * (size_t)cap * sizeof *neighbours);
     if (!cells || !touched || !neighbours) {
         free(cells);
         free(touched);
         free(neighbours);
         return ST_NOMEM;
     }
+    memset(cells, 0, cap * sizeof *cells);
     free(c->cells);
     free(c->touched);
     free(c->neighbours);
@@ -72,6 +76,21 @@ static enum status reserve(struct candidates *c, uint32_t n_items) {
     c->neighbours = neighbours;
     c->cap = cap;
     c->stamp = 0; /* every stamp is 0 again: the next search uses 1 */
+    c->n_domains_known = 0;
+    return ST_OK;
+}
+
+/* A cell for every item. */
+static enum status reserve(struct candidates *c, const struct items *items) {
+    const uint32_t n = items_n(items);
+    enum status st = n > c->cap ? grow(c, n) : ST_OK;
+    if (st) {
+        return st;
+    }
+    const uint8_t *domains = items_domains(items);
+    for (; c->n_domains_known < n; c->n_domains_known++) {
+        c->cells[c->n_domains_known].domain = domains[c->n_domains_known];
+    }
     return ST_OK;
 }
 
@@ -98,54 +117,71 @@ void candidates_view(const struct shared *s, const struct user *u, uint8_t domai
 
 static void next_stamp(struct candidates *c) {
     if (++c->stamp == 0) { /* after 2^32 searches: old stamps could seem valid */
-        memset(c->cells, 0, c->cap * sizeof *c->cells);
+        for (uint32_t i = 0; i < c->cap; i++) {
+            c->cells[i].stamp = 0;
+        }
         c->stamp = 1;
     }
     c->n_touched = 0;
     c->block.n = 0;
 }
 
-static void touch(struct candidates *c, uint32_t item) {
+/* The cell of an item, of this search. */
+static struct cell *cell_of(const struct candidates *c, uint32_t item) {
     struct cell *cell = &c->cells[item];
-    cell->stamp = c->stamp;
-    cell->k1 = cell->k3 = cell->k4 = cell->kx = 0.0F;
-    c->touched[c->n_touched++] = item;
+    if (cell->stamp != c->stamp) {
+        cell->stamp = c->stamp;
+        cell->flags = 0;
+        cell->k = (k_sums){0};
+    }
+    return cell;
 }
 
 /* Adds what one history item's neighbours contribute. */
-static void walk_list(struct candidates *c, const struct shared *s, const struct pair_list *list,
-                      uint8_t domain, const float w[4]) {
-    const uint8_t *domains = items_domains(s->items);
+static void walk_list(struct candidates *c, const struct pop_hot *hot, const struct pair_list *list,
+                      uint8_t domain, k_sums w) {
+    uint32_t n_touched = c->n_touched;
     for (uint32_t y = 0; y < list->n; y++) {
-        uint32_t i = list->item[y];
-        if (domains[i] != domain) {
+        const uint32_t i = list->item[y];
+        if (y + AHEAD < list->n) {
+            __builtin_prefetch(&c->cells[list->item[y + AHEAD]], 1);
+        }
+        if (c->cells[i].domain != domain) {
             continue;
         }
-        struct cell *cell = &c->cells[i];
-        if (cell->stamp != c->stamp) {
-            touch(c, i);
+        struct cell *cell = cell_of(c, i);
+        if (!(cell->flags & CELL_TOUCHED)) {
+            cell->flags |= CELL_TOUCHED;
+            c->touched[n_touched++] = i;
+            __builtin_prefetch(&hot[i]);
         }
-        cell->k1 += w[0] * list->a[y];
-        cell->k3 += w[1] * list->f[y];
-        cell->k4 += w[2] * list->s[y];
-        cell->kx += w[3] * list->a[y];
+        cell->k += w * (k_sums){list->a[y], list->f[y], list->s[y], list->a[y]};
     }
+    c->n_touched = n_touched;
 }
 
 static void walk_history(struct candidates *c, const struct shared *s,
                          const struct candidates_view *v) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
+    struct pair_list lists[PAIRS_WINDOW];
+    for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
+        lists[r] = pairs_list(s->pairs, v->history[r].item);
+        __builtin_prefetch(&hot[v->history[r].item]);
+        __builtin_prefetch(lists[r].item);
+        __builtin_prefetch(lists[r].a);
+        __builtin_prefetch(lists[r].f);
+        __builtin_prefetch(lists[r].s);
+    }
     float w1 = 1.0F;
     float w3 = 1.0F;
     for (uint32_t r = 0; r < n; r++) {
         const struct user_entry *e = &v->history[r];
-        struct pair_list list = pairs_list(s->pairs, e->item);
-        float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
+        const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
         const float k1 = w1 * hot[e->item].inv6;
-        const float w[4] = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (list.s_sum + 2.0F),
-                            e->domain != v->domain ? k1 : 0.0F};
-        walk_list(c, s, &list, v->domain, w);
+        const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (lists[r].s_sum + 2.0F),
+                          e->domain != v->domain ? k1 : 0.0F};
+        walk_list(c, hot, &lists[r], v->domain, w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }
@@ -156,12 +192,14 @@ static void see_withdrawn(struct candidates *c, const struct content *content) {
     c->withdrawn = content_withdrawn(content);
 }
 
-/* While the history still holds every line of the user, only its items can have been
- * consumed: a mark on them spares the others the search in the set. */
-static void mark_taken(struct candidates *c, const struct candidates_view *v) {
-    c->history_has_all = user_n(v->user) == v->n_history;
-    for (uint32_t r = 0; r < v->n_history; r++) {
-        c->cells[v->history[r].item].taken = c->stamp;
+/* Marks on what was consumed spare every candidate the search in the user's set, while they are few
+ * enough to be cheaper, and known by name. */
+static void mark_consumed(struct candidates *c, const struct candidates_view *v) {
+    uint32_t n = 0;
+    const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
+    c->knows_consumed = items && n <= CONSUMED_MARKED;
+    for (uint32_t k = 0; c->knows_consumed && k < n; k++) {
+        cell_of(c, items[k])->flags |= CELL_CONSUMED;
     }
 }
 
@@ -169,49 +207,55 @@ static void mark_ordered(struct candidates *c, const struct candidates_view *v) 
     const uint32_t n = affinity_order(v->history, v->n_history, v->now_ms);
     for (uint32_t r = 0; r < n; r++) {
         if (action_consumes(v->history[r].action)) {
-            c->cells[v->history[r].item].ordered = c->stamp;
+            cell_of(c, v->history[r].item)->flags |= CELL_ORDERED;
         }
     }
 }
 
+/* What cells say of an item; 0 of one that this search has not come to. */
+static uint8_t flags_of(const struct candidates *c, uint32_t item) {
+    return c->cells[item].stamp == c->stamp ? c->cells[item].flags : 0;
+}
+
 /* Never to be shown: not to be had, blocked, or consumed. */
-static bool forbidden(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
+static bool forbidden(const struct candidates *c, const struct candidates_view *v, uint32_t item,
+                      uint8_t flags) {
     if (item < c->n_withdrawn && c->withdrawn[item]) {
         return true;
     }
     if (v->rules && rules_blocks(v->rules, item)) {
         return true;
     }
-    if (c->history_has_all && c->cells[item].taken != c->stamp) {
-        return false;
+    if (c->knows_consumed) {
+        return (flags & CELL_CONSUMED) != 0;
     }
     return user_consumed(v->user, v->domain, item, v->hashes);
 }
 
-static bool excluded(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
-    return c->cells[item].ordered == c->stamp || forbidden(c, v, item);
-}
-
 bool candidates_allowed(const struct candidates *c, const struct candidates_view *v,
                         uint32_t item) {
-    return item < c->cap && !excluded(c, v, item);
+    if (item >= c->cap) {
+        return false;
+    }
+    const uint8_t flags = flags_of(c, item);
+    return !(flags & CELL_ORDERED) && !forbidden(c, v, item, flags);
 }
 
 static void list_item(struct candidates *c, uint32_t item) {
-    struct cell *cell = &c->cells[item];
-    if (cell->listed == c->stamp || c->block.n == RANKER_LIST_MAX) {
+    struct cell *cell = cell_of(c, item);
+    const uint32_t n = c->block.n;
+    if (cell->flags & CELL_LISTED || n == RANKER_LIST_MAX) {
         return;
     }
-    if (cell->stamp != c->stamp) {
-        touch(c, item);
-    }
-    cell->listed = c->stamp;
-    cell->position = c->block.n;
-    c->item[c->block.n++] = item;
+    cell->flags |= CELL_LISTED;
+    cell->position = (uint16_t)n;
+    c->item[n] = item;
+    c->block.n = n + 1;
 }
 
 static void list_if_allowed(struct candidates *c, const struct candidates_view *v, uint32_t item) {
-    if (c->cells[item].listed != c->stamp && !excluded(c, v, item)) {
+    const uint8_t flags = flags_of(c, item);
+    if (!(flags & (CELL_LISTED | CELL_ORDERED)) && !forbidden(c, v, item, flags)) {
         list_item(c, item);
     }
 }
@@ -260,24 +304,92 @@ static void select_best(uint64_t *a, uint32_t n, uint32_t k) {
     }
 }
 
+/* Among the k best and the rest: of those that score what the last of the best does, the ones to
+ * stay are chosen by their hashes, since indices are not the same on every instance. */
+static void settle_ties(uint64_t *a, uint32_t n, uint32_t k, const uint64_t *hashes) {
+    uint64_t least = UINT64_MAX;
+    for (uint32_t x = 0; x < k; x++) {
+        least = a[x] < least ? a[x] : least;
+    }
+    least >>= 32;
+    uint32_t end = k; /* tied ones are brought together: from..k-1, k..end-1 */
+    for (uint32_t x = k; x < n; x++) {
+        if (a[x] >> 32 == least) {
+            const uint64_t t = a[end];
+            a[end++] = a[x];
+            a[x] = t;
+        }
+    }
+    if (end == k) {
+        return; /* as nearly always */
+    }
+    uint32_t from = k;
+    for (uint32_t x = k; x-- > 0;) {
+        if (a[x] >> 32 == least) {
+            const uint64_t t = a[--from];
+            a[from] = a[x];
+            a[x] = t;
+        }
+    }
+    for (uint32_t x = from; x < end; x++) {
+        a[x] = (hashes[item_of(a[x])] & ~(uint64_t)UINT32_MAX) | (a[x] & UINT32_MAX);
+    }
+    select_best(a + from, end - from, k - from);
+}
+
+/* The bucket of a key: exponent and three bits of its score, which grow with it. */
+static uint32_t bucket_of(uint64_t key) {
+    return (uint32_t)(key >> 52) & (BUCKETS - 1); /* no number that is none leads out of it */
+}
+
+/* Moves the k largest of n > k to the front, as they come but for those of the last bucket that
+ * has some: one count and one pass without a branch, where select_best() would guess wrong at every
+ * other comparison. */
+static void keep_best(uint64_t *a, uint32_t n, uint32_t k, uint64_t *last, const uint64_t *hashes) {
+    uint32_t count[BUCKETS] = {0};
+    uint32_t high = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t bucket = bucket_of(a[i]);
+        count[bucket]++;
+        high = bucket > high ? bucket : high;
+    }
+    uint32_t bucket = high;
+    uint32_t above = 0; /* keys in the buckets above */
+    while (above + count[bucket] < k) {
+        above += count[bucket--];
+    }
+    uint32_t n_above = 0;
+    uint32_t n_last = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t key = a[i];
+        a[n_above] = key;
+        last[n_last] = key;
+        n_above += bucket_of(key) > bucket;
+        n_last += bucket_of(key) == bucket;
+    }
+    select_best(last, n_last, k - above);
+    settle_ties(last, n_last, k - above, hashes);
+    memcpy(a + above, last, (k - above) * sizeof *a);
+}
+
 static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
+    float max_k1 = K1_LEAST;
     uint32_t n = 0;
-    c->max_k1 = K1_LEAST;
     for (uint32_t x = 0; x < c->n_touched; x++) {
-        uint32_t i = c->touched[x];
-        if (excluded(c, v, i)) {
+        const uint32_t i = c->touched[x];
+        const struct cell *cell = &c->cells[i];
+        if (cell->flags & CELL_ORDERED || forbidden(c, v, i, cell->flags)) {
             continue;
         }
-        float k1 = c->cells[i].k1 * hot[i].inv4;
-        if (k1 > c->max_k1) {
-            c->max_k1 = k1;
-        }
+        const float k1 = cell->k[0] * hot[i].inv4;
+        max_k1 = k1 > max_k1 ? k1 : max_k1;
         c->neighbours[n++] = key_of(k1, i);
     }
+    c->max_k1 = max_k1;
     if (n > CANDIDATES_NEIGHBOURS) {
-        select_best(c->neighbours, n, CANDIDATES_NEIGHBOURS);
+        keep_best(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + c->cap, v->hashes);
         n = CANDIDATES_NEIGHBOURS;
     }
     for (uint32_t x = 0; x < n; x++) {
@@ -303,8 +415,8 @@ static void list_popular(struct candidates *c, const struct shared *s,
 /* ... of which the affinities hear, too. */
 static void list_own(struct candidates *c, const struct shared *s,
                      const struct candidates_view *v) {
-    struct user_repeat own[CANDIDATES_OWN];
-    uint32_t n = user_repeats_best(v->user, v->domain, v->now_ms, own, CANDIDATES_OWN);
+    struct user_repeat own[USER_REPEATS];
+    const uint32_t n = candidates_own(v, own);
     for (uint32_t x = 0; x < n; x++) {
         affinity_own(c->affinity, content_category(s->content, own[x].item), own[x].count);
         list_if_allowed(c, v, own[x].item);
@@ -314,8 +426,8 @@ static void list_own(struct candidates *c, const struct shared *s,
 /* The most taken of the user's strongest categories. */
 static void list_categories(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
-    struct user_interest interests[CANDIDATES_CATEGORIES];
-    const uint32_t n = user_interests(v->user, v->now_ms, interests, CANDIDATES_CATEGORIES);
+    struct user_interest interests[USER_INTERESTS];
+    const uint32_t n = candidates_interests(s, v, interests);
     for (uint32_t k = 0; k < n; k++) {
         const uint32_t *items = NULL;
         const uint32_t n_top = categories_top(s->categories, interests[k].category, &items);
@@ -351,16 +463,21 @@ static void list_fresh(struct candidates *c, const struct shared *s,
 
 struct counted {
     int64_t count;
+    uint64_t hash;
     uint32_t item;
 };
 
-/* Keeps the `max` largest counts of a stream in order, ties as they come. */
+static bool counts_more(const struct counted *a, const struct counted *b) {
+    return a->count > b->count || (a->count == b->count && a->hash < b->hash);
+}
+
+/* Keeps the `max` largest counts of a stream in order. */
 static uint32_t insert_counted(struct counted *best, uint32_t n, uint32_t max, struct counted x) {
-    if (n == max && x.count <= best[n - 1].count) {
+    if (n == max && !counts_more(&x, &best[n - 1])) {
         return n;
     }
     uint32_t k = n < max ? n : max - 1;
-    while (k > 0 && x.count > best[k - 1].count) {
+    while (k > 0 && counts_more(&x, &best[k - 1])) {
         best[k] = best[k - 1];
         k--;
     }
@@ -377,10 +494,11 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
     uint32_t n = 0;
     for (uint32_t k = 0; k < items_n_of(s->items, v->domain); k++) {
         const uint32_t i = items_of(s->items, v->domain, k);
-        if (i < s->n_items && c->cells[i].listed != c->stamp &&
-            (c->cells[i].ordered == c->stamp) == ordered && !forbidden(c, v, i)) {
+        const uint8_t flags = flags_of(c, i);
+        if (i < s->n_items && !(flags & CELL_LISTED) && ((flags & CELL_ORDERED) != 0) == ordered &&
+            !forbidden(c, v, i, flags)) {
             const int64_t count = popularity_count(s->popularity, i, THIRTY_DAYS);
-            n = insert_counted(best, n, missing, (struct counted){count, i});
+            n = insert_counted(best, n, missing, (struct counted){count, v->hashes[i], i});
         }
     }
     for (uint32_t x = 0; x < n; x++) {
@@ -390,7 +508,7 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
 
 enum status candidates_find(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v, uint32_t at_least) {
-    enum status st = reserve(c, items_n(s->items));
+    enum status st = reserve(c, s->items);
     if (st) {
         return st;
     }
@@ -400,7 +518,7 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     if (st) {
         return st;
     }
-    mark_taken(c, v);
+    mark_consumed(c, v);
     mark_ordered(c, v);
     walk_history(c, s, v);
     list_neighbours(c, s, v);
@@ -429,7 +547,7 @@ const uint32_t *candidates_items(const struct candidates *c) {
 }
 
 uint32_t candidates_position(const struct candidates *c, uint32_t item) {
-    if (item >= c->cap || c->cells[item].listed != c->stamp) {
+    if (item >= c->cap || !(flags_of(c, item) & CELL_LISTED)) {
         return UINT32_MAX;
     }
     return c->cells[item].position;

@@ -9,7 +9,16 @@
 #include "candidates_state.h"
 #include "lg.h"
 
-enum { LANES = 16 };
+enum { LANES = 16, WIDTH = 8, DOTS = 4, AHEAD = 8 };
+
+/* An array of floats that the compiler keeps in a register (GCC and Clang). */
+typedef float lanes __attribute__((vector_size(WIDTH * sizeof(float))));
+
+static inline lanes load(const float *x) {
+    lanes v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
 
 static const float MS_PER_HOUR = 3600000.0F;
 static const float K_FLOOR = 1e-4F;
@@ -26,6 +35,7 @@ struct list_terms {
     float inv_max_k1;
     float mpop, mage;
     int64_t now_ms;
+    bool content; /* categories, deals or repeats say something of items */
 };
 
 static float hours_since(int64_t now_ms, int64_t then_ms) {
@@ -33,26 +43,60 @@ static float hours_since(int64_t now_ms, int64_t then_ms) {
     return ms > 0 ? (float)ms / MS_PER_HOUR : 0.0F;
 }
 
-static float dot(const float *restrict a, const float *restrict b) {
-    float lanes[LANES] = {0};
-    for (int k = 0; k < FACTORS; k += LANES) {
-        for (int z = 0; z < LANES; z++) {
-            lanes[z] += a[k + z] * b[k + z];
+/* p.q of items (DOTS,): one tree of sums for all, each in the order of one alone: lanes 16 apart,
+ * then 8, 4, 2 and 1. */
+static void dots(const lanes *p, const float *q, const uint32_t *items, float *out) {
+    lanes eight[DOTS];
+    for (int z = 0; z < DOTS; z++) {
+        const float *row = q + (size_t)items[z] * FACTORS;
+        lanes x[FACTORS / WIDTH];
+        for (int k = 0; k < FACTORS / WIDTH; k++) {
+            x[k] = p[k] * load(row + k * WIDTH);
         }
+        eight[z] = (x[0] + x[2]) + (x[1] + x[3]);
     }
-    float eight[LANES / 2]; /* named halves stay in registers; one array would not */
-    float four[LANES / 4];
-    for (int z = 0; z < LANES / 2; z++) {
-        eight[z] = lanes[z] + lanes[z + LANES / 2];
-    }
-    for (int z = 0; z < LANES / 4; z++) {
-        four[z] = eight[z] + eight[z + LANES / 4];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
+    const lanes ab = __builtin_shufflevector(eight[0], eight[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+                     __builtin_shufflevector(eight[0], eight[1], 4, 5, 6, 7, 12, 13, 14, 15);
+    const lanes cd = __builtin_shufflevector(eight[2], eight[3], 0, 1, 2, 3, 8, 9, 10, 11) +
+                     __builtin_shufflevector(eight[2], eight[3], 4, 5, 6, 7, 12, 13, 14, 15);
+    const lanes two = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) +
+                      __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    out[0] = two[0] + two[1]; /* a c | b d */
+    out[2] = two[2] + two[3];
+    out[1] = two[4] + two[5];
+    out[3] = two[6] + two[7];
 }
 
-static void gather_one(const struct candidates *c, const struct candidates_view *v,
-                       const struct list_terms *t, struct features_block *b, uint32_t at) {
+/* Row X_DOT. */
+static void gather_dots(const struct candidates_view *v, const struct list_terms *t,
+                        struct features_block *b) {
+    lanes p[FACTORS / WIDTH];
+    float *x = b->x + (size_t)X_DOT * b->stride;
+    for (int k = 0; k < FACTORS / WIDTH; k++) {
+        p[k] = load(v->p + k * WIDTH);
+    }
+    for (uint32_t at = 0; at < b->n; at += DOTS) {
+        uint32_t items[DOTS];
+        for (uint32_t z = 0; z < DOTS; z++) {
+            items[z] = b->item[at + z < b->n ? at + z : at];
+        }
+        dots(p, t->q, items, x + at); /* the row has room for a multiple of 16 */
+    }
+}
+
+/* What is known of a candidate is in a few cache lines, some of which nobody has touched yet. */
+static void fetch(const struct shared *s, const struct list_terms *t, uint32_t item) {
+    __builtin_prefetch(t->q + (size_t)item * FACTORS);
+    __builtin_prefetch(t->q + (size_t)item * FACTORS + FACTORS / 2);
+    __builtin_prefetch(t->qq + item);
+    __builtin_prefetch(&t->hot[item]);
+    if (t->content) {
+        categories_fetch(s->categories, item);
+    }
+}
+
+static void gather_one(const struct candidates *c, const struct list_terms *t,
+                       struct features_block *b, uint32_t at) {
     static const struct cell none = {0};
     const uint32_t i = b->item[at];
     const struct pop_hot *hot = &t->hot[i];
@@ -66,12 +110,11 @@ static void gather_one(const struct candidates *c, const struct candidates_view 
     x[X_RECENT * k] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
     x[X_AGE * k] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
     x[X_COUNT * k] = hot->cnt;
-    x[X_K1 * k] = cell->k1 * hot->inv4;
-    x[X_K3 * k] = cell->k3;
-    x[X_K4 * k] = cell->k4;
-    x[X_KX * k] = cell->kx;
+    x[X_K1 * k] = cell->k[0] * hot->inv4;
+    x[X_K3 * k] = cell->k[1];
+    x[X_K4 * k] = cell->k[2];
+    x[X_KX * k] = cell->k[3];
     x[X_OBS_EXP * k] = (hot->obs * t->obs_scale + 2.0F) / (hot->exp * t->obs_scale + 2.0F);
-    x[X_DOT * k] = dot(v->p, t->q + (size_t)i * FACTORS);
     x[X_COS * k] = t->qq[i];
 }
 
@@ -153,8 +196,17 @@ static void transform_parts(struct features_block *b) {
 }
 
 static void content_features(const struct candidates *c, const struct shared *s,
-                             const struct candidates_view *v, struct features_block *b) {
+                             const struct candidates_view *v, const struct list_terms *t,
+                             struct features_block *b) {
+    static const enum ranker_feature all[] = {X_REPEATED, X_DEAL, X_LIFT, X_GAP,  X_GOES,
+                                              X_IN,       X_LIKE, X_PART, X_AGAIN};
     const size_t k = b->stride;
+    for (size_t f = 0; !t->content && f < sizeof all / sizeof *all; f++) {
+        memset(b->x + (size_t)all[f] * k, 0, b->n * sizeof *b->x);
+    }
+    if (!t->content) {
+        return;
+    }
     for (uint32_t at = 0; at < b->n; at++) {
         float *x = b->x + at;
         const uint32_t category = content_category(s->content, b->item[at]);
@@ -171,6 +223,7 @@ static void content_features(const struct candidates *c, const struct shared *s,
             v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F
                        : 0.0F;
     }
+    transform_parts(b);
 }
 
 static void list_features(const struct candidates *c, const struct shared *s,
@@ -204,12 +257,18 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
         .mage = user_mage(v->user),
         .now_ms = v->now_ms,
     };
+    t.content =
+        v->repeats || content_n_categories(s->content) > 0 || categories_any_deal(s->categories);
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
         t.lg_sum[clock] = fmaxf(popularity_lg_sum(s->popularity, v->domain, clock), LG_SUM_LEAST);
     }
     for (uint32_t at = 0; at < b->n; at++) {
-        gather_one(c, v, &t, b, at);
+        if (at + AHEAD < b->n) {
+            fetch(s, &t, b->item[at + AHEAD]);
+        }
+        gather_one(c, &t, b, at);
     }
+    gather_dots(v, &t, b);
     transform_popularity(b, &t);
     transform_pairs(b, &t);
     transform_factors(b);
@@ -217,8 +276,7 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     for (int f = X_TIMES; f <= X_INTERVAL; f++) {
         memset(b->x + (size_t)f * k, 0, b->n * sizeof *b->x);
     }
-    content_features(c, s, v, b);
-    transform_parts(b);
+    content_features(c, s, v, &t, b);
     for (uint32_t at = 0; v->repeats && at < b->n; at++) {
         repeat_one(v, b, at);
     }
@@ -227,6 +285,8 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
 
 const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
                                                  const struct candidates_view *v) {
+    /* an odd number of cache lines from a feature to the next: they share no sets of the cache */
+    c->block.stride = (c->block.n + LANES - 1) / LANES * LANES | LANES;
     candidates_features_of(c, s, v, &c->block);
     return &c->block;
 }

@@ -3,7 +3,7 @@
  * candidates_state.h -- the workspace of a search, for candidates*.c only.
  *
  * One cell an item, valid for the current search only if its stamp says so: nothing is cleared
- * between searches.
+ * between searches. It never lies across two cache lines: a search touches cells in no order.
  */
 #ifndef CANDIDATES_STATE_H
 #define CANDIDATES_STATE_H
@@ -11,30 +11,47 @@
 #include "affinity.h"
 #include "candidates.h"
 
-struct cell {
-    uint32_t stamp;    /* k sums are of this search */
-    uint32_t listed;   /* in the candidates of this search */
-    uint32_t position; /* there                     */
-    uint32_t taken;    /* in the history of this search's user */
-    uint32_t ordered;  /* in his order under way */
-    float k1, k3, k4, kx;
+enum {
+    CELL_TOUCHED = 1,  /* in `touched`                              */
+    CELL_LISTED = 2,   /* among the candidates, at `position`       */
+    CELL_CONSUMED = 4, /* by the user; only if `knows_consumed`     */
+    CELL_ORDERED = 8,  /* in his order under way                    */
 };
+
+/* k1, k3, k4, kx: what pairs say of an item. */
+typedef float k_sums __attribute__((vector_size(4 * sizeof(float))));
+
+struct cell {
+    _Alignas(32) k_sums k;
+    uint32_t stamp;    /* all but the domain is of this search, else it means 0 */
+    uint16_t position; /* among the candidates */
+    uint8_t flags;
+    uint8_t domain; /* for ever */
+};
+_Static_assert(sizeof(struct cell) == 32, "two a cache line");
 
 struct candidates {
     struct cell *cells;   /* (cap,) */
     uint32_t *touched;    /* (cap,) items with k sums           */
-    uint64_t *neighbours; /* (cap,) keys: key_of() */
+    uint64_t *neighbours; /* (2 cap,) keys: key_of(); behind them room for some of them again */
     uint32_t cap;
     uint32_t stamp;
     uint32_t n_touched;
-    bool history_has_all;     /* nothing that is not marked `taken` can be consumed    */
+    uint32_t n_domains_known; /* items whose cell has its domain                       */
+    bool knows_consumed;      /* cells say what the user consumed                      */
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
     const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
     float max_k1;
     struct affinity *affinity;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];
-    _Alignas(64) float x[RANKER_X * RANKER_LIST_MAX];
+    _Alignas(64) float x[RANKER_X * (RANKER_LIST_MAX + 16)];
 };
+
+/** The items that a user takes again most, at most CANDIDATES_OWN; returns how many. */
+uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS]);
+/** His strongest categories, at most CANDIDATES_CATEGORIES; returns how many. */
+uint32_t candidates_interests(const struct shared *s, const struct candidates_view *v,
+                              struct user_interest all[USER_INTERESTS]);
 
 #endif

@@ -33,6 +33,7 @@ struct categories {
     struct pairs *pairs; /* T                             */
     uint32_t *due;       /* categories whose lists wait for pruning, (n_due,) */
     size_t n_due, cap_due;
+    bool any_deal; /* something was sold at a discount */
 };
 
 /* ---- life cycle ---------------------------------------------------------------------- */
@@ -181,6 +182,28 @@ static void note_top(const struct categories *c, struct categories_category *k, 
     }
 }
 
+void categories_forget_tops(struct categories *c) {
+    for (uint32_t k = 0; k < c->n_categories; k++) {
+        c->categories[k].n_top = 0;
+    }
+}
+
+void categories_offer_top(struct categories *c, uint32_t category, uint32_t item) {
+    if (category >= c->n_categories || item >= c->cap_items || c->items[item].g <= 0) {
+        return;
+    }
+    struct categories_category *k = &c->categories[category];
+    const int64_t g = c->items[item].g;
+    if (k->n_top == CATEGORY_TOP && g <= c->items[k->top[CATEGORY_TOP - 1]].g) {
+        return;
+    }
+    uint32_t at = k->n_top < CATEGORY_TOP ? k->n_top++ : CATEGORY_TOP - 1U;
+    for (; at > 0 && g > c->items[k->top[at - 1]].g; at--) { /* largest first */
+        k->top[at] = k->top[at - 1];
+    }
+    k->top[at] = item;
+}
+
 /* Adds (sign 1) or takes back (sign -1) what is counted of the item. */
 static void count_item(struct categories *c, const struct category_take_sum *sum, int64_t sign) {
     struct categories_item *i = &c->items[sum->item];
@@ -324,9 +347,10 @@ uint32_t categories_prune_hashed(struct categories *c, const uint64_t *hashes) {
 
 void categories_deal(struct categories *c, uint32_t item, float share, int64_t ts_ms) {
     struct categories_item *i = &c->items[item];
-    if (i->sold && ts_ms < i->deal_ms) {
-        return;
+    if (i->sold && (ts_ms < i->deal_ms || (ts_ms == i->deal_ms && share <= i->deal))) {
+        return; /* of one moment the best: whoever hears of the sales in whatever order */
     }
+    c->any_deal = c->any_deal || share > 0.0F;
     i->sold = true;
     i->deal = share;
     i->deal_ms = ts_ms;
@@ -385,6 +409,16 @@ float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t
     const double rho_c =
         (fixed_to(k.repeats) + CATEGORY_PRIOR * rho) / (fixed_to(k.n) + CATEGORY_PRIOR);
     return (float)((fixed_to(i.repeats) + ITEM_PRIOR * rho_c) / (fixed_to(i.n) + ITEM_PRIOR));
+}
+
+bool categories_any_deal(const struct categories *c) {
+    return c->any_deal;
+}
+
+void categories_fetch(const struct categories *c, uint32_t item) {
+    if (item < c->cap_items) {
+        __builtin_prefetch(&c->items[item]);
+    }
 }
 
 float categories_deal_now(const struct categories *c, uint32_t item, int64_t now_ms) {

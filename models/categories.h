@@ -116,8 +116,8 @@ uint32_t categories_prune(struct categories *c);
 /** The same with ties as in pairs_prune_hashed(): hashes of categories by index. */
 uint32_t categories_prune_hashed(struct categories *c, const uint64_t *hashes);
 
-/** Discount share of a sale of a reserved item, in [0, 1]; of the same time: the later call counts.
- *  An older sale than the one known changes nothing. */
+/** Discount share of a sale of a reserved item, in [0, 1]; of the same time: the larger share
+ * counts. An older sale than the one known changes nothing. */
 void categories_deal(struct categories *c, uint32_t item, float share, int64_t ts_ms);
 
 /* ---- reading; items and categories that are not reserved (CATEGORY_NONE too) have zeros ---- */
@@ -129,12 +129,21 @@ float categories_part(const struct categories *c, uint32_t item, uint32_t catego
 /** Neighbours of a category (column a: T), in no particular order, borrowed. */
 struct pair_list categories_neighbours(const struct categories *c, uint32_t category);
 /** The items of a category that were taken most under the same decay, at most CATEGORY_TOP,
- *  unordered; after something was taken back one that is no longer among them may stay. */
+ *  unordered; after something was taken back one that is no longer among them may stay, until all
+ *  are made anew. */
 uint32_t categories_top(const struct categories *c, uint32_t category, const uint32_t **items);
+/** Makes them anew: forgets all, then every item is offered to the category that it is of (or
+ *  CATEGORY_NONE). Of equal ones those offered first stay. */
+void categories_forget_tops(struct categories *c);
+void categories_offer_top(struct categories *c, uint32_t category, uint32_t item);
 float categories_events(const struct categories *c, uint32_t category); /* n_c */
 float categories_all_events(const struct categories *c);                /* N   */
 /** The repeat rate, in [0, 1]. */
 float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t category);
+/** False: every deal is 0. */
+bool categories_any_deal(const struct categories *c);
+/** What is known of an item will be asked for soon. */
+void categories_fetch(const struct categories *c, uint32_t item);
 /** d 2^(-age/7 d), of now_ms before the sale: d; 0 if never sold at a discount. */
 float categories_deal_now(const struct categories *c, uint32_t item, int64_t now_ms);
 

@@ -34,7 +34,7 @@ struct chunk {
 
 struct domain_items {
     uint32_t n, cap;
-    uint32_t *index; /* (n,) in the order in which they got their names */
+    uint32_t *index; /* (n,) in the order of items_of() */
 };
 
 static const char nameless[2]; /* what stands for the id of an item without one */
@@ -343,6 +343,13 @@ uint32_t items_n_of(const struct items *it, uint8_t domain) {
 
 uint32_t items_of(const struct items *it, uint8_t domain, uint32_t k) {
     return it->of[domain].index[k];
+}
+
+void items_reorder(struct items *it, uint8_t domain, const uint32_t *order) {
+    struct domain_items *d = &it->of[domain];
+    if (d->n > 0) {
+        memcpy(d->index, order, d->n * sizeof *order);
+    }
 }
 
 uint64_t items_hash(const struct items *it, uint32_t i) {

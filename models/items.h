@@ -68,8 +68,12 @@ MUST_CHECK enum status items_intern_nameless(struct items *it, uint64_t hash, ui
 uint32_t items_n(const struct items *it);
 uint32_t items_n_of(const struct items *it, uint8_t domain);
 
-/** The k-th item of a domain in the order in which they got their names, k < items_n_of(). */
+/** The k-th item of a domain in the order in which they got their names, k < items_n_of(), or in
+ *  that of items_reorder() and those named since. */
 uint32_t items_of(const struct items *it, uint8_t domain, uint32_t k);
+/** Gives the named items of a domain another order: `order` (items_n_of(),) has each of them once.
+ */
+void items_reorder(struct items *it, uint8_t domain, const uint32_t *order);
 
 /** Attributes of item i < items_n(). The id of a nameless item is "", *len = 0. */
 bool items_named(const struct items *it, uint32_t i);

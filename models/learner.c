@@ -279,7 +279,7 @@ static int by_mixed_hash(const void *a, const void *b) {
         return p->amount < q->amount ? -1 : 1; /* sums of money round by order */
     }
     if (p->discount < q->discount || p->discount > q->discount) {
-        return p->discount < q->discount ? -1 : 1; /* the last one is the item's deal */
+        return p->discount < q->discount ? -1 : 1;
     }
     return p->quantity < q->quantity ? -1 : p->quantity > q->quantity;
 }

@@ -144,7 +144,9 @@ MUST_CHECK enum status learner_try(struct learner *l, uint32_t task, const struc
                                    bool with_scans, struct trial_baselines *b, struct trial *out);
 
 /** Largest event time taken by any task; INT64_MIN before the first. It is a clock: it never
- *  steps back, also not by undo (which lateness does: events come again and are not late). */
+ *  steps back, also not by undo (which lateness does: events come again and are not late). With a
+ *  log it is the clock of all who share it: what others took counts from its record on (of what
+ *  teaches nobody else there is none). */
 int64_t learner_stream_ms(const struct learner *l);
 
 /** A row of a catalogue. @return ST_OK; ST_INVALID (domain, id length, a hash of another domain),
@@ -354,7 +356,7 @@ struct item_board {
     uint32_t n_trending; /* of the 100 most taken of 1 day: lift above 1, largest first; at least
                             LEARNER_TRENDING_RATE a day */
     struct board_item trending[LIST_MAX];
-    uint32_t n_newest; /* named last, newest first */
+    uint32_t n_newest; /* newest first: by the catalogue, by the first event, or named last */
     struct board_item newest[LIST_MAX];
 };
 #define LEARNER_TRENDING_RATE 3.0F

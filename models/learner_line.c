@@ -51,6 +51,7 @@ static bool draw_sample(struct learner *l, const struct passage *p, uint64_t dra
         const uint32_t at = rng_below(&rng, n);
         if (!l->is_target[at]) {
             l->sample_item[k++] = items[at];
+            popularity_obs_fetch(l->shared->popularity, items[at]);
         }
     }
     l->sample.n = k;

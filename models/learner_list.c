@@ -83,18 +83,32 @@ enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_
     return ST_OK;
 }
 
-/* The user's mix of categories in the target domain. */
+/* Of two equally strong ones: by their hashes, which all instances share. */
+static bool goes_first(const struct learner *l, const struct spread_interest *a,
+                       const struct spread_interest *b) {
+    const struct content *content = l->shared->content;
+    return !(a->weight < b->weight) && !(a->weight > b->weight) &&
+           content_category_hash(content, a->category) <
+               content_category_hash(content, b->category);
+}
+
+/* The user's mix of categories in the target domain, at most SPREAD_INTERESTS. */
 static uint32_t interests_of(const struct learner *l, const struct ranking *r,
-                             struct spread_interest *out) {
+                             struct spread_interest out[USER_INTERESTS]) {
     struct user_interest all[USER_INTERESTS];
     const uint32_t n_all = user_interests(r->view.user, r->view.now_ms, all, USER_INTERESTS);
     uint32_t n = 0;
-    for (uint32_t k = 0; k < n_all && n < SPREAD_INTERESTS; k++) {
+    for (uint32_t k = 0; k < n_all; k++) {
         if (content_category_domain(l->shared->content, all[k].category) == r->view.domain) {
             out[n++] = (struct spread_interest){all[k].category, all[k].v};
         }
+        for (uint32_t i = n; i-- > 1 && goes_first(l, &out[i], &out[i - 1]);) {
+            const struct spread_interest t = out[i];
+            out[i] = out[i - 1];
+            out[i - 1] = t;
+        }
     }
-    return n;
+    return n < SPREAD_INTERESTS ? n : SPREAD_INTERESTS;
 }
 
 /* Puts the best n of a ranking in the order to be shown. */
@@ -114,7 +128,7 @@ static uint32_t choose(const struct learner *l, const struct ranking *r, uint32_
         candidates[k] =
             (struct spread_candidate){r->top[k].score, content_category(l->shared->content, item)};
     }
-    struct spread_interest interests[SPREAD_INTERESTS];
+    struct spread_interest interests[USER_INTERESTS];
     const uint32_t n_interests = interests_of(l, r, interests);
     return spread_calibrate(candidates, depth, interests, n_interests, l->params.diversity, n,
                             order);
@@ -168,14 +182,17 @@ void learner_show(const struct learner *l, const struct learner_task *t, uint32_
     out->personalised = r->kind == RANKER_FULL;
     out->segment = user_segment(r->view.user);
     learner_mean_features(r->block, mean);
+    uint32_t at[LIST_MAX];
+    enum reason reasons[LIST_MAX];
     for (uint32_t k = 0; k < out->n; k++) {
-        const struct ranked *top = &r->top[order[k]];
-        float parts[REASONS];
-        out->items[k] = (struct list_item){
-            .item = r->block->item[top->at],
-            .score = top->score,
-            .reason = learner_reason(&t->record.ranker, r->kind, r->block, top->at, mean, parts),
-            .because = ITEM_NONE};
+        at[k] = r->top[order[k]].at;
+    }
+    learner_reasons(&t->record.ranker, r->kind, r->block, at, out->n, mean, reasons);
+    for (uint32_t k = 0; k < out->n; k++) {
+        out->items[k] = (struct list_item){.item = r->block->item[at[k]],
+                                           .score = r->top[order[k]].score,
+                                           .reason = reasons[k],
+                                           .because = ITEM_NONE};
     }
     if (r->n_pins > 0) {
         rules_insert(r->pins, r->n_pins, n, out);

@@ -291,26 +291,3 @@ enum status learner_log_seeds(struct learner *l, struct pack *p) {
 uint64_t learner_log_position(const struct learner *l) {
     return l->log.position;
 }
-
-static int by_hash(const void *a, const void *b) {
-    const uint64_t x = *(const uint64_t *)a;
-    const uint64_t y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-void learner_solve_all(struct learner *l) {
-    const struct items *items = l->shared->items;
-    const uint32_t n = l->shared->n_items;
-    uint64_t *hashes = malloc(((size_t)n + 1) * sizeof *hashes);
-    uint32_t *order = malloc(((size_t)n + 1) * sizeof *order);
-    if (n > 0 && hashes && order) {
-        memcpy(hashes, items_hashes(items), n * sizeof *hashes);
-        qsort(hashes, n, sizeof *hashes, by_hash);
-        for (uint32_t k = 0; k < n; k++) {
-            order[k] = items_find(items, hashes[k]);
-        }
-        factors_solve_all(l->shared->factors, order, n);
-    }
-    free(hashes);
-    free(order);
-}

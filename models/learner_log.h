@@ -17,7 +17,7 @@
  *     taken out of the sums concerned first and put back after.
  *
  * So learners at the same log end with nothing pending hold the same bits of all sums, centroids
- * and published nets; factors after learner_solve_all().
+ * and published nets; factors after learner_solve_all(), lists after learner_derive().
  *
  * Differences to the loop-back (params.log = false):
  *   - a full mini-batch is not applied but added to the sums of the batch under way;
@@ -78,6 +78,12 @@ MUST_CHECK enum status learner_log_seeds(struct learner *l, struct pack *p);
 /** Every item's factors anew, in the order of the hashes: the same bits on every learner at the
  *  same log end with nothing pending. */
 void learner_solve_all(struct learner *l);
+/** The same, and whatever else follows from sums and rows but depends on the way while events come:
+ *  recent items, tops of categories, which items are the newest of a domain. So learners that have
+ *  read the same log, with nothing pending, the same rows and rules, and the same durable user and
+ *  task, rank the same list at the same time. (Items never taken, of which no row says when they
+ *  came, stay in the order in which they did.) What there is no memory for stays as it is. */
+void learner_derive(struct learner *l);
 
 /* ---- state of tasks -------------------------------------------------------------------- */
 
@@ -161,8 +167,8 @@ MUST_CHECK enum status learner_snapshot_begin(struct learner *l, const void *byt
 MUST_CHECK enum status learner_snapshot_await(struct learner *l, const struct snapshot_head *head);
 /** @return as snapshot_load() */
 MUST_CHECK enum status learner_snapshot_load(struct learner *l, const void *bytes, size_t len);
-/** All pieces are loaded: vectors of items are solved. @return ST_OK, ST_INVALID (one that was
- *  announced was not loaded) */
+/** All pieces are loaded: what follows from them is derived (learner_derive()). @return ST_OK,
+ *  ST_INVALID (one that was announced was not loaded) */
 MUST_CHECK enum status learner_snapshot_done(struct learner *l);
 
 #endif

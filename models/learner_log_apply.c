@@ -230,6 +230,9 @@ static enum status apply_steps(struct learner *l, const struct log_record *r, ui
 
 static enum status apply_delta(struct learner *l, const struct log_record *r, uint64_t offset) {
     enum status st = shared_log_check(l->shared, r);
+    for (size_t k = 0; k < r->n_takes && !st; k++) {
+        l->stream_ms = later_ms(l->stream_ms, r->takes[k].last_ms);
+    }
     if (!st && r->name.task >= LEARNER_TASKS_MAX) {
         st = ST_RANGE;
     }

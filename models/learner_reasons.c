@@ -5,7 +5,8 @@
 
 #include "learner_state.h"
 
-enum { LANES = 16 };
+#define UNIT  1048576.0F /* 2^20 */
+#define LARGE 1000.0F
 
 /* Which reason a feature speaks for. */
 static const enum reason reason_of[RANKER_X] = {
@@ -23,21 +24,13 @@ static const enum reason reason_of[RANKER_X] = {
 
 /* ---- the part ------------------------------------------------------------------------------- */
 
-/* In LANES partial sums, so that it is a loop over lanes. */
-static float sum_of(const float *x, uint32_t n) {
-    float lane[LANES] = {0};
-    uint32_t c = 0;
-    for (; c + LANES <= n; c += LANES) {
-        for (size_t z = 0; z < LANES; z++) {
-            lane[z] += x[c + z];
-        }
-    }
-    for (; c < n; c++) {
-        lane[c % LANES] += x[c];
-    }
-    float sum = 0.0F;
-    for (size_t z = 0; z < LANES; z++) {
-        sum += lane[z];
+/* In units of 2^-20: whole numbers add up to the same in whatever order the candidates came. */
+static int64_t sum_of(const float *x, uint32_t n) {
+    int64_t sum = 0;
+    for (uint32_t c = 0; c < n; c++) {
+        const float least = x[c] > -LARGE ? x[c] : -LARGE;
+        const float value = least < LARGE ? least : LARGE;
+        sum += (int32_t)(value * UNIT);
     }
     return sum;
 }
@@ -48,7 +41,8 @@ enum reason explain_input_reason(int k) {
 
 void learner_mean_features(const struct features_block *b, float mean[RANKER_X]) {
     for (size_t k = 0; k < RANKER_X; k++) {
-        mean[k] = b->n > 0 ? sum_of(b->x + k * b->stride, b->n) / (float)b->n : 0.0F;
+        const double sum = (double)sum_of(b->x + k * b->stride, b->n) / (double)UNIT;
+        mean[k] = b->n > 0 ? (float)(sum / (double)b->n) : 0.0F;
     }
 }
 
@@ -63,20 +57,9 @@ static bool is_true(const struct features_block *b, uint32_t at, enum reason rea
     }
 }
 
-enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
-                           const struct features_block *b, uint32_t at, const float mean[RANKER_X],
+static enum reason best_of(const struct features_block *b, uint32_t at, const float parts[RANKER_X],
                            float groups[REASONS]) {
-    float parts[RANKER_X];
-    return learner_reason_parts(ranker, kind, b, at, mean, parts, groups);
-}
-
-enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind kind,
-                                 const struct features_block *b, uint32_t at,
-                                 const float mean[RANKER_X], float parts[RANKER_X],
-                                 float groups[REASONS]) {
-    const struct ranker_rows rows = candidates_rows(b);
     memset(groups, 0, REASONS * sizeof *groups);
-    ranker_parts(ranker, kind, &rows, at, mean, parts);
     for (int k = 0; k < RANKER_X; k++) {
         groups[reason_of[k]] += parts[k];
     }
@@ -87,6 +70,27 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
         }
     }
     return best;
+}
+
+void learner_reasons(const struct ranker *ranker, enum ranker_kind kind,
+                     const struct features_block *b, const uint32_t *at, uint32_t n,
+                     const float mean[RANKER_X], enum reason *out) {
+    const struct ranker_rows rows = candidates_rows(b);
+    float parts[LIST_MAX][RANKER_X];
+    ranker_parts_of(ranker, kind, &rows, at, n, mean, parts);
+    for (uint32_t k = 0; k < n; k++) {
+        float groups[REASONS];
+        out[k] = best_of(b, at[k], parts[k], groups);
+    }
+}
+
+enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind kind,
+                                 const struct features_block *b, uint32_t at,
+                                 const float mean[RANKER_X], float parts[RANKER_X],
+                                 float groups[REASONS]) {
+    const struct ranker_rows rows = candidates_rows(b);
+    ranker_parts(ranker, kind, &rows, at, mean, parts);
+    return best_of(b, at, parts, groups);
 }
 
 /* ---- the item of the history ---------------------------------------------------------------- */

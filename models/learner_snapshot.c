@@ -287,6 +287,9 @@ static enum status load(struct learner *l, const struct snapshot_head *head, con
     if (!st && head->kind == SNAPSHOT_ITEM) {
         const uint32_t i = items_find(l->shared->items, head->key);
         l->log.named[i] = items_named(l->shared->items, i);
+        if (popularity_hot(l->shared->popularity)[i].count > 0) {
+            l->stream_ms = later_ms(l->stream_ms, popularity_hot(l->shared->popularity)[i].last_ms);
+        }
     }
     return st;
 }
@@ -320,7 +323,6 @@ enum status learner_snapshot_done(struct learner *l) {
         return ST_INVALID;
     }
     shared_await_nothing(l->shared);
-    learner_solve_all(l);
-    shared_refresh_top_lists(l->shared);
+    learner_derive(l);
     return ST_OK;
 }

@@ -198,12 +198,13 @@ struct learner_task *learner_task_of(const struct learner *l, uint32_t task, uin
 
 /** The list's mean candidate. */
 void learner_mean_features(const struct features_block *b, float mean[RANKER_X]);
-/** Why candidate `at` is where it is; groups (REASONS,) receives what each reason adds. */
-enum reason learner_reason(const struct ranker *ranker, enum ranker_kind kind,
-                           const struct features_block *b, uint32_t at, const float mean[RANKER_X],
-                           float groups[REASONS]);
+/** Why candidates `at` (n,), n <= LIST_MAX, are where they are. */
+void learner_reasons(const struct ranker *ranker, enum ranker_kind kind,
+                     const struct features_block *b, const uint32_t *at, uint32_t n,
+                     const float mean[RANKER_X], enum reason *out);
 
-/** The same, and what each input adds. */
+/** Why candidate `at` is where it is; groups (REASONS,) receives what each reason adds, parts what
+ *  each input adds. */
 enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind kind,
                                  const struct features_block *b, uint32_t at,
                                  const float mean[RANKER_X], float parts[RANKER_X],

@@ -284,7 +284,8 @@ static void add_deals(struct log_record *r, struct places *p, const struct delta
             r->deals[r->n_deals - 1].ts_ms = INT64_MIN;
         }
         struct delta_deal *newest = &r->deals[p->at[place] - 1];
-        if (d->deals[k].ts_ms >= newest->ts_ms) {
+        if (d->deals[k].ts_ms > newest->ts_ms ||
+            (d->deals[k].ts_ms == newest->ts_ms && d->deals[k].share > newest->share)) {
             *newest = d->deals[k];
             newest->item = place;
         }

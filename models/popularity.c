@@ -4,7 +4,7 @@
  *
  * An item has two cache lines: struct pop_hot, which ranking reads, and struct
  * exact, which only counting touches. A top list is the set of the first POP_TOP
- * items by (count, smaller index), so it is a function of the counts alone. Taking
+ * items by (count, smaller tie), so it is a function of the counts alone. Taking
  * keeps it by comparing with its floor; what lowers counts (untake, move) marks it
  * stale, and its next reader fills it again: once for a whole batch that is undone.
  */
@@ -40,6 +40,7 @@ struct exact {
     int64_t obs, exp;
     uint8_t place[POP_LISTS]; /* where in top list k, while listed    */
     uint8_t domain;           /* NO_DOMAIN until it was taken         */
+    uint32_t tie;             /* of equal ones the smaller is ahead: upper half of its hash, or 0 */
     int64_t n;                /* sum of weights                       */
 };
 _Static_assert(sizeof(struct exact) == LINE, "counting costs one more");
@@ -169,7 +170,7 @@ static enum status allocate(struct popularity *p, size_t cap) {
     return ST_OK;
 }
 
-enum status popularity_reserve(struct popularity *p, uint32_t n_items) {
+enum status popularity_reserve(struct popularity *p, uint32_t n_items, const uint64_t *hashes) {
     if (n_items > p->cap) {
         size_t cap = p->cap ? 2 * (size_t)p->cap : ITEMS_MIN;
         if (cap < n_items) {
@@ -184,7 +185,8 @@ enum status popularity_reserve(struct popularity *p, uint32_t n_items) {
         }
     }
     for (; p->n < n_items; p->n++) {
-        p->exact[p->n] = (struct exact){.domain = NO_DOMAIN};
+        const uint32_t tie = hashes ? (uint32_t)(hashes[p->n] >> 32) : 0;
+        p->exact[p->n] = (struct exact){.domain = NO_DOMAIN, .tie = tie};
         p->hot[p->n] = (struct pop_hot){.lg = {LG_NONE, LG_NONE, LG_NONE, LG_NONE}};
         derive_count(&p->hot[p->n], &p->exact[p->n]);
     }
@@ -252,8 +254,15 @@ enum status popularity_weigh(const struct popularity *p, int64_t ts_ms, int64_t 
 
 /* ---- top lists ----------------------------------------------------------- */
 
-static bool ahead(int64_t c, uint32_t i, int64_t d, uint32_t j) {
-    return c > d || (c == d && i < j);
+/* Of items that are equal otherwise. */
+static bool wins_tie(const struct popularity *p, uint32_t i, uint32_t j) {
+    const uint32_t x = p->exact[i].tie;
+    const uint32_t y = p->exact[j].tie;
+    return x < y || (x == y && i < j);
+}
+
+static bool ahead(const struct popularity *p, int64_t c, uint32_t i, int64_t d, uint32_t j) {
+    return c > d || (c == d && wins_tie(p, i, j));
 }
 
 static void top_put(const struct popularity *p, struct top *t, int clock, uint32_t place,
@@ -265,14 +274,14 @@ static void top_put(const struct popularity *p, struct top *t, int clock, uint32
 }
 
 /* Sets the floor of a full list to its last item; returns where that one is. */
-static uint32_t top_last(struct top *t) {
+static uint32_t top_last(const struct popularity *p, struct top *t) {
     int64_t least = t->c[0];
     for (uint32_t x = 1; x < POP_TOP; x++) {
         least = t->c[x] < least ? t->c[x] : least;
     }
     uint32_t last = POP_TOP;
     for (uint32_t x = 0; x < POP_TOP; x++) {
-        if (t->c[x] == least && (last == POP_TOP || t->item[x] > t->item[last])) {
+        if (t->c[x] == least && (last == POP_TOP || wins_tie(p, t->item[last], t->item[x]))) {
             last = x;
         }
     }
@@ -292,11 +301,11 @@ static void top_offer(const struct popularity *p, struct top *t, int clock, uint
         top_put(p, t, clock, t->n++, i);
         return;
     }
-    if (!ahead(c, i, t->floor, t->floor_item)) {
+    if (!ahead(p, c, i, t->floor, t->floor_item)) {
         return;
     }
-    const uint32_t last = top_last(t);
-    if (ahead(c, i, t->floor, t->floor_item)) {
+    const uint32_t last = top_last(p, t);
+    if (ahead(p, c, i, t->floor, t->floor_item)) {
         p->hot[t->item[last]].listed &= ~(1U << clock);
         top_put(p, t, clock, last, i);
     }
@@ -498,6 +507,10 @@ void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t e
     derive_obs(&p->hot[i], x);
 }
 
+void popularity_obs_fetch(const struct popularity *p, uint32_t i) {
+    __builtin_prefetch(&p->exact[i], 1);
+}
+
 void popularity_obs_move(struct popularity *p, uint64_t n_events) {
     const uint64_t to = n_events - n_events % OBS_HALFLIFE;
     if (to <= p->obs_landmark) {
@@ -556,6 +569,46 @@ void popularity_set_recent(struct popularity *p, uint8_t domain, const uint32_t 
     d->n_recent = 0;
     for (uint32_t k = n > POP_RECENT ? n - POP_RECENT : 0; k < n; k++) {
         recent_put(d, items[k]);
+    }
+}
+
+struct latest { /* (n,) newest first */
+    uint32_t n;
+    uint32_t item[POP_RECENT];
+};
+
+static bool is_later(const struct popularity *p, uint32_t i, uint32_t j) {
+    const int64_t x = p->hot[i].last_ms;
+    const int64_t y = p->hot[j].last_ms;
+    return x > y || (x == y && wins_tie(p, i, j));
+}
+
+static void latest_offer(const struct popularity *p, struct latest *l, uint32_t i) {
+    if (l->n == POP_RECENT && !is_later(p, i, l->item[l->n - 1])) {
+        return; /* as most are */
+    }
+    uint32_t k = l->n < POP_RECENT ? l->n++ : POP_RECENT - 1;
+    for (; k > 0 && is_later(p, i, l->item[k - 1]); k--) {
+        l->item[k] = l->item[k - 1];
+    }
+    l->item[k] = i;
+}
+
+void popularity_renew_recent(struct popularity *p) {
+    struct latest latest[DOMAINS_MAX];
+    for (uint32_t d = 0; d < p->n_domains; d++) {
+        latest[d].n = 0;
+    }
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (p->hot[i].count > 0) {
+            latest_offer(p, &latest[p->exact[i].domain], i);
+        }
+    }
+    for (uint32_t d = 0; d < p->n_domains; d++) {
+        p->domains[d].n_recent = 0;
+        for (uint32_t k = latest[d].n; k-- > 0;) {
+            recent_put(&p->domains[d], latest[d].item[k]);
+        }
     }
 }
 

@@ -77,8 +77,12 @@ MUST_CHECK enum status popularity_new(uint32_t n_domains, int64_t landmark_ms,
                                       struct popularity **out);
 void popularity_free(struct popularity *p);
 
-/** Makes room for items 0..n_items-1; never shrinks. @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status popularity_reserve(struct popularity *p, uint32_t n_items);
+/** Makes room for items 0..n_items-1; never shrinks. Of equal ones the item with the smaller upper
+ *  half of its hash, hashes (n_items,), is ahead, whatever the indices are; the smaller index if
+ * that is equal too, or hashes NULL.
+ *  @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status popularity_reserve(struct popularity *p, uint32_t n_items,
+                                          const uint64_t *hashes);
 
 /** True when a time ts_ms is POP_MOVE half-lives or more after the landmark of
  *  `clock`: a control record is due. One half-life is enough once a domain's sum
@@ -131,6 +135,10 @@ void popularity_subtract(struct popularity *p, uint32_t i, uint8_t domain,
 /** Item i is the newest of its domain's recent list; nothing is counted. */
 void popularity_remind(struct popularity *p, uint32_t i, uint8_t domain);
 
+/** Makes the recent lists anew: the items with the largest last_ms, each once, whoever took them in
+ *  whatever order. Looks at every item. */
+void popularity_renew_recent(struct popularity *p);
+
 /** Moves the landmark of a clock forward: every count and sum is multiplied by
  *  2^-((to - from)/half-life) and rounded to nearest. @return ST_OK, or
  *  ST_INVALID (backwards, or not a whole number of half-lives: nothing changed) */
@@ -144,6 +152,8 @@ MUST_CHECK enum status popularity_obs_weigh(const struct popularity *p, uint64_t
 int popularity_obs_due(const struct popularity *p, uint64_t n_events);
 /** Adds to obs and to exp of item i; negative values take back. */
 void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t exp);
+/** Counts of item i will be added to soon. */
+void popularity_obs_fetch(const struct popularity *p, uint32_t i);
 /** Moves the obs landmark to event n (rounded down to whole half-lives). */
 void popularity_obs_move(struct popularity *p, uint64_t n_events);
 /** The event number that obs and exp are relative to: a multiple of POP_OBS_EVENTS. */

@@ -2,9 +2,9 @@
  *
  * ranker.c -- see ranker.h for the model and its sources.
  *
- * Rows are worked on in blocks of 8, one lane a row, eight hidden units at a time: the
- * accumulators stay in the registers of x86-64-v3 beside their operands. A lane never meets another
- * before a sum over rows, and there in a fixed order.
+ * Rows are worked on in blocks, one lane a row, some hidden units at a time: the accumulators stay
+ * in the registers of x86-64-v3 beside their operands. A lane never meets another before a sum over
+ * rows, and there in a fixed order, of 8.
  */
 #include "ranker.h"
 
@@ -17,7 +17,7 @@
 #include "lg.h"
 #include "normal.h"
 
-enum { LANES = 8, AT_ONCE = 8 };
+enum { LANES = 8, AT_ONCE = 8, ROWS = 2 * LANES, UNITS = 4 };
 
 /* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
@@ -102,65 +102,117 @@ static void list_part(const struct ranker_net *net, const struct view *view, con
     }
 }
 
-/* Scores of 8 rows; hidden (RANKER_HIDDEN, stride_h) receives W x + W c + b where not NULL. */
-static lanes score_block(const struct ranker_net *net, const struct view *view, const float *x,
-                         size_t stride, const float base[RANKER_HIDDEN], float *hidden,
-                         size_t stride_h) {
+/* Scores of 16 rows; hidden (RANKER_HIDDEN, RANKER_SAMPLE_MAX) receives W x + W c + b where not
+ * NULL. */
+static inline void score_block(const struct ranker_net *net, const struct view *view,
+                               const float *x, size_t stride, const float base[RANKER_HIDDEN],
+                               float *scores, float *hidden) {
     lanes s = {0};
+    lanes t = {0};
     for (size_t k = 0; k < view->x; k++) {
         s += load(x + k * stride) * net->v[k];
+        t += load(x + k * stride + LANES) * net->v[k];
     }
-    for (size_t h = 0; h < RANKER_HIDDEN; h += AT_ONCE) {
-        lanes a[AT_ONCE];
-        for (size_t z = 0; z < AT_ONCE; z++) {
-            a[z] = base[h + z] - (lanes){0};
+    for (size_t h = 0; h < RANKER_HIDDEN; h += UNITS) {
+        lanes a[UNITS];
+        lanes b[UNITS];
+        for (size_t z = 0; z < UNITS; z++) {
+            a[z] = b[z] = base[h + z] - (lanes){0};
         }
         for (size_t k = 0; k < view->x; k++) {
-            const lanes xk = load(x + k * stride);
-            for (size_t z = 0; z < AT_ONCE; z++) {
-                a[z] += xk * net->w[k][h + z];
+            const lanes xa = load(x + k * stride);
+            const lanes xb = load(x + k * stride + LANES);
+            for (size_t z = 0; z < UNITS; z++) {
+                a[z] += xa * net->w[k][h + z];
+                b[z] += xb * net->w[k][h + z];
             }
         }
-        for (size_t z = 0; z < AT_ONCE; z++) {
+        for (size_t z = 0; z < UNITS; z++) {
             if (hidden) {
-                store(hidden + (h + z) * stride_h, a[z]);
+                store(hidden + (h + z) * RANKER_SAMPLE_MAX, a[z]);
+                store(hidden + (h + z) * RANKER_SAMPLE_MAX + LANES, b[z]);
             }
             s += leaky(a[z]) * net->o[h + z];
+            t += leaky(b[z]) * net->o[h + z];
         }
     }
-    return s;
+    store(scores, s);
+    store(scores + LANES, t);
 }
 
 void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
                    float *scores) {
     float base[RANKER_HIDDEN];
     list_part(&r->net[kind], &views[kind], rows->c, base);
-    for (uint32_t at = 0; at < rows->n; at += LANES) {
-        store(scores + at,
-              score_block(&r->net[kind], &views[kind], rows->x + at, rows->stride, base, NULL, 0));
+    for (uint32_t at = 0; at < rows->n; at += ROWS) {
+        score_block(&r->net[kind], &views[kind], rows->x + at, rows->stride, base, scores + at,
+                    NULL);
+    }
+}
+
+/* What flows back from the score through each hidden unit, of 8 rows x (RANKER_X,). */
+static void slopes_of_units(const struct ranker_net *net, const struct view *view, const lanes *x,
+                            const float base[RANKER_HIDDEN], lanes a[RANKER_HIDDEN]) {
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+        a[h] = base[h] - (lanes){0};
+    }
+    for (size_t k = 0; k < view->x; k++) {
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            a[h] += x[k] * net->w[k][h];
+        }
+    }
+    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+        const lanes one = 1.0F - (lanes){0};
+        a[h] = where_positive(a[h], one, one * LEAK) * net->o[h];
+    }
+}
+
+/* A lane a row: sums over hidden units wait for each other, rows do not. */
+static void parts_of_block(const struct ranker_net *net, const struct view *view,
+                           const struct ranker_rows *rows, const uint32_t *at, uint32_t n,
+                           const float *mean, const float base[RANKER_HIDDEN],
+                           float (*out)[RANKER_X]) {
+    lanes x[RANKER_X];
+    lanes a[RANKER_HIDDEN];
+    for (size_t k = 0; k < view->x; k++) {
+        for (uint32_t z = 0; z < LANES; z++) {
+            x[k][z] = rows->x[k * rows->stride + at[z < n ? z : 0]];
+        }
+    }
+    slopes_of_units(net, view, x, base, a);
+    for (size_t k = 0; k < view->x; k++) {
+        lanes slope = net->v[k] - (lanes){0};
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            slope += a[h] * net->w[k][h];
+        }
+        slope *= x[k] - mean[k];
+        for (uint32_t z = 0; z < n; z++) {
+            out[z][k] = slope[z];
+        }
+    }
+    for (size_t k = view->x; k < RANKER_X; k++) {
+        for (uint32_t z = 0; z < n; z++) {
+            out[z][k] = 0.0F;
+        }
+    }
+}
+
+void ranker_parts_of(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
+                     const uint32_t *at, uint32_t n, const float mean[RANKER_X],
+                     float (*out)[RANKER_X]) {
+    float base[RANKER_HIDDEN];
+    list_part(&r->net[kind], &views[kind], rows->c, base);
+    for (uint32_t z = 0; z < n; z += LANES) {
+        const uint32_t some = n - z < LANES ? n - z : LANES;
+        parts_of_block(&r->net[kind], &views[kind], rows, at + z, some, mean, base, out + z);
     }
 }
 
 void ranker_parts(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
                   uint32_t at, const float mean[RANKER_X], float out[RANKER_X]) {
-    const struct ranker_net *net = &r->net[kind];
-    float a[RANKER_HIDDEN];
-    list_part(net, &views[kind], rows->c, a);
-    for (size_t k = 0; k < views[kind].x; k++) {
-        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
-            a[h] += net->w[k][h] * rows->x[k * rows->stride + at];
-        }
-    }
-    for (size_t h = 0; h < RANKER_HIDDEN; h++) {
-        a[h] = net->o[h] * (a[h] > 0.0F ? 1.0F : LEAK);
-    }
-    for (size_t k = 0; k < RANKER_X; k++) {
-        float slope = net->v[k];
-        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
-            slope += net->w[k][h] * a[h];
-        }
-        out[k] = k < views[kind].x ? slope * (rows->x[k * rows->stride + at] - mean[k]) : 0.0F;
-    }
+    float parts[1][RANKER_X];
+    ranker_parts_of(r, kind, rows, &at, 1, mean, parts);
+    memcpy(out, parts[0], sizeof parts[0]);
 }
 
 /* ---- learning ---------------------------------------------------------------- */
@@ -176,9 +228,8 @@ static void forward(const struct ranker_net *net, const struct view *view,
                     const struct ranker_rows *rows, struct pass *p) {
     float base[RANKER_HIDDEN];
     list_part(net, view, rows->c, base);
-    for (uint32_t at = 0; at < rows->n; at += LANES) {
-        store(p->score + at, score_block(net, view, rows->x + at, rows->stride, base,
-                                         p->hidden + at, RANKER_SAMPLE_MAX));
+    for (uint32_t at = 0; at < rows->n; at += ROWS) {
+        score_block(net, view, rows->x + at, rows->stride, base, p->score + at, p->hidden + at);
     }
     for (size_t h = 0; h < RANKER_HIDDEN; h++) { /* 0 times infinity is no number */
         for (uint32_t at = rows->n; at % LANES != 0; at++) {
@@ -218,6 +269,24 @@ static float sum_of(lanes v) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
+/* The same of eight at once: each is the sum of the same pairs. */
+static void sums_of(const lanes v[AT_ONCE], float *out) {
+    lanes four[AT_ONCE / 2]; /* halves of two added up: those of v[2i], then of v[2i + 1] */
+    lanes two[AT_ONCE / 4];
+    for (size_t i = 0; i < AT_ONCE / 2; i++) {
+        four[i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11) +
+                  __builtin_shufflevector(v[2 * i], v[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    for (size_t i = 0; i < AT_ONCE / 4; i++) { /* v[4i], v[4i + 2] | v[4i + 1], v[4i + 3] */
+        two[i] = __builtin_shufflevector(four[2 * i], four[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+                 __builtin_shufflevector(four[2 * i], four[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    /* v0 v2 v4 v6 | v1 v3 v5 v7 */
+    const lanes one = __builtin_shufflevector(two[0], two[1], 0, 2, 8, 10, 4, 6, 12, 14) +
+                      __builtin_shufflevector(two[0], two[1], 1, 3, 9, 11, 5, 7, 13, 15);
+    store(out, __builtin_shufflevector(one, one, 0, 4, 1, 5, 2, 6, 3, 7));
+}
+
 /* sum over rows of a x. The columns of x from n on hold numbers, and their a is 0. */
 static float row_sum(const float *a, const float *x, uint32_t n) {
     lanes s = {0};
@@ -236,9 +305,7 @@ static void row_sums(const float *a, const float *x, uint32_t n, float *out) {
             s[z] += load(a + z * RANKER_SAMPLE_MAX + at) * xs;
         }
     }
-    for (size_t z = 0; z < AT_ONCE; z++) {
-        out[z] = sum_of(s[z]);
-    }
+    sums_of(s, out);
 }
 
 /* Turns the activations of a hidden unit into what flows back through it; returns that of o. */

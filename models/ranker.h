@@ -143,6 +143,10 @@ void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct r
  *  (RANKER_X,): out[k] = (x_k - mean_k) ds/dx_k, where the net is linear around the row. */
 void ranker_parts(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
                   uint32_t at, const float mean[RANKER_X], float out[RANKER_X]);
+/** The same of rows `at` (n,), bit for bit, in less time than one by one. */
+void ranker_parts_of(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
+                     const uint32_t *at, uint32_t n, const float mean[RANKER_X],
+                     float (*out)[RANKER_X]);
 
 /**
  * One learning step of both nets on a sample whose row 0 is the target, and of the gate.

@@ -88,7 +88,7 @@ static enum status reserve_awaited(struct shared *s) {
 
 /* Room is made before the item is known, in steps: a refusal leaves no item without room. */
 static enum status reserve_for(struct shared *s, uint32_t n) {
-    enum status st = popularity_reserve(s->popularity, n);
+    enum status st = popularity_reserve(s->popularity, n, items_hashes(s->items));
     if (!st) {
         st = pairs_reserve(s->pairs, n);
     }

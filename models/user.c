@@ -248,6 +248,17 @@ bool user_consumed(const struct user *u, uint8_t domain, uint32_t item, const ui
     return domain < u->n_domains && user_set_has(u, domain, item, hashes);
 }
 
+const uint32_t *user_consumed_items(const struct user *u, uint8_t domain, uint32_t *n) {
+    static const uint32_t none = 0;
+    *n = 0;
+    if (domain >= u->n_domains) {
+        return &none;
+    }
+    const struct user_area *a = user_block_area(u, area_of_set(domain));
+    *n = a->halves ? 0 : a->n;
+    return a->halves ? NULL : user_block_entries(u, area_of_set(domain));
+}
+
 bool user_repeat(const struct user *u, uint8_t domain, uint32_t item, struct user_repeat *out) {
     return domain < u->n_domains && user_table_get(u, domain, item, out);
 }

@@ -159,6 +159,9 @@ int64_t user_history_floor(const struct user *u);
 
 /** True if a no-repeat domain's set has the item (or its filter says so). */
 bool user_consumed(const struct user *u, uint8_t domain, uint32_t item, const uint64_t *hashes);
+/** What user_consumed() says yes to, sorted, (*n,), borrowed until the block moves. NULL: a filter
+ *  says so, nobody can list it. */
+const uint32_t *user_consumed_items(const struct user *u, uint8_t domain, uint32_t *n);
 /** Looks an item up in a repeat table; `out` may be NULL. */
 bool user_repeat(const struct user *u, uint8_t domain, uint32_t item, struct user_repeat *out);
 /** Items of the repeat table, most recently taken first (ties: smaller item index), at

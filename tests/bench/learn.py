@@ -5,6 +5,7 @@
 usage: learn.py NAME <RUNS, lines "ours ... | rank mean 1.0 us p50 1.0 p99 1.0 | ..." or "reference ..."
 """
 import os
+import os
 import re
 import statistics
 import sys
@@ -32,6 +33,16 @@ def put_samples(name, what, mine, other):
                 f.write(f"{what}, {name}{of}\tus CPU\t{m[k]}\t{yardstick}\t-\n")
 
 
+def note(what, mine, other):
+    """Appends medians as samples to the file that $BENCH_SAMPLES names; see sample.h."""
+    path = os.environ.get("BENCH_SAMPLES")
+    if path:
+        with open(path, "a", encoding="utf-8") as f:
+            for k, m in enumerate(mine):
+                yardstick = other[k][1] if other and other[k] else "-"
+                f.write(f"{what}\tus\t{m[1]}\t{yardstick}\t-\n")
+
+
 def main():
     lines = sys.stdin.read().splitlines()
     ours = [line for line in lines if line.startswith("ours")]
@@ -49,6 +60,7 @@ def main():
             # neither can be better for what another program did to the reference's mean
             row += f" | our mean by its p50 {spread([m[0] / o[1] for m, o in zip(mine, other)])}"
         print(row, flush=True)
+        note(f"{what}, {sys.argv[1]}", mine, other)
         put_samples(sys.argv[1], what, mine, other)
 
 

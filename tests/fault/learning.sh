@@ -49,7 +49,7 @@ context-self|learner_line.c|learner_line|an item is learned from a context with 
 pairs-self|learner_line.c|learner_line|an item goes together with itself|s@if (history\[r\].item == line->item) {@if (history[r].item == ITEM_NONE) {@
 target-negative|learner_line.c|learner_line|what was taken is drawn as not taken|s@if (!l->is_target\[at\]) {@if (at < n) {@
 test-after-learn|learner.c|learner_lists|the metric is of what was learned already|s@effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@learner_take_lines(l, t, e, slot, effect->too_late);@; s@^        st = learner_take_lines(l, t, e, slot, effect->too_late);@        st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@
-consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return user_consumed(v->user, v->domain, item, v->hashes);@return false;@
+consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return (flags & CELL_CONSUMED) != 0;@return false;@
 interest-decay|user_interests.c|user_interests user|the longer ago, the dearer a category|s@exp2(((double)from_ms - (double)to_ms) /@exp2(((double)to_ms - (double)from_ms) /@
 list-gradient|ranker.c|ranker|the weights of the list learn the wrong way|s@g->b\[h\] \* rows->c\[k\]@-g->b[h] * rows->c[k]@
 gate-lead|ranker.c|ranker_life|the lead is the twin's over the full net|s@lead = log_p\[RANKER_FULL\] - log_p\[RANKER_TWIN\]@lead = log_p[RANKER_TWIN] - log_p[RANKER_FULL]@

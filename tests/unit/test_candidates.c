@@ -395,8 +395,69 @@ static void the_order_under_way_fills_up_last(void **state) {
     bench_free(b);
 }
 
+enum { ALIKE = 380, HUBS = 2 };
+
+static uint64_t alike_hash(uint32_t k) {
+    return mix64(UINT64_C(0x616c696b) + k);
+}
+
+/* Two hubs, each with half of the items as neighbours, all alike; marks those that are found. */
+static void find_alike(bool turned, bool found[ALIKE]) {
+    const struct shared_params params = {
+        .n_domains = 1, .segments = {.k = 2, .seed_points = 8, .half_life = 100.0}};
+    struct shared *s = NULL;
+    struct candidates *c = NULL;
+    struct user *u = NULL;
+    struct candidates_view v;
+    uint32_t index[ALIKE + HUBS];
+    assert_int_equal(shared_new(&params, &s), ST_OK);
+    assert_int_equal(candidates_new(&c), ST_OK);
+    assert_int_equal(user_new(1, "u", 1, &u), ST_OK);
+    for (uint32_t k = 0; k < ALIKE + HUBS; k++) {
+        const uint32_t number = turned ? ALIKE + HUBS - 1 - k : k;
+        assert_int_equal(shared_intern(s, alike_hash(number), 0, "i", 1, &index[number]), ST_OK);
+    }
+    for (uint32_t k = 0; k < ALIKE; k++) {
+        const struct pair_sum sum = {
+            .from = index[ALIKE + k % HUBS], .to = index[k], .a = FIXED_ONE, .f = FIXED_ONE};
+        assert_int_equal(shared_add_pair_sum(s, &sum, PAIR_FROM), ST_OK);
+    }
+    for (uint32_t hub = 0; hub < HUBS; hub++) {
+        const struct user_line line = {.item = index[ALIKE + hub],
+                                       .ts_ms = START + hub,
+                                       .hashes = items_hashes(s->items),
+                                       .category = CATEGORY_NONE,
+                                       .action = ACTION_VIEW,
+                                       .history = true};
+        assert_int_equal(user_take(&u, &line), ST_OK);
+    }
+    candidates_view(s, u, 0, false, START + DAY_MS, &v);
+    assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
+    assert_int_equal(candidates_n(c), CANDIDATES_NEIGHBOURS);
+    for (uint32_t k = 0; k < ALIKE; k++) {
+        found[k] = candidates_position(c, index[k]) != UINT32_MAX;
+    }
+    user_free(u);
+    candidates_free(c);
+    shared_free(s);
+}
+
+static void a_cut_through_equal_neighbours_does_not_depend_on_indices(void **state) {
+    (void)state;
+    bool found[2][ALIKE];
+    uint32_t n_of[HUBS] = {0};
+    find_alike(false, found[0]);
+    find_alike(true, found[1]);
+    for (uint32_t k = 0; k < ALIKE; k++) {
+        assert_int_equal(found[0][k], found[1][k]);
+        n_of[k % HUBS] += found[0][k];
+    }
+    assert_int_equal(n_of[1], ALIKE / 2); /* of the newer one all */
+    assert_int_equal(n_of[0], CANDIDATES_NEIGHBOURS - ALIKE / 2);
+}
+
 /* Nobody has a history, so that beside the popular and recent ones only filling up adds:
- * the counts of those left out are not above any that filled up. */
+ * the counts of those left out are not above any that filled up; of equal ones smaller hashes. */
 static void filling_up_prefers_higher_counts(void **state) {
     (void)state;
     struct bench *b = bench_new(600, false);
@@ -404,7 +465,7 @@ static void filling_up_prefers_higher_counts(void **state) {
     struct candidates_view v;
     struct rng rng = {4};
     assert_int_equal(candidates_new(&c), ST_OK);
-    for (uint32_t i = 0; i < 600; i += 2) { /* all counts differ, by less than a float shows */
+    for (uint32_t i = 0; i < 600; i += 2) { /* counts differ by less than a float shows, or not */
         const int64_t ts = START + (int64_t)(i * 7919 % 600) * 1000;
         for (int n = 0; n < 18; n++) {
             add(b, &rng, (struct logged){ts, 2, i, false, true, false, 0.0F});
@@ -418,7 +479,11 @@ static void filling_up_prefers_higher_counts(void **state) {
     for (uint32_t i = 0; i < 600; i += 2) {
         const int64_t count = popularity_count(b->s->popularity, i, 2);
         uint32_t at = n++;
-        for (; at > 0 && order[at - 1].count < count; at--) {
+        const uint64_t hash = items_hash(b->s->items, i);
+        for (; at > 0 && (order[at - 1].count < count ||
+                          (order[at - 1].count == count &&
+                           items_hash(b->s->items, order[at - 1].item) > hash));
+             at--) {
             order[at] = order[at - 1];
         }
         order[at].count = count;
@@ -539,6 +604,7 @@ int main(void) {
         cmocka_unit_test(the_interval_is_clipped_and_absent_where_taken_once),
         cmocka_unit_test(too_few_candidates_are_filled_up_by_thirty_day_counts),
         cmocka_unit_test(the_order_under_way_fills_up_last),
+        cmocka_unit_test(a_cut_through_equal_neighbours_does_not_depend_on_indices),
         cmocka_unit_test(filling_up_prefers_higher_counts),
         cmocka_unit_test(the_workspace_grows_with_the_catalogue_and_shows_no_trace_of_it),
         cmocka_unit_test(nothing_known_gives_finite_features),

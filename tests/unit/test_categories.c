@@ -434,6 +434,7 @@ static void the_newest_sale_says_what_the_discount_is(void **state) {
     categories_deal(c, 1, 0.75F, 999);
     assert_true(categories_deal_now(c, 1, 1000) == 0.25F);
     categories_deal(c, 1, 0.5F, 1000);
+    categories_deal(c, 1, 0.375F, 1000); /* of one moment the larger */
     assert_true(categories_deal_now(c, 1, 1000) == 0.5F);
     close_to((double)categories_deal_now(c, 1, 1000 + 7 * DAY_MS), 0.25, 1e-6);
     close_to((double)categories_deal_now(c, 1, 1000 + 10 * DAY_MS), 0.5 * exp2(-10.0 / 7.0), 1e-6);
@@ -520,7 +521,7 @@ static void life_deal(struct life *l) {
     const int64_t ts = l->now - (int64_t)rng_below(&l->rng, 3) * DAY_MS;
     const float d = (float)rng_below(&l->rng, 5) * 0.25F;
     categories_deal(l->c, i, d, ts);
-    if (!l->sold[i] || ts >= l->deal_ms[i]) {
+    if (!l->sold[i] || ts > l->deal_ms[i] || (ts == l->deal_ms[i] && d > l->deal[i])) {
         l->sold[i] = true;
         l->deal[i] = d;
         l->deal_ms[i] = ts;
@@ -831,6 +832,33 @@ static void top_items_need_both_sides(void **state) {
     categories_free(c);
 }
 
+static void top_items_can_be_made_anew_and_the_first_of_equal_ones_stay(void **state) {
+    (void)state;
+    struct categories *c = new_categories(8, 2);
+    const int64_t g[8] = {5, 9, 5, 0, 7, 5, 9, 3};
+    const uint32_t order[8] = {5, 3, 0, 6, 7, 2, 4, 1};
+    const uint32_t *top = NULL;
+    for (uint32_t i = 0; i < 8; i++) {
+        const struct category_take_sum sum = {
+            .g = g[i], .weight = FIXED_ONE, .category = 1, .item = i};
+        categories_add(c, &sum, CATEGORIES_ITEM | CATEGORIES_CATEGORY);
+    }
+    categories_forget_tops(c);
+    assert_int_equal(categories_top(c, 1, &top), 0);
+    for (uint32_t k = 0; k < 6; k++) { /* without the last two */
+        categories_offer_top(c, 1, order[k]);
+    }
+    assert_int_equal(categories_top(c, 1, &top), CATEGORY_TOP);
+    assert_true(top[0] == 6 && top[1] == 5 && top[2] == 0); /* 9, 5, 5: 2 came last */
+    categories_offer_top(c, 1, 4);
+    categories_offer_top(c, 1, 1);
+    assert_true(categories_top(c, 1, &top) == 3 && top[0] == 6 && top[1] == 1 && top[2] == 4);
+    categories_offer_top(c, CATEGORY_NONE, 1);
+    categories_offer_top(c, 0, 3); /* of which nothing is counted */
+    assert_int_equal(categories_top(c, 0, &top), 0);
+    categories_free(c);
+}
+
 static void pruning_is_due_while_a_list_is_too_long_and_ties_go_by_hash(void **state) {
     (void)state;
     enum { N = CATEGORIES_NEIGHBOURS + 1 };
@@ -900,6 +928,7 @@ int main(void) {
         cmocka_unit_test(a_sum_of_takes_is_those_takes),
         cmocka_unit_test(parts_make_up_the_whole),
         cmocka_unit_test(top_items_need_both_sides),
+        cmocka_unit_test(top_items_can_be_made_anew_and_the_first_of_equal_ones_stay),
         cmocka_unit_test(pruning_is_due_while_a_list_is_too_long_and_ties_go_by_hash),
         cmocka_unit_test(a_negative_rest_is_halved_too),
     };

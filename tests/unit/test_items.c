@@ -372,6 +372,30 @@ static void names_come_in_any_order_and_the_items_of_a_domain_are_those_with_one
     }
 }
 
+static void the_items_of_a_domain_can_be_put_into_another_order(void **state) {
+    (void)state;
+    struct items *it = NULL;
+    uint32_t order[3] = {0};
+    assert_int_equal(items_new(2, &it), ST_OK);
+    for (uint32_t k = 0; k < 4; k++) { /* the second one is of the other domain */
+        uint32_t i = 0;
+        assert_int_equal(items_intern(it, 100 + k, k == 1, &"abcd"[k], 1, &i), ST_OK);
+        assert_int_equal(i, k);
+    }
+    order[0] = 3;
+    order[1] = 0;
+    order[2] = 2;
+    items_reorder(it, 0, order);
+    for (uint32_t k = 0; k < 3; k++) {
+        assert_int_equal(items_of(it, 0, k), order[k]);
+    }
+    assert_int_equal(items_of(it, 1, 0), 1);
+    uint32_t i = 0;
+    assert_int_equal(items_intern(it, 200, 0, "x", 1, &i), ST_OK);
+    assert_int_equal(items_of(it, 0, 3), i); /* the newest is the last */
+    items_free(it);
+}
+
 static void a_name_that_finds_no_memory_leaves_the_item_nameless(void **state) {
     if (!CAN_FAIL) {
         skip();
@@ -502,6 +526,7 @@ int main(void) {
             names_come_in_any_order_and_the_items_of_a_domain_are_those_with_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_that_finds_no_memory_leaves_the_item_nameless, setup,
                                         teardown),
+        cmocka_unit_test(the_items_of_a_domain_can_be_put_into_another_order),
         cmocka_unit_test_setup_teardown(a_string_never_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(another_thread_reads_ids_while_items_are_made, setup,
                                         teardown),

@@ -33,7 +33,7 @@ static const double HALF_LIFE_DAYS[POP_CLOCKS] = {1, 7, 30, 180};
 static struct popularity *new_popularity(uint32_t n_items) {
     struct popularity *p = NULL;
     assert_int_equal(popularity_new(N_DOMAINS, START, &p), ST_OK);
-    assert_int_equal(popularity_reserve(p, n_items), ST_OK);
+    assert_int_equal(popularity_reserve(p, n_items, NULL), ST_OK);
     return p;
 }
 
@@ -250,7 +250,7 @@ static void a_candidate_is_one_cache_line(void **state) {
     struct popularity *p = *state;
     assert_int_equal(sizeof(struct pop_hot), 64);
     for (uint32_t n = ITEMS; n < 5000; n += 613) {
-        assert_int_equal(popularity_reserve(p, n), ST_OK);
+        assert_int_equal(popularity_reserve(p, n, NULL), ST_OK);
         assert_int_equal((uintptr_t)popularity_hot(p) % 64, 0);
     }
 }
@@ -276,9 +276,9 @@ static void growing_keeps_what_was_counted(void **state) {
     }
     popularity_obs_add(p, 3, 2 * FIXED_ONE, FIXED_ONE);
     const size_t bytes = popularity_bytes(p);
-    assert_int_equal(popularity_reserve(p, 10000), ST_OK);
+    assert_int_equal(popularity_reserve(p, 10000, NULL), ST_OK);
     assert_true(popularity_bytes(p) >= bytes + (10000 - 2 * ITEMS) * 64);
-    assert_int_equal(popularity_reserve(p, 1), ST_OK); /* never shrinks */
+    assert_int_equal(popularity_reserve(p, 1, NULL), ST_OK); /* never shrinks */
     assert_agrees(&t, p);
     assert_true(popularity_hot(p)[3].obs == 2.0F && popularity_hot(p)[3].exp == 1.0F);
     assert_int_equal(popularity_hot(p)[9999].count, 0);
@@ -301,13 +301,13 @@ static void a_failed_allocation_changes_nothing(void **state) {
     const size_t bytes = popularity_bytes(p);
     for (int k = 0; k < 2; k++) {
         fail_after(k);
-        assert_int_equal(popularity_reserve(p, 100 * ITEMS), ST_NOMEM);
+        assert_int_equal(popularity_reserve(p, 100 * ITEMS, NULL), ST_NOMEM);
         fail_after(-1);
         assert_ptr_equal(popularity_hot(p), hot);
         assert_int_equal(popularity_hot(p)[1].count, 1);
         assert_int_equal(popularity_bytes(p), bytes);
     }
-    assert_int_equal(popularity_reserve(p, 100 * ITEMS), ST_OK);
+    assert_int_equal(popularity_reserve(p, 100 * ITEMS, NULL), ST_OK);
     assert_int_equal(popularity_hot(p)[1].count, 1);
 }
 
@@ -1017,6 +1017,59 @@ static void reminding_counts_nothing_and_sums_remind_of_nothing(void **state) {
     assert_true(popularity_events(p, 0) == 2);
 }
 
+/* Item k of one order is item ITEMS-1-k of the other. */
+static struct popularity *named_popularity(bool turned) {
+    uint64_t hashes[ITEMS];
+    struct popularity *p = NULL;
+    for (uint64_t k = 0; k < ITEMS; k++) {
+        hashes[turned ? ITEMS - 1 - k : k] = mix64(k + 1);
+    }
+    assert_int_equal(popularity_new(N_DOMAINS, START, &p), ST_OK);
+    assert_int_equal(popularity_reserve(p, ITEMS, hashes), ST_OK);
+    return p;
+}
+
+static void lists_do_not_depend_on_indices_or_on_the_order_of_what_came(void **state) {
+    (void)state;
+    struct popularity *two[] = {named_popularity(false), named_popularity(true)};
+    const int64_t w[POP_CLOCKS] = {7, 7, 7, 7};
+    for (uint32_t k = 0; k < ITEMS; k++) {      /* many of each count, and of each time */
+        const uint32_t last = k * 7919 % ITEMS; /* comes in another order */
+        for (uint32_t n = 0; n < 1 + k % 4; n++) {
+            popularity_take(two[0], k, 0, START + (int64_t)(k / 9), w, FIXED_ONE);
+        }
+        for (uint32_t n = 0; n < 1 + last % 4; n++) {
+            popularity_take(two[1], ITEMS - 1 - last, 0, START + (int64_t)(last / 9), w, FIXED_ONE);
+        }
+    }
+    for (int clock = 0; clock < POP_LISTS; clock++) {
+        bool in[ITEMS] = {false};
+        const uint32_t *items = NULL;
+        assert_int_equal(popularity_top(two[0], 0, clock, &items), POP_TOP);
+        for (uint32_t x = 0; x < POP_TOP; x++) {
+            in[items[x]] = true;
+        }
+        assert_int_equal(popularity_top(two[1], 0, clock, &items), POP_TOP);
+        for (uint32_t x = 0; x < POP_TOP; x++) {
+            assert_true(in[ITEMS - 1 - items[x]]);
+        }
+    }
+    const uint32_t *a = NULL;
+    const uint32_t *b = NULL;
+    popularity_renew_recent(two[0]);
+    popularity_renew_recent(two[1]);
+    assert_int_equal(popularity_recent(two[0], 0, &a), POP_RECENT);
+    assert_int_equal(popularity_recent(two[1], 0, &b), POP_RECENT);
+    for (uint32_t x = 0; x < POP_RECENT; x++) {
+        assert_int_equal(a[x], ITEMS - 1 - b[x]);
+        assert_true(x == 0 || a[x] / 9 >= a[x - 1] / 9); /* newest last */
+        assert_true(a[x] / 9 >= (ITEMS - POP_RECENT) / 9);
+    }
+    assert_int_equal(popularity_recent(two[0], 1, &a), 0);
+    popularity_free(two[0]);
+    popularity_free(two[1]);
+}
+
 static void the_recent_list_can_be_replaced(void **state) {
     struct popularity *p = *state;
     const uint32_t *items = NULL;
@@ -1072,6 +1125,7 @@ int main(void) {
         T(a_sum_of_no_takes_moves_no_times),
         T(a_negative_sum_lowers_a_listed_item),
         T(reminding_counts_nothing_and_sums_remind_of_nothing),
+        T(lists_do_not_depend_on_indices_or_on_the_order_of_what_came),
         T(the_recent_list_can_be_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
