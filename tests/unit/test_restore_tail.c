@@ -30,7 +30,9 @@ static size_t key_of(int k, uint8_t out[3]) {
     const size_t len = 1 + (size_t)k % 3;
     const uint8_t bytes[3] = {'U', (uint8_t)(k / 3), 0};
     memcpy(out, bytes, len);
-    out[len - 1] = len == 1 ? (uint8_t)('a' + k / 3) : len == 3 ? 0 : out[1];
+    if (len == 1) {
+        out[0] = (uint8_t)('a' + k / 3);
+    }
     return len;
 }
 
