@@ -51,7 +51,7 @@ static void dots(const lanes *p, const float *q, const uint32_t *items, float *o
         const float *row = q + (size_t)items[z] * FACTORS;
         lanes x[FACTORS / WIDTH];
         for (int k = 0; k < FACTORS / WIDTH; k++) {
-            x[k] = p[k] * load(row + k * WIDTH);
+            x[k] = p[k] * load(row + (size_t)k * WIDTH);
         }
         eight[z] = (x[0] + x[2]) + (x[1] + x[3]);
     }
@@ -73,7 +73,7 @@ static void gather_dots(const struct candidates_view *v, const struct list_terms
     lanes p[FACTORS / WIDTH];
     float *x = b->x + (size_t)X_DOT * b->stride;
     for (int k = 0; k < FACTORS / WIDTH; k++) {
-        p[k] = load(v->p + k * WIDTH);
+        p[k] = load(v->p + (size_t)k * WIDTH);
     }
     for (uint32_t at = 0; at < b->n; at += DOTS) {
         uint32_t items[DOTS];

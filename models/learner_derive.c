@@ -67,10 +67,10 @@ static struct placed placed_of(const struct shared *s, uint32_t i, uint32_t k) {
 }
 
 static void renew_order(struct shared *s, struct placed *placed, uint32_t *order) {
-    for (uint8_t d = 0; d < s->n_domains; d++) {
-        const uint32_t n = items_n_of(s->items, d);
+    for (uint32_t d = 0; d < s->n_domains; d++) {
+        const uint32_t n = items_n_of(s->items, (uint8_t)d);
         for (uint32_t k = 0; k < n; k++) {
-            placed[k] = placed_of(s, items_of(s->items, d, k), k);
+            placed[k] = placed_of(s, items_of(s->items, (uint8_t)d, k), k);
         }
         if (n > 0) {
             qsort(placed, n, sizeof *placed, by_time);
@@ -78,7 +78,7 @@ static void renew_order(struct shared *s, struct placed *placed, uint32_t *order
         for (uint32_t k = 0; k < n; k++) {
             order[k] = placed[k].item;
         }
-        items_reorder(s->items, d, order);
+        items_reorder(s->items, (uint8_t)d, order);
     }
 }
 

@@ -106,7 +106,8 @@ static inline void distances(const double *block, const double *c, const double 
     }
     for (uint32_t d = 0; d < dims; d++) {
         for (int v = 0; v < POINTS / WIDTH; v++) {
-            const lanes t = (load(block + d * POINTS + v * WIDTH) - c[d]) * scale[d];
+            const lanes t =
+                (load(block + (size_t)d * POINTS + (size_t)v * WIDTH) - c[d]) * scale[d];
             sum[v] += t * t;
         }
     }
@@ -119,8 +120,8 @@ static double try_out(struct search *s, uint32_t j) {
         lanes d[POINTS / WIDTH];
         distances(s->blocks + (size_t)i * s->dims, centre(s, j), s->scale, s->dims, d);
         for (uint32_t v = 0; v < POINTS / WIDTH; v++) {
-            const lanes nearest = load(s->nearest + i + v * WIDTH);
-            store(s->trial + i + v * WIDTH, where_less(d[v], nearest, d[v], nearest));
+            const lanes nearest = load(s->nearest + i + (size_t)v * WIDTH);
+            store(s->trial + i + (size_t)v * WIDTH, where_less(d[v], nearest, d[v], nearest));
         }
     }
     for (uint32_t i = 0; i < s->n; i++) {
@@ -186,8 +187,8 @@ static void nearest_centres(const struct search *s, uint32_t i, double *best, do
         }
     }
     for (uint32_t v = 0; v < POINTS / WIDTH; v++) {
-        store(best + v * WIDTH, which[v]);
-        store(d2 + v * WIDTH, least[v]);
+        store(best + (size_t)v * WIDTH, which[v]);
+        store(d2 + (size_t)v * WIDTH, least[v]);
     }
 }
 
