@@ -60,23 +60,7 @@ int crew_run(struct crew *c, const char *const *words, const char **text);
 
 void crew_show_logs(const struct crew *c);
 
-#define CREW_EXPECT(c, what)                                                                       \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            crew_show_logs(c);                                                                     \
-            fail_msg("not so: %s", #what);                                                         \
-        }                                                                                          \
-    } while (0)
-
-#define CREW_AWAIT(c, what)                                                                        \
-    do {                                                                                           \
-        for (const int64_t end_ = stand_now_ms() + CREW_WAIT_MS; !(what);) {                       \
-            if (stand_now_ms() > end_) {                                                           \
-                crew_show_logs(c);                                                                 \
-                fail_msg("never: %s", #what);                                                      \
-            }                                                                                      \
-            stand_nap_ms(10);                                                                      \
-        }                                                                                          \
-    } while (0)
+#define CREW_EXPECT(c, what) STAND_EXPECT_OR(crew_show_logs(c), what, #what)
+#define CREW_AWAIT(c, what)  STAND_AWAIT_OR(crew_show_logs(c), CREW_WAIT_MS, what, #what)
 
 #endif

@@ -88,23 +88,7 @@ void bed_show_table(void);
 
 void bed_show_logs(struct bed *b);
 
-#define BED_EXPECT(b, what)                                                                        \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            bed_show_logs(b);                                                                      \
-            fail_msg("not so: %s", #what);                                                         \
-        }                                                                                          \
-    } while (0)
-
-#define BED_AWAIT(b, what)                                                                         \
-    do {                                                                                           \
-        for (const int64_t end_ = stand_now_ms() + BED_RIGHT_MS; !(what);) {                       \
-            if (stand_now_ms() > end_) {                                                           \
-                bed_show_logs(b);                                                                  \
-                fail_msg("never: %s", #what);                                                      \
-            }                                                                                      \
-            stand_nap_ms(10);                                                                      \
-        }                                                                                          \
-    } while (0)
+#define BED_EXPECT(b, what) STAND_EXPECT_OR(bed_show_logs(b), what, #what)
+#define BED_AWAIT(b, what)  STAND_AWAIT_OR(bed_show_logs(b), BED_RIGHT_MS, what, #what)
 
 #endif

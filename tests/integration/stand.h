@@ -74,23 +74,28 @@ void stand_show_log(struct stand *s);
 int stand_setup(void **state);
 int stand_teardown(void **state);
 
-#define STAND_EXPECT(s, what)                                                                      \
+/* Fails the test, after `show` has shown the logs, unless `what` (whose text is `text`) holds; and
+ * unless it does within so many milliseconds. */
+#define STAND_EXPECT_OR(show, what, text)                                                          \
     do {                                                                                           \
         if (!(what)) {                                                                             \
-            stand_show_log(s);                                                                     \
-            fail_msg("not so: %s", #what);                                                         \
+            show;                                                                                  \
+            fail_msg("not so: %s", text);                                                          \
         }                                                                                          \
     } while (0)
 
-#define STAND_AWAIT(s, what)                                                                       \
+#define STAND_AWAIT_OR(show, wait_ms, what, text)                                                  \
     do {                                                                                           \
-        for (const int64_t end_ = stand_now_ms() + STAND_WAIT_MS; !(what);) {                      \
+        for (const int64_t end_ = stand_now_ms() + (wait_ms); !(what);) {                          \
             if (stand_now_ms() > end_) {                                                           \
-                stand_show_log(s);                                                                 \
-                fail_msg("never: %s", #what);                                                      \
+                show;                                                                              \
+                fail_msg("never: %s", text);                                                       \
             }                                                                                      \
-            stand_nap_ms(20);                                                                      \
+            stand_nap_ms(10);                                                                      \
         }                                                                                          \
     } while (0)
+
+#define STAND_EXPECT(s, what) STAND_EXPECT_OR(stand_show_log(s), what, #what)
+#define STAND_AWAIT(s, what)  STAND_AWAIT_OR(stand_show_log(s), STAND_WAIT_MS, what, #what)
 
 #endif
