@@ -18,8 +18,8 @@ set -eu
 # command of an edit must change exactly one line.
 faults() {
     cat <<'TABLE'
-decay-direction|popularity.c|popularity|the older an event, the more it counts|s@fixed_of(exp2(ms /@fixed_of(exp2(-ms /@
-top-floor|popularity.c|popularity|a full top list turns away whoever comes later|s@if (!ahead(c, i, t->floor, t->floor_item)) {@if (ahead(t->floor, t->floor_item, c, i) || t->n == POP_TOP) {@
+decay-direction|popularity.c|popularity|the older an event, the more it counts|s@late ? w >> whole : w << whole@late ? w << whole : w >> whole@
+top-floor|popularity.c|popularity|a full top list turns away whoever comes later|s@if (!ahead(p, c, i, t->floor, t->floor_item)) {@if (ahead(p, t->floor, t->floor_item, c, i) || t->n == POP_TOP) {@
 top-last|popularity.c|popularity|a newcomer replaces the best of a top list, not the last|s@least = t->c\[x\] < least ?@least = t->c[x] > least ?@
 undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@x->c\[k\] -= w\[k\];@x->c[k] += w[k];@
 pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
@@ -82,10 +82,10 @@ trial-cold|learner_trial.c|trial|who is new to a domain is not cold there|s@user
 trial-factors-has|learner_trial.c|trial|the factor baseline recommends what the user has|s@ranks_before(&r, &top\[n - 1\])) && shown(s, v, i)@ranks_before(\&r, \&top[n - 1]))@
 live-sample|learner_trial.c|trial|the hit is where the item is not on the list|s@on_top(top, n, b, item),@!on_top(top, n, b, item),@
 kind-ignored|learner_list.c|learner_lists trial|the full net ranks whatever the gate says|s@return ranker_served(&t->record.ranker@return RANKER_FULL; return ranker_served(\&t->record.ranker@
-cards-everybody|learner_segments.c|learner_segments|users without a label count as of segment 0|s@label < 0 ? EVERYBODY@label < 0 ? 0@
-cards-parts|learner_segments.c|learner_segments|a part of the day is named though it is everybody's|s@\[EVERYBODY\]\[d\]\[k\] += @[EVERYBODY][d][k] += 0.0 * @
-cards-stride|learner_segments.c|learner_segments|each task is counted from its first user on|s@next -= n;@next = 0;@
-cards-nameless|learner_segments.c|learner_segments|a category without a name is shown|s@if (content_category_name(content, c, &len)) {@if (content_category_name(content, c, \&len) || len == 0) {@
+cards-everybody|segment_scan.c|learner_segments segment_scan|users without a label count as of segment 0|s@label < 0 ? EVERYBODY@label < 0 ? 0@
+cards-parts|segment_scan.c|learner_segments segment_scan|a part of the day is named though it is everybody's|s@part\[EVERYBODY\]\[d\]\[k\] += @part[EVERYBODY][d][k] += 0.0 * @
+cards-stride|segment_scan.c|learner_segments segment_scan|each task is counted from its first user on|s@s->next -= places;@s->next = 0;@
+cards-nameless|segment_scan.c|learner_segments segment_scan|a category without a name is shown|s@if (content_category_name(content, c, &len)) {@if (content_category_name(content, c, \&len) || len == 0) {@
 TABLE
 }
 
