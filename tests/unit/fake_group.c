@@ -99,10 +99,10 @@ static enum status leave(struct fake_member *m, enum status st) {
 static enum status on_begin(void *ctx) {
     struct fake_member *m = ctx;
     lock(m->group);
-    if (m->dead || m->state == GROUP_BROKEN) {
+    if (!m->dead && m->state == GROUP_BROKEN) {
         return leave(m, ST_AGAIN);
     }
-    if (m->state == GROUP_GONE) {
+    if (m->dead || m->state == GROUP_GONE) { /* the dead have nothing to wait for */
         return leave(m, ST_FENCED);
     }
     if (m->state == GROUP_TX) {
@@ -171,7 +171,11 @@ static enum status on_commit(void *ctx, const struct position *parts, size_t n, 
         return leave(m, ST_LOST);
     }
     m->state = GROUP_READY;
-    if (m->dead || generation != m->generation || generation == 0 || m->fault == GROUP_ABORTED) {
+    if (m->dead) {
+        end_tx(m, false);
+        return leave(m, ST_FENCED);
+    }
+    if (generation != m->generation || generation == 0 || m->fault == GROUP_ABORTED) {
         end_tx(m, false);
         return leave(m, ST_LOST);
     }
@@ -219,7 +223,7 @@ static enum status on_renew(void *ctx) {
     struct fake_member *m = ctx;
     lock(m->group);
     if (m->dead) {
-        return leave(m, ST_AGAIN);
+        return leave(m, ST_FENCED);
     }
     end_tx(m, m->hangs && m->fate);
     m->state = GROUP_READY;
