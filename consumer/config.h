@@ -231,10 +231,11 @@ struct config {
     int64_t similar_takes_min;   /* similar.takes.min, 5                               */
     int64_t segments_users_min;  /* segments.users.min, 20                             */
     int64_t commit_interval_ms;  /* commit.interval, 1 s                               */
+    int64_t commit_history_ms;   /* commit.history, 1 d                                */
 
     /* [redis], [http] */
-    char redis_address[CONFIG_VALUE_MAX]; /* host:port, [v6]:port, unix:/path; default
-                                             127.0.0.1:6379 */
+    char redis_address[CONFIG_VALUE_MAX]; /* host:port, [v6]:port, unix:/path, or several nodes
+                                             of one cluster by commas; default 127.0.0.1:6379 */
     char redis_user[CONFIG_NAME_MAX];
     char redis_password[CONFIG_VALUE_MAX];  /* never logged                             */
     char redis_prefix[CONFIG_NAME_MAX];     /* redis.prefix, default crossrec           */

@@ -388,7 +388,7 @@ static void loop_once(struct instance *in, bool busy) {
     if (in->now_ms >= in->next_round_ms) {
         instance_round(in);
     }
-    (void)instance_poll(in, busy ? 0 : IDLE_POLL_MS);
+    (void)instance_poll(in, busy || instance_durable_reads(in) ? 0 : IDLE_POLL_MS);
     in->now_ms = instance_mono_ms();
 }
 

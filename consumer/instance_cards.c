@@ -5,6 +5,9 @@
  *
  * Every instance looks at its own users in slices (segment_scan.h), because each has users who need
  * their segment's list; the owner of task 0 publishes what it found of its own.
+ *
+ * What is found are the best LIST_MAX that may be shown. What is blocked or withdrawn after that
+ * leaves the list at its next publication; if it is short then, the segments are looked at again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +74,10 @@ static void forget_what_is_gone(struct instance *in) {
     }
 }
 
+void instance_cards_hurry(struct instance *in) {
+    in->cards->scan_again = true;
+}
+
 /* How many users of the group one of this instance stands for. */
 static double users_behind_one(struct instance *in, const struct segment_cards *told) {
     uint32_t here = 0;
@@ -128,11 +135,12 @@ void instance_cards_step(struct instance *in) {
     }
     const int64_t start_ms = instance_mono_ms();
     if (!c->scan) {
-        if (start_ms < c->scan_next_ms ||
+        if ((start_ms < c->scan_next_ms && !c->scan_again) ||
             segment_scan_new(in->learner, instance_clock_ms(in), true, &c->scan)) {
             return; /* not now, or there is no memory now */
         }
         c->scan_began_ms = start_ms;
+        c->scan_again = false;
     }
     bool more = true;
     while (more && instance_mono_ms() - start_ms < SLICE_MS) {
@@ -213,7 +221,7 @@ bool instance_segment_list(const struct instance *in, const struct user *u, uint
     struct list best = {.segment = list->segment};
     for (uint32_t i = 0; i < top->n; i++) {
         const uint32_t item = top->items[i].item;
-        if (content_available(model->content, item) &&
+        if (top->items[i].score > 0.0F && content_available(model->content, item) &&
             !user_consumed(u, target, item, items_hashes(model->items))) {
             best.items[best.n++] = top->items[i];
         }
@@ -272,7 +280,9 @@ static bool publish_segment(struct instance *in, struct place *pl, uint32_t segm
     const uint32_t ttl_s = (uint32_t)(in->cfg->publish_ttl_ms / 1000);
     struct list cut = {.segment = (int)segment};
     if (shown) {
-        cut_list(in, list, target, config_list_n(in->cfg, target), &cut);
+        const uint32_t n = config_list_n(in->cfg, target);
+        cut_list(in, list, target, n, &cut);
+        c->scan_again |= cut.n < n && list->n == LIST_MAX;
     }
     const uint64_t digest =
         mix64(learner_list_digest(in->learner, &cut) ^ (shown ? segment_card_digest(&view) : 0)) |

@@ -91,6 +91,10 @@ void instance_durable_take(struct instance *in) {
     }
 }
 
+bool instance_durable_reads(const struct instance *in) {
+    return in->durable && restore_reads(in->durable->restore);
+}
+
 bool instance_durable_agrees(const struct instance *in) {
     return !in->durable || model_log_agrees(in->durable->model);
 }

@@ -283,6 +283,8 @@ static bool learn_one(struct instance *in, struct place *pl, const struct merged
         return true;
     }
     count_event(m, &effect);
+    in->open_first_ms = in->open_first_ms ? in->open_first_ms : e.ts_ms;
+    in->open_last_ms = e.ts_ms > in->open_last_ms ? e.ts_ms : in->open_last_ms;
     if (triggers) {
         instance_triggers_after(in, pl, &e, effect.user, &before);
     }

@@ -11,6 +11,7 @@ static void change(struct instance *in) {
         in->catalogue_changed = true;
         in->next_cards_ms = 0;
         instance_similar_hurry(in);
+        instance_cards_hurry(in);
     }
     in->rules_timed = false;
 }

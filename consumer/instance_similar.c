@@ -108,28 +108,6 @@ static uint64_t digest_of(const struct instance *in, const struct item_similar *
     return mix64(h) | 2;
 }
 
-/* As people rule: of items that are blocked or boosted there are to be others. */
-static uint32_t find(const struct instance *in, uint32_t item, uint8_t target,
-                     struct item_similar out[ITEM_SIMILAR_MAX]) {
-    const struct shared *model = learner_shared(in->learner);
-    const struct rules *rules = learner_rules(in->learner);
-    const uint32_t n = config_list_n(in->cfg, target);
-    if (rules_n(rules, RULE_BLOCK) + rules_n(rules, RULE_BOOST) == 0) {
-        return item_similar_find(model, item, target, n, out);
-    }
-    struct list list = {.segment = -1};
-    list.n = item_similar_find(model, item, target, 2 * n < LIST_MAX ? 2 * n : LIST_MAX, out);
-    for (uint32_t k = 0; k < list.n; k++) {
-        list.items[k] =
-            (struct list_item){.item = out[k].item, .score = out[k].score, .because = ITEM_NONE};
-    }
-    learner_rules_filter(in->learner, target, -1, n, &list);
-    for (uint32_t k = 0; k < list.n; k++) {
-        out[k] = (struct item_similar){list.items[k].item, list.items[k].score};
-    }
-    return list.n;
-}
-
 static void hand_over(struct instance *in, struct place *pl, uint32_t item, uint8_t target,
                       enum rec_kind kind, const struct item_similar *list, uint32_t n) {
     const struct items *items = learner_shared(in->learner)->items;
@@ -157,7 +135,8 @@ static void look_at(struct instance *in, struct place *pl, uint32_t item, uint32
     const bool taken = popularity_hot(model->popularity)[item].count >= in->cfg->similar_takes_min;
     const bool withdrawn = !content_available(model->content, item);
     struct item_similar list[ITEM_SIMILAR_MAX];
-    const uint32_t n = taken && !withdrawn ? find(in, item, target, list) : 0;
+    const uint32_t most = taken && !withdrawn ? config_list_n(in->cfg, target) : 0;
+    const uint32_t n = learner_similar(in->learner, item, target, most, list);
     const uint64_t digest = n > 0 ? digest_of(in, list, n) : TOMBSTONE;
     /* whoever had the task before may have written one of a withdrawn item */
     const bool wanted = n > 0 || *was != 0 || (withdrawn && taken);

@@ -145,7 +145,8 @@ struct cards {
     uint64_t epoch, losses;        /* of task 0, what the digests below are of */
     struct segment_scan *scan;     /* under way; NULL: none */
     int64_t scan_began_ms, scan_next_ms, scan_resume_ms;
-    bool known; /* what follows is of the segments that there are */
+    bool scan_again; /* as soon as may be: a list is short, or what is blocked is another */
+    bool known;      /* what follows is of the segments that there are */
     uint32_t generation;
     struct segment_cards told;
     struct list *tops; /* (SEGMENTS_MAX, n_targets) */
@@ -217,6 +218,8 @@ struct instance {
 
     /* times are monotonic milliseconds */
     int64_t now_ms;
+    int64_t committed_ms;                /* the last turn of commits; event times learned since: */
+    int64_t open_first_ms, open_last_ms; /* of the first, and the largest; 0: none */
     int64_t next_round_ms, next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
     uint32_t round_task, round_left; /* next to be served, and how many before the round ends */
     bool round_again;                /* somebody of this round is dirty still */
@@ -262,7 +265,7 @@ void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lo
 /** Moves restoring tasks on; all of them start to run together. */
 void instance_restore(struct instance *in);
 /** Tasks that there are, whoever has them: partitions of a topic. May ask the brokers. */
-uint32_t instance_n_tasks(struct instance *in);
+uint32_t instance_n_tasks(const struct instance *in);
 /** Forgets a parked task, as if it had never been here; its epoch is remembered. */
 void instance_drop_place(struct instance *in, struct place *pl);
 /** Seals what is due and takes the committer's answers. */
@@ -279,6 +282,8 @@ enum status instance_durable_new(struct instance *in);
 void instance_durable_free(struct instance *in);
 /** Reads on in the model's log, and in the changelog for tasks that restore. */
 void instance_durable_take(struct instance *in);
+/** A changelog is read: nobody is to be waited for elsewhere. */
+bool instance_durable_reads(const struct instance *in);
 /** May the group be joined? Not before the options are known to be those of the others. */
 bool instance_durable_agrees(const struct instance *in);
 /** A task was assigned. */
@@ -389,6 +394,8 @@ enum status instance_cards_new(struct instance *in);
 void instance_cards_free(struct instance *in);
 /** A slice of looking at segments and similar items. */
 void instance_cards_step(struct instance *in);
+/** Rules changed: what they kept off the segments' lists is looked for again at once. */
+void instance_cards_hurry(struct instance *in);
 /** Fallback, info and segments of the owner of task 0, as far as there is room. */
 void instance_cards_publish(struct instance *in, struct place *pl);
 /** Puts his segment's items in the place of a list for the k-th target that nothing personal made,

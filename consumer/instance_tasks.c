@@ -11,6 +11,7 @@
 enum {
     SEAL_USERS = 20000,
     SEAL_BYTES = 16 << 20,
+    HISTORY_REST_MS = 20, /* between two commits of history, at least */
     REVOKE_WAIT_MS = 5000,
     EPOCH_WAIT_MS = 2000, /* Redis away at takeover: the wall clock alone is larger than any
                              epoch that was minted by a clock that is right */
@@ -282,7 +283,7 @@ static bool all_restored(struct instance *in, bool *any) {
 }
 
 /* Of each input topic: they are alike, see whole_tasks(). Tasks below n_places were held here. */
-uint32_t instance_n_tasks(struct instance *in) {
+uint32_t instance_n_tasks(const struct instance *in) {
     const int32_t known = in->ports.source.partitions(in->ports.source.ctx, 0);
     return known > (int32_t)in->n_places ? (uint32_t)known : in->n_places;
 }
@@ -456,9 +457,25 @@ static bool seal_due(const struct instance *in, const struct place *pl) {
            instance_open_bytes(in, pl) >= SEAL_BYTES;
 }
 
+static bool has_others(const struct instance *in) {
+    uint32_t here = 0;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        here += in->places[p].exists && in->places[p].task.state == TASK_RUNNING;
+    }
+    return here < instance_n_tasks(in);
+}
+
+/* Others count what this instance does not know of before they commit, nor they of it: of history
+ * that is read fast, a second can be weeks. */
+static bool history_due(const struct instance *in) {
+    const int64_t most_ms = in->cfg->commit_history_ms;
+    return in->durable && most_ms > 0 && in->now_ms - in->committed_ms >= HISTORY_REST_MS &&
+           in->open_last_ms - in->open_first_ms >= most_ms && has_others(in);
+}
+
 void instance_commit(struct instance *in, bool all) {
     instance_take_answers(in);
-    const bool due = all || in->now_ms >= in->next_commit_ms;
+    const bool due = all || in->now_ms >= in->next_commit_ms || history_due(in);
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
         if (!pl || pl->task.state != TASK_RUNNING || !(due || in->stalled || seal_due(in, pl))) {
@@ -470,6 +487,8 @@ void instance_commit(struct instance *in, bool all) {
     in->stalled = false;
     if (due) {
         in->next_commit_ms = in->now_ms + in->cfg->commit_interval_ms;
+        in->committed_ms = in->now_ms;
+        in->open_first_ms = in->open_last_ms = 0;
     }
 }
 

@@ -220,8 +220,10 @@ static const struct setting COMMON[] = {
     {NULL, NULL},
 };
 
+/* A fetch of what came in some milliseconds costs as much as one of a single record. */
 static const struct setting CONSUMER_DEFAULTS[] = {
-    {"fetch.wait.max.ms", "20"}, /* how long the news of an end may take, not of records */
+    {"fetch.wait.max.ms", "5"},
+    {"fetch.min.bytes", "16384"},
     {"fetch.error.backoff.ms", "50"},
     {"heartbeat.interval.ms", "1000"}, /* a rebalance is noticed by a heartbeat */
     {"session.timeout.ms", "20000"},
@@ -236,9 +238,10 @@ static const struct setting CONSUMER_DEFAULTS[] = {
 
 /* Behind the consumer's: a log is read as it is written, and whole partitions of it at once. */
 static const struct setting LOG_DEFAULTS[] = {
-    {"fetch.wait.max.ms", "10"},
-    {"fetch.message.max.bytes", "8388608"},   /* a larger record comes alone */
-    {"queued.max.messages.kbytes", "262144"}, /* or a restore meets the sleep */
+    {"fetch.wait.max.ms", "10"}, /* how long the news of an end may take, not of records */
+    {"fetch.min.bytes", "1"},
+    {"fetch.message.max.bytes", "2097152"},   /* a larger record comes alone */
+    {"queued.max.messages.kbytes", "524288"}, /* or a restore runs dry in the sleep */
     {NULL, NULL},
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main.c -- the table of commands. */
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "commands.h"
 #include "factors.h"
+#include "heap_ahead.h"
 #include "kafka.h"
 #include "redis.h"
 #include "version.h"
@@ -41,9 +41,7 @@ int main(int argc, char **argv) {
         {.name = "help", .args = "[COMMAND | options | ini | metrics]", .summary = "print help"},
     };
     (void)signal(SIGPIPE, SIG_IGN); /* a server that goes away is an error, not the end */
-    /* glibc raises this by itself, to 32 MiB: batches of changing sizes then leave holes in the
-     * heap, which grows for hours (tests/fault/soak.sh). */
-    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    heap_usual();
     factors_blas_threads(1); /* the learner is one thread */
     return cli_main(commands, sizeof commands / sizeof *commands, argc, argv, environ);
 }

@@ -14,7 +14,8 @@
  * which names the parts); 16 hex digits each. While it is not ready there are none, and no domains.
  *
  * top: the items taken most, as this instance sees them (pending deltas too), most takings first,
- * then by id; counts: exact, in 2^-20 at each landmark, two's complement in 16 hex digits.
+ * then by id; counts: exact, at each landmark in 2^-27, 2^-24, 2^-22 and 2^-20 (popularity_bits),
+ * two's complement in 16 hex digits.
  *
  * Pure. Threads: that of the learner.
  */

@@ -78,9 +78,21 @@ static bool is_host_port(const char *text, long min_port) {
     return strcspn(text, ": \t[]/") == n;
 }
 
+static const char REDIS_ADDRESS[] = "must be host:port, [v6]:port or unix:/path, or host:port of "
+                                    "several nodes of one cluster by commas";
+
 static const char *bad_redis_address(const char *text) {
     bool path = strncmp(text, "unix:/", 6) == 0 && text[6];
-    return path || is_host_port(text, 1) ? NULL : "must be host:port, [v6]:port or unix:/path";
+    char one[CONFIG_VALUE_MAX];
+    const char *p = text;
+    for (size_t n = strcspn(p, ","); !path && p[n] == ','; n = strcspn(p, ",")) {
+        snprintf(one, sizeof one, "%.*s", (int)n, p);
+        if (!is_host_port(one, 1)) {
+            return REDIS_ADDRESS;
+        }
+        p += n + 1;
+    }
+    return path || is_host_port(p, 1) ? NULL : REDIS_ADDRESS;
 }
 
 static const char *bad_http_address(const char *text) {
@@ -312,6 +324,9 @@ static const struct option OPTIONS[] = {
            "An item that was taken less has no similar items."),
     TIME("commit", "interval", commit_interval_ms, "1s", 10, MINUTE,
          "Offsets are committed this often."),
+    TIME("commit", "history", commit_history_ms, "1d", 0, 365 * DAY,
+         "Beside other instances also whenever the events learned span this time: history that is "
+         "read fast is not learned without what the others have counted; 0: never."),
     REAL("breaker", "share", breaker_share, "0.5", 0, 1, "of the records",
          "Intake stops when more than this share of the last records was bad; 1: never."),
     NUMBER("breaker", "window", breaker_window, "1000", 10, 65536, "records",
@@ -331,7 +346,7 @@ static const struct option OPTIONS[] = {
     TIME("registry", "grace", registry_grace_ms, "30s", 0, DAY,
          "A record whose schema id the registry does not know waits so long."),
     TEXT("redis", "address", redis_address, "127.0.0.1:6379", bad_redis_address,
-         "host:port, [v6]:port or unix:/path."),
+         "host:port, [v6]:port or unix:/path; of a Redis Cluster some of its nodes, by commas."),
     TEXT("redis", "user", redis_user, "", NULL, "ACL user; empty: the default user."),
     SECRET("redis", "password", redis_password,
            "Better in the environment: CROSSREC_REDIS_PASSWORD."),

@@ -32,6 +32,8 @@ enum {
     ACK_QUEUE = 1024,
     PROBE_MS = 1000,              /* is Redis there, has it what was written?        */
     PIPELINE_BYTES = 1024 * 1024, /* of values; a single value may be larger         */
+    GATHER_MS = 2,                /* a pipeline waits so long for more               */
+    GATHERED = PUBLISHER_PIPELINE / 2,
     REFUSAL_MAX = 512,
 };
 
@@ -456,6 +458,15 @@ static bool is_finished(struct publisher *p) {
     return uplink_stopping(p->uplink) && (!queue_front(p->recs) || uplink_too_late(p->uplink));
 }
 
+/* A rec comes every few microseconds of a round: who sends each at once wakes up for each, and
+ * takes the learner's core for it. */
+static void gather(struct publisher *p) {
+    if (!queue_at(p->recs, GATHERED - 1) && !uplink_stopping(p->uplink)) {
+        const struct timespec nap = {.tv_nsec = GATHER_MS * 1000000L};
+        nanosleep(&nap, NULL);
+    }
+}
+
 static void *run(void *arg) {
     struct publisher *p = arg;
     p->looked_ms = clock_mono_ms();
@@ -473,6 +484,7 @@ static void *run(void *arg) {
         } else if (rec && rec->kind == REC_STREAM) {
             look_at_stream(p, rec);
         } else if (rec) {
+            gather(p);
             publish(p);
         } else if (!queue_wait(p->recs, PROBE_MS) && !is_finished(p)) {
             probe(p);

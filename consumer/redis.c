@@ -18,7 +18,9 @@ enum {
     RIGHTS_TEXT = 1024,
 };
 
-static const char *const ADDRESS_HELP = "type host:port, [v6 address]:port or unix:/path";
+static const char *const ADDRESS_HELP =
+    "type host:port, [v6 address]:port or unix:/path, or by commas host:port of up to 16 nodes of "
+    "one cluster";
 
 /* Integers up to 2^53 are exact in Lua, and two of them fit into the 48 bytes. */
 static const uint64_t VERSION_MAX = UINT64_C(1) << 53;
@@ -77,6 +79,23 @@ static bool parse_address(struct slot_address *to, const char *address) {
     return len > 0 && copy(to->host, sizeof to->host, host, len);
 }
 
+/* One address, or several by commas, of which none is a Unix socket. */
+static bool parse_seeds(struct redis_nodes *ns, const char *text) {
+    const bool several = strchr(text, ',') != NULL;
+    slot_map_clear(&ns->map);
+    for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        char one[SLOT_HOST_MAX + 16]; /* and a port */
+        struct slot_address seed = {0};
+        if (!copy(one, sizeof one, p, strcspn(p, ",")) || !parse_address(&seed, one) ||
+            (several && seed.port == 0) || slot_map_node(&ns->map, &seed) >= REDIS_SEEDS_MAX) {
+            return false;
+        }
+    }
+    ns->n_seeds = ns->map.n_nodes;
+    ns->is_cluster = ns->n_seeds > 1;
+    return true;
+}
+
 enum status redis_new(const struct redis_params *params, struct redis **out, char *err,
                       size_t err_len) {
     struct redis *r = calloc(1, sizeof *r);
@@ -84,10 +103,9 @@ enum status redis_new(const struct redis_params *params, struct redis **out, cha
         return ST_NOMEM;
     }
     struct redis_login *login = &r->nodes.login;
-    struct slot_address seed = {0};
     const char *user = params->user ? params->user : "";
     const char *password = params->password ? params->password : "";
-    if (!params->address || !parse_address(&seed, params->address)) {
+    if (!params->address || !parse_seeds(&r->nodes, params->address)) {
         snprintf(err, err_len, "redis.address is \"%s\": %s",
                  params->address ? params->address : "", ADDRESS_HELP);
         goto fail;
@@ -103,8 +121,6 @@ enum status redis_new(const struct redis_params *params, struct redis **out, cha
         goto fail;
     }
     login->timeout_ms = params->timeout_ms;
-    slot_map_clear(&r->nodes.map);
-    (void)slot_map_node(&r->nodes.map, &seed);
     *out = r;
     return ST_OK;
 fail:

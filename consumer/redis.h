@@ -58,10 +58,13 @@
 #include "ports.h"
 #include "status.h"
 
+enum { REDIS_SEEDS_MAX = 16 };
+
 struct redis; /* opaque */
 
 struct redis_params {
-    const char *address;  /* host:port, [v6]:port, unix:/path */
+    const char *address;  /* host:port, [v6]:port, unix:/path; or by commas up to
+                             REDIS_SEEDS_MAX host:port of one Redis Cluster, tried in turn */
     const char *user;     /* "" : default user                */
     const char *password; /* "" : none                        */
     int64_t timeout_ms;   /* of connecting and of each reply  */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "redis.h"
 
 enum { RANGES_MAX = 4096, WHY_MAX = 512 };
 
@@ -102,6 +103,19 @@ static enum status read_map(struct redis_nodes *ns, const struct answer *a,
     return st;
 }
 
+/* A server of its own. One of several was meant to be a node: nobody is to guess which counts. */
+static enum status not_alone(struct redis_nodes *ns, size_t i, char *why, size_t len) {
+    const struct slot_address *address = &ns->map.nodes[i];
+    if (ns->n_seeds < 2) {
+        return ST_AGAIN;
+    }
+    ns->is_cluster = true;
+    snprintf(why, len,
+             "redis.address names several servers, but %.200s:%d is no node of a cluster: name one",
+             address->host, address->port);
+    return ST_INVALID;
+}
+
 /* CLUSTER SLOTS and not SHARDS, which Redis 6.2 does not have. */
 static enum status ask_map(struct redis_nodes *ns, size_t i, char *why, size_t len) {
     const struct span args[] = {resp_text("CLUSTER"), resp_text("SLOTS")};
@@ -116,6 +130,7 @@ static enum status ask_map(struct redis_nodes *ns, size_t i, char *why, size_t l
     } else if (answer_kind(a) != ANSWER_LIST) {
         snprintf(why, len, "CLUSTER SLOTS: %s", a ? answer_text(a).s : "the connection broke");
         ns->is_cluster = !answer_is_error(a, "ERR This instance has cluster support disabled");
+        st = ns->is_cluster ? ST_AGAIN : not_alone(ns, i, why, len);
     } else if (read_map(ns, a, &ns->map.nodes[i])) {
         snprintf(why, len, "CLUSTER SLOTS: no slot has a master yet, or more than %d nodes",
                  SLOT_NODES_MAX);
@@ -147,11 +162,14 @@ static void forget_strangers(struct redis_nodes *ns) {
     if (ns->map.n_nodes < SLOT_NODES_MAX) {
         return;
     }
-    const struct slot_address first = ns->map.nodes[0];
+    struct slot_address seeds[REDIS_SEEDS_MAX];
+    memcpy(seeds, ns->map.nodes, ns->n_seeds * sizeof *seeds);
     redis_nodes_close(ns);
     memset(ns->nodes, 0, sizeof ns->nodes);
     slot_map_clear(&ns->map);
-    (void)slot_map_node(&ns->map, &first);
+    for (size_t i = 0; i < ns->n_seeds; i++) {
+        (void)slot_map_node(&ns->map, &seeds[i]);
+    }
 }
 
 static enum status connect_cluster(struct redis_nodes *ns, char *why, size_t len) {

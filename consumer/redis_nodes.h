@@ -6,9 +6,11 @@
  *
  * A single server is node 0, and nothing is looked up. A cluster is recognised by INFO
  * (cluster_enabled), or, where INFO is refused, by the first redirection; then CLUSTER SLOTS says
- * who has what. The address of the configuration is the first that is asked; later whoever is
- * connected. The map is asked for again before the next pipeline whenever a link is missing, a key
- * had moved, or the cluster said that it is down.
+ * who has what. Where the configuration names several addresses it is a cluster, too, and each is
+ * asked until one answers, so that any of them may be away at the start. The addresses of the
+ * configuration are the first that are asked; later whoever is connected. The map is asked for
+ * again before the next pipeline whenever a link is missing, a key had moved, or the cluster said
+ * that it is down.
  *
  * A node that is new here, or that has another run id or replication id than when it was seen last,
  * may have lost what was written: so may a replica that took over, to which writes are copied
@@ -43,11 +45,12 @@ struct redis_nodes {
     char write_sha[REDIS_ID_MAX], append_sha[REDIS_ID_MAX]; /* what EVALSHA takes, everywhere */
     bool any_policy; /* of a check: what evicts is no reason not to connect */
     bool is_cluster;
-    bool is_up;    /* every link that is needed is there                     */
-    bool is_stale; /* of a cluster: the map may be old                       */
-    bool is_fresh; /* somebody may have lost what was written: not told yet  */
+    bool is_up;     /* every link that is needed is there                     */
+    bool is_stale;  /* of a cluster: the map may be old                       */
+    bool is_fresh;  /* somebody may have lost what was written: not told yet  */
+    size_t n_seeds; /* the first of map.nodes: of the configuration. More than 1: of a cluster */
     struct slot_map map;
-    struct redis_node nodes[SLOT_NODES_MAX]; /* of map.nodes; 0: of the configuration */
+    struct redis_node nodes[SLOT_NODES_MAX]; /* of map.nodes */
 };
 
 /** The nodes of a redis, for redis_check.c. */

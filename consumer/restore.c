@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "heap_ahead.h"
 #include "learner_log.h"
 #include "log.h"
 #include "metrics.h"
@@ -64,6 +65,8 @@ struct restore {
     uint32_t n_active;        /* in ASK, ADD, READ or WRITE */
     struct hands *crew;       /* while there is any of those, like these */
     struct window *windows[2];
+    int turn;               /* the window for the next records                            */
+    struct heap_ahead heap; /* likewise */
 };
 
 enum status restore_new(const struct config *cfg, struct learner *learner,
@@ -87,6 +90,7 @@ enum status restore_new(const struct config *cfg, struct learner *learner,
 /* Threads and memory that only restoring takes. */
 static enum status gather_crew(struct restore *r) {
     enum status st = r->crew ? ST_OK : hands_new(&r->crew);
+    heap_ahead_begin(&r->heap);
     for (int k = 0; k < 2 && !st; k++) {
         st = r->windows[k] ? ST_OK : window_new(r->learner, r->crew, &r->windows[k]);
     }
@@ -97,6 +101,7 @@ static void dismiss_crew(struct restore *r) {
     window_free(r->windows[0]);
     window_free(r->windows[1]);
     hands_free(r->crew);
+    heap_ahead_end(&r->heap);
     r->windows[0] = r->windows[1] = NULL;
     r->crew = NULL;
 }
@@ -188,11 +193,11 @@ struct checkpoint *restore_checkpoint(struct restore *r, uint32_t task) {
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-static enum status unreadable(const struct restore *r, const struct record *rec, enum status st,
+static enum status unreadable(const struct restore *r, const struct opened *o, enum status st,
                               char *err) {
     snprintf(err, CONFIG_ERROR_MAX,
              "%s partition %d offset %" PRId64 " %s; crossrec state verify looks at all of it",
-             r->cfg->state_topic, (int)rec->partition, rec->offset,
+             r->cfg->state_topic, (int)o->partition, o->offset,
              st == ST_RANGE ? "was written by a later version of crossrec, or by a configuration "
                               "with more domains: start that one"
                             : "is damaged: restore the topic from a backup, or learn everything "
@@ -286,6 +291,7 @@ static enum status take_window(struct walking *w, struct window *window) {
         st = take_opened(w->r, w->g, window_at(window, k));
     }
     window_clear(window);
+    heap_ahead_go(&w->r->heap);
     return st;
 }
 
@@ -446,45 +452,53 @@ static void gather_record(struct restore *r, struct reading *g, const struct ope
 
 /* ---- records of the changelog --------------------------------------------------------------- */
 
-static struct reading *reading_of(const struct restore *r, const struct record *rec) {
-    struct reading *g =
-        (uint32_t)rec->partition < r->n_readings ? &r->readings[rec->partition] : NULL;
-    return g && g->phase == READ && !rec->end ? g : NULL; /* of an end the position tells */
+static struct reading *reading_of(const struct restore *r, int32_t partition) {
+    struct reading *g = (uint32_t)partition < r->n_readings ? &r->readings[partition] : NULL;
+    return g && g->phase == READ ? g : NULL;
 }
 
-/* They are gathered while the crew looks at them; then what came of it is taken. */
-static enum status take_records(struct restore *r, const struct record *records, size_t n,
-                                char *err) {
-    struct window *w = r->windows[0];
+/* What came of the records of a window. */
+static enum status take_window_of_log(struct restore *r, struct window *w, char *err) {
     enum status st = ST_OK;
-    for (size_t k = 0; k < n; k++) {
-        const struct record *rec = &records[k];
-        if (reading_of(r, rec)) {
-            struct opened *o = window_add(w);
-            o->key = rec->key;
-            o->key_len = rec->key_len;
-            o->value = rec->value;
-            o->value_len = rec->value_len;
-            o->offset = rec->offset;
-            o->record = rec;
-        }
-    }
-    window_open(w);
-    for (size_t k = 0; k < window_n(w); k++) {
-        gather_record(r, reading_of(r, window_at(w, k)->record), window_at(w, k));
-    }
-    hands_finish(r->crew);
     for (size_t k = 0; k < window_n(w) && !st; k++) {
         if (k + AHEAD < window_n(w)) {
-            learner_expect_user(r->learner, (uint32_t)window_at(w, k + AHEAD)->record->partition,
+            learner_expect_user(r->learner, (uint32_t)window_at(w, k + AHEAD)->partition,
                                 window_at(w, k + AHEAD)->what.user);
         }
-        const struct record *rec = window_at(w, k)->record;
-        st = take_opened(r, reading_of(r, rec), window_at(w, k));
-        metric_add(M_RESTORED, 0, 1);
-        st = st == ST_INVALID || st == ST_RANGE ? unreadable(r, rec, st, err) : st;
+        const struct opened *o = window_at(w, k);
+        st = take_opened(r, reading_of(r, o->partition), o);
+        st = st == ST_INVALID || st == ST_RANGE ? unreadable(r, o, st, err) : st;
     }
+    metric_add(M_RESTORED, 0, window_n(w));
     window_clear(w);
+    heap_ahead_go(&r->heap);
+    return st;
+}
+
+/* What the crew was left with when the last records came. */
+static enum status take_waiting(struct restore *r, char *err) {
+    hands_finish(r->crew);
+    return take_window_of_log(r, r->windows[1 - r->turn], err);
+}
+
+/* The crew opens copies while the next records are polled, and what came of those before is taken:
+ * nobody waits for the other as long as both have something to do. */
+static enum status take_records(struct restore *r, const struct record *records, size_t n,
+                                char *err) {
+    struct window *w = r->windows[r->turn];
+    for (size_t k = 0; k < n; k++) {
+        if (!records[k].end && reading_of(r, records[k].partition) && /* an end: its position */
+            !window_add_copy(w, &records[k])) {
+            return ST_NOMEM;
+        }
+    }
+    hands_finish(r->crew);
+    window_open(w);
+    for (size_t k = 0; k < window_n(w); k++) {
+        gather_record(r, reading_of(r, window_at(w, k)->partition), window_at(w, k));
+    }
+    const enum status st = take_window_of_log(r, r->windows[1 - r->turn], err);
+    r->turn = 1 - r->turn;
     return st;
 }
 
@@ -731,6 +745,10 @@ enum status restore_take(struct restore *r, int slice_ms, char *err) {
         n = st ? 0 : r->log.poll(r->log.ctx, records, POLL_MAX, POLL_MS);
         st = n > 0 ? take_records(r, records, n, err) : st;
     } while (!st && n > 0 && clock_mono_ms() < until_ms);
+    st = st ? st : take_waiting(r, err);
+    hands_finish(r->crew); /* after a failure */
+    window_clear(r->windows[0]);
+    window_clear(r->windows[1]);
     for (uint32_t p = 0; p < r->n_readings && !st; p++) {
         if (r->readings[p].phase == READ) {
             st = end_when_there(r, p, err);
@@ -757,6 +775,14 @@ bool restore_done(struct restore *r, uint32_t task, struct restored *out) {
     out->n_uncovered = g->uncovered.n;
     out->exists = g->body && state_task_read(g->body, g->body_len, &out->task) == ST_OK;
     return true;
+}
+
+bool restore_reads(const struct restore *r) {
+    bool any = false;
+    for (uint32_t p = 0; p < r->n_readings; p++) {
+        any = any || r->readings[p].phase == READ;
+    }
+    return any;
 }
 
 double restore_progress(const struct restore *r) {

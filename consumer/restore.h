@@ -83,6 +83,8 @@ bool restore_done(struct restore *r, uint32_t task, struct restored *out);
 /** The task's checkpoint, which holds everything up to restored.next and is the caller's from now
  *  on; NULL: it has none. */
 struct checkpoint *restore_checkpoint(struct restore *r, uint32_t task);
+/** Whether records of a changelog are waited for or taken. */
+bool restore_reads(const struct restore *r);
 /** Share of what restoring tasks have to read that was read; 1: nothing. */
 double restore_progress(const struct restore *r);
 

@@ -3,9 +3,11 @@
 #include "restore_window.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "learner_log.h"
 #include "pack.h"
+#include "ports.h"
 #include "user_record.h"
 
 enum { CHUNK = 128, CHUNKS = WINDOW_RECORDS / CHUNK, ALIGN = 8 };
@@ -16,6 +18,7 @@ struct window {
     size_t n;
     struct opened records[WINDOW_RECORDS];
     struct pack blocks[CHUNKS]; /* users of a chunk, one behind the other */
+    struct pack copies;         /* keys, each with its value behind it    */
 };
 
 enum status window_new(const struct learner *learner, struct hands *crew, struct window **out) {
@@ -36,6 +39,7 @@ void window_free(struct window *w) {
     for (size_t k = 0; k < CHUNKS; k++) {
         free(w->blocks[k].bytes);
     }
+    free(w->copies.bytes);
     free(w);
 }
 
@@ -46,6 +50,42 @@ struct opened *window_add(struct window *w) {
     struct opened *o = &w->records[w->n++];
     *o = (struct opened){.offset = -1};
     return o;
+}
+
+struct opened *window_add_copy(struct window *w, const struct record *rec) {
+    if (w->n == WINDOW_RECORDS || !pack_reserve(&w->copies, rec->key_len + rec->value_len + 1)) {
+        w->copies.failed = false;
+        return NULL;
+    }
+    struct opened *o = window_add(w);
+    o->key_len = rec->key_len;
+    o->value_len = rec->value_len;
+    o->offset = rec->offset;
+    o->partition = rec->partition;
+    o->copied = true;
+    o->tombstone = !rec->value;
+    uint8_t *to = w->copies.bytes + w->copies.len;
+    if (rec->key_len > 0) {
+        memcpy(to, rec->key, rec->key_len);
+    }
+    if (rec->value_len > 0) {
+        memcpy(to + rec->key_len, rec->value, rec->value_len);
+    }
+    w->copies.len += rec->key_len + rec->value_len;
+    return o;
+}
+
+/* Where the copies are, now that they move no more. */
+static void point_at_copies(struct window *w) {
+    const uint8_t *at = w->copies.bytes;
+    for (size_t k = 0; k < w->n; k++) {
+        struct opened *o = &w->records[k];
+        if (o->copied) {
+            o->key = at;
+            o->value = o->tombstone ? NULL : at + o->key_len;
+            at += o->key_len + o->value_len;
+        }
+    }
 }
 
 /* Key and envelope. */
@@ -97,6 +137,7 @@ static void open_chunk(void *ctx, size_t chunk) {
 }
 
 void window_open(struct window *w) {
+    point_at_copies(w);
     hands_start(w->crew, open_chunk, w, (w->n + CHUNK - 1) / CHUNK);
 }
 
@@ -112,5 +153,6 @@ void window_clear(struct window *w) {
     for (size_t k = 0; k < CHUNKS; k++) {
         w->blocks[k].len = 0;
     }
+    w->copies.len = 0;
     w->n = 0;
 }

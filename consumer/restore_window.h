@@ -14,12 +14,14 @@
  * categories that the learner does not know is ST_NOT_FOUND: learner_restore_user() must take him,
  * in his turn, so that they get the indices that they would have got one by one.
  *
- * Ownership: owns what it decoded until window_clear(); borrows learner and crew, and the records
- * as long as somebody looks at what came of them. Threads: the owner of the crew.
+ * Ownership: owns what it decoded or copied until window_clear(); borrows learner and crew, and the
+ * records that are not copied as long as somebody looks at what came of them. Threads: the owner of
+ * the crew.
  */
 #ifndef RESTORE_WINDOW_H
 #define RESTORE_WINDOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +38,9 @@ struct opened {
     /* the record */
     const void *key, *value; /* value NULL: a tombstone */
     size_t key_len, value_len;
-    int64_t offset;              /* whatever the owner wants to know it by */
-    const struct record *record; /* likewise */
+    int64_t offset;         /* whatever the owner wants to know it by */
+    int32_t partition;      /* likewise */
+    bool copied, tombstone; /* of window_add_copy() */
     /* what came of it */
     enum status status; /* ST_OK; ST_INVALID, ST_RANGE (state_record.h, user_record.h); ST_NOT_FOUND
                          * (see above); ST_NOMEM */
@@ -55,6 +58,9 @@ MUST_CHECK enum status window_new(const struct learner *learner, struct hands *c
 void window_free(struct window *w);
 
 struct opened *window_add(struct window *w);
+/** The same with a copy of the record, which window_clear() ends: key and value are there after
+ *  window_open(). NULL: full, or no memory. */
+struct opened *window_add_copy(struct window *w, const struct record *rec);
 void window_open(struct window *w);
 size_t window_n(const struct window *w);
 const struct opened *window_at(const struct window *w, size_t k);

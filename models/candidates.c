@@ -16,7 +16,8 @@ enum {
     FRESH_EVENTS = 5,
     CONSUMED_MARKED = 128, /* more are searched for */
     BUCKETS = 2048,        /* of scores >= 0 */
-    AHEAD = 8,             /* cells are fetched so many neighbours early */
+    AHEAD = 8,             /* cells are fetched so many items early */
+    TOGETHER = 64,         /* neighbours */
 };
 
 static const int64_t FRESH_MS = INT64_C(30) * 86400000;
@@ -76,26 +77,66 @@ static enum status grow(struct candidates *c, uint32_t n_items) {
     c->neighbours = neighbours;
     c->cap = cap;
     c->stamp = 0; /* every stamp is 0 again: the next search uses 1 */
-    c->n_domains_known = 0;
     return ST_OK;
 }
 
 /* A cell for every item. */
 static enum status reserve(struct candidates *c, const struct items *items) {
     const uint32_t n = items_n(items);
-    enum status st = n > c->cap ? grow(c, n) : ST_OK;
-    if (st) {
-        return st;
-    }
-    const uint8_t *domains = items_domains(items);
-    for (; c->n_domains_known < n; c->n_domains_known++) {
-        c->cells[c->n_domains_known].domain = domains[c->n_domains_known];
-    }
-    return ST_OK;
+    return n > c->cap ? grow(c, n) : ST_OK;
 }
 
-void candidates_view(const struct shared *s, const struct user *u, uint8_t domain, bool repeats,
-                     int64_t now_ms, struct candidates_view *out) {
+/* The vector of a history; that of the last one, if nothing is different. */
+static bool fold_in(struct folded *last, const struct factors *f, const uint32_t *items, uint32_t n,
+                    float p[FACTORS]) {
+    const size_t size = n * sizeof *items;
+    const bool same = last->factors == f && last->version == factors_version(f) && last->n == n &&
+                      memcmp(last->items, items, size) == 0;
+    if (!same) {
+        memset(last->p, 0, sizeof last->p);
+        last->has_p = factors_fold_in(f, items, n, last->p);
+        last->factors = f;
+        last->version = factors_version(f);
+        last->n = n;
+        memcpy(last->items, items, size);
+    }
+    memcpy(p, last->p, sizeof last->p);
+    return last->has_p;
+}
+
+static void fetch_lines(const float *x, uint32_t n) {
+    enum { LINE = 16 /* floats */ };
+    for (uint32_t y = 0; y < n; y += LINE) {
+        __builtin_prefetch(x + y);
+    }
+}
+
+/* Asks for what a search reads of a history, some 20 KB that nobody may have touched for long,
+ * before anything is waited for: first what says where it lies. */
+static void fetch_history(const struct shared *s, const uint32_t *items, uint32_t n) {
+    const struct pop_hot *hot = popularity_hot(s->popularity);
+    const float *q = factors_q(s->factors);
+    const uint32_t n_lists = n < PAIRS_WINDOW ? n : PAIRS_WINDOW;
+    for (uint32_t r = 0; r < n_lists; r++) {
+        pairs_fetch(s->pairs, items[r]);
+        __builtin_prefetch(&hot[items[r]]);
+    }
+    for (uint32_t r = 0; r < n && r < FACTORS_HISTORY; r++) {
+        fetch_lines(q + (size_t)items[r] * FACTORS, FACTORS);
+    }
+    for (uint32_t r = 0; r < n_lists; r++) {
+        const struct pair_list list = pairs_list(s->pairs, items[r]);
+        for (uint32_t y = 0; y < list.n; y += 16) {
+            __builtin_prefetch(list.item + y);
+        }
+        fetch_lines(list.a, list.n);
+        fetch_lines(list.f, list.n);
+        fetch_lines(list.s, list.n);
+    }
+}
+
+void candidates_view(struct candidates *c, const struct shared *s, const struct user *u,
+                     uint8_t domain, bool repeats, int64_t now_ms, struct candidates_view *out) {
     out->user = u;
     out->hashes = items_hashes(s->items);
     out->domain = domain;
@@ -107,10 +148,8 @@ void candidates_view(const struct shared *s, const struct user *u, uint8_t domai
     for (uint32_t r = 0; r < out->n_history; r++) {
         items[r] = out->history[r].item;
     }
-    out->has_p = factors_fold_in(s->factors, items, out->n_history, out->p);
-    if (!out->has_p) {
-        memset(out->p, 0, sizeof out->p);
-    }
+    fetch_history(s, items, out->n_history);
+    out->has_p = fold_in(&c->folded, s->factors, items, out->n_history, out->p);
 }
 
 /* ---- the search ------------------------------------------------------------------ */
@@ -137,27 +176,38 @@ static struct cell *cell_of(const struct candidates *c, uint32_t item) {
     return cell;
 }
 
-/* Adds what one history item's neighbours contribute. */
-static void walk_list(struct candidates *c, const struct pop_hot *hot, const struct pair_list *list,
-                      uint8_t domain, k_sums w) {
-    uint32_t n_touched = c->n_touched;
-    for (uint32_t y = 0; y < list->n; y++) {
-        const uint32_t i = list->item[y];
-        if (y + AHEAD < list->n) {
-            __builtin_prefetch(&c->cells[list->item[y + AHEAD]], 1);
-        }
-        if (c->cells[i].domain != domain) {
-            continue;
-        }
-        struct cell *cell = cell_of(c, i);
-        if (!(cell->flags & CELL_TOUCHED)) {
-            cell->flags |= CELL_TOUCHED;
-            c->touched[n_touched++] = i;
-            __builtin_prefetch(&hot[i]);
-        }
-        cell->k += w * (k_sums){list->a[y], list->f[y], list->s[y], list->a[y]};
+static void add_neighbour(struct candidates *c, const struct pop_hot *hot, uint32_t item,
+                          k_sums k) {
+    struct cell *cell = cell_of(c, item);
+    if (!(cell->flags & CELL_TOUCHED)) {
+        cell->flags |= CELL_TOUCHED;
+        c->touched[c->n_touched++] = item;
+        __builtin_prefetch(&hot[item]);
     }
-    c->n_touched = n_touched;
+    cell->k += k;
+}
+
+/* Adds what one history item's neighbours contribute, some at a time: which of them are of the
+ * domain, as a byte each tells, so that only their cells are asked for; then these are added up. */
+static void walk_list(struct candidates *c, const struct pop_hot *hot, const struct pair_list *list,
+                      const uint8_t *domains, uint8_t domain, k_sums w) {
+    for (uint32_t from = 0; from < list->n; from += TOGETHER) {
+        const uint32_t end = list->n - from < TOGETHER ? list->n : from + TOGETHER;
+        uint32_t of_domain[TOGETHER];
+        uint32_t n = 0;
+        for (uint32_t y = from; y < end; y++) {
+            of_domain[n] = y;
+            n += domains[list->item[y]] == domain;
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            __builtin_prefetch(&c->cells[list->item[of_domain[k]]], 1);
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            const uint32_t y = of_domain[k];
+            add_neighbour(c, hot, list->item[y],
+                          w * (k_sums){list->a[y], list->f[y], list->s[y], list->a[y]});
+        }
+    }
 }
 
 static void walk_history(struct candidates *c, const struct shared *s,
@@ -165,14 +215,10 @@ static void walk_history(struct candidates *c, const struct shared *s,
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
     struct pair_list lists[PAIRS_WINDOW];
-    for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
+    for (uint32_t r = 0; r < n; r++) {
         lists[r] = pairs_list(s->pairs, v->history[r].item);
-        __builtin_prefetch(&hot[v->history[r].item]);
-        __builtin_prefetch(lists[r].item);
-        __builtin_prefetch(lists[r].a);
-        __builtin_prefetch(lists[r].f);
-        __builtin_prefetch(lists[r].s);
     }
+    const uint8_t *domains = items_domains(s->items);
     float w1 = 1.0F;
     float w3 = 1.0F;
     for (uint32_t r = 0; r < n; r++) {
@@ -181,7 +227,7 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const float k1 = w1 * hot[e->item].inv6;
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (lists[r].s_sum + 2.0F),
                           e->domain != v->domain ? k1 : 0.0F};
-        walk_list(c, hot, &lists[r], v->domain, w);
+        walk_list(c, hot, &lists[r], domains, v->domain, w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }
@@ -397,19 +443,26 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     }
 }
 
+static void list_all(struct candidates *c, const struct candidates_view *v, const uint32_t *items,
+                     uint32_t n) {
+    for (uint32_t x = 0; x < n; x++) {
+        if (x + AHEAD < n) {
+            __builtin_prefetch(&c->cells[items[x + AHEAD]], 1);
+        }
+        list_if_allowed(c, v, items[x]);
+    }
+}
+
 static void list_popular(struct candidates *c, const struct shared *s,
                          const struct candidates_view *v) {
     const uint32_t *items = NULL;
     for (int clock = 0; clock < POP_LISTS; clock++) {
-        uint32_t n = popularity_top(s->popularity, v->domain, clock, &items);
-        for (uint32_t x = 0; x < n; x++) {
-            list_if_allowed(c, v, items[x]);
-        }
+        const uint32_t n = popularity_top(s->popularity, v->domain, clock, &items);
+        list_all(c, v, items, n);
     }
-    uint32_t n = popularity_recent(s->popularity, v->domain, &items);
-    for (uint32_t x = 0; x < n; x++) {
-        list_if_allowed(c, v, items[x]);
-    }
+    const uint32_t n = popularity_recent(s->popularity, v->domain, &items);
+    const uint32_t old = n > CANDIDATES_RECENT ? n - CANDIDATES_RECENT : 0;
+    list_all(c, v, items + old, n - old);
 }
 
 /* ... of which the affinities hear, too. */

@@ -5,8 +5,8 @@
  *
  * Candidates of a user for a domain, minus what is in his consumed set (in no-repeat domains
  * all he consumed, in repeat domains only what he reported):
- *     the 250 best by k1 among the neighbours of his last 10 items,
- *     popularity's top 100 at 1, 7 and 30 days, the 50 most recently taken items,
+ *     the 120 best by k1 among the neighbours of his last 10 items,
+ *     popularity's top 60 at 1, 7 and 30 days, the 30 most recently taken items,
  *     the 3 most taken items of each of the user's 24 strongest categories; of the domain's 50
  *     newest items those that are at most 30 d old by the catalogue (content.h: ts), have fewer
  *     than 5 events, and a category that he knows;
@@ -52,7 +52,8 @@
 #include "user.h"
 
 enum {
-    CANDIDATES_NEIGHBOURS = 250,
+    CANDIDATES_NEIGHBOURS = 120,
+    CANDIDATES_RECENT = 30,
     CANDIDATES_OWN = 150,
     CANDIDATES_CATEGORIES = 24,
     CANDIDATES_FRESH = 50, /* newest items looked at */
@@ -81,11 +82,18 @@ struct features_block {
     uint32_t *item;    /* (n,)                  */
     float *x;          /* (RANKER_X, stride)    */
     float c[RANKER_C]; /* of the list           */
+    uint32_t n_x;      /* features from this one on are 0 in every row; x is not filled there */
 };
+
+/** Feature k of the block's row c. */
+static inline float features_at(const struct features_block *b, size_t k, uint32_t c) {
+    return k < b->n_x ? b->x[k * b->stride + c] : 0.0F;
+}
 
 /** The rows of a block as the ranker takes them; borrowed. */
 static inline struct ranker_rows candidates_rows(const struct features_block *b) {
-    return (struct ranker_rows){.x = b->x, .stride = b->stride, .n = b->n, .c = b->c};
+    return (struct ranker_rows){
+        .x = b->x, .stride = b->stride, .n = b->n, .c = b->c, .n_x = b->n_x};
 }
 
 struct candidates; /* opaque workspace */
@@ -93,9 +101,10 @@ struct candidates; /* opaque workspace */
 MUST_CHECK enum status candidates_new(struct candidates **out);
 void candidates_free(struct candidates *c);
 
-/** The history up to `now_ms`, and the folded-in vector. */
-void candidates_view(const struct shared *s, const struct user *u, uint8_t domain, bool repeats,
-                     int64_t now_ms, struct candidates_view *out);
+/** The history up to `now_ms`, and the folded-in vector, which is kept: another list of the same
+ *  user need not solve for it again. */
+void candidates_view(struct candidates *c, const struct shared *s, const struct user *u,
+                     uint8_t domain, bool repeats, int64_t now_ms, struct candidates_view *out);
 
 /** Finds the candidates of a view; if they are fewer than `at_least` (<= LIST_MAX), the domain's
  *  items with the highest 30-day counts fill up, as far as there are any; those of the order under

@@ -23,12 +23,21 @@ typedef float k_sums __attribute__((vector_size(4 * sizeof(float))));
 
 struct cell {
     _Alignas(32) k_sums k;
-    uint32_t stamp;    /* all but the domain is of this search, else it means 0 */
+    uint32_t stamp;    /* all is of this search, else it means 0 */
     uint16_t position; /* among the candidates */
     uint8_t flags;
-    uint8_t domain; /* for ever */
 };
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
+
+/* The last vector that was folded in. */
+struct folded {
+    const struct factors *factors; /* ... by these, ... */
+    uint64_t version;              /* ... at this version */
+    uint32_t n;
+    bool has_p;
+    uint32_t items[USER_HISTORY]; /* (n,) */
+    float p[FACTORS];             /* 0 without has_p */
+};
 
 struct candidates {
     struct cell *cells;   /* (cap,) */
@@ -37,12 +46,12 @@ struct candidates {
     uint32_t cap;
     uint32_t stamp;
     uint32_t n_touched;
-    uint32_t n_domains_known; /* items whose cell has its domain                       */
     bool knows_consumed;      /* cells say what the user consumed                      */
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
     const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
     float max_k1;
     struct affinity *affinity;
+    struct folded folded;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];
     _Alignas(64) float x[RANKER_X * (RANKER_LIST_MAX + 16)];

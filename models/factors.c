@@ -14,7 +14,7 @@
  * the same. An item without events (n_i <= 0) has its initial row, drawn again from its hash, so
  * that taking back the only event restores q_i too.
  */
-#include "factors.h"
+#include "factors_state.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -24,54 +24,16 @@
 #include "fixed.h"
 #include "mix.h"
 #include "normal.h"
+#include "room.h"
 
-static const double ITEM_PRIOR = .05; /* a0, of G_V and of n_U S            */
-static const float USER_RIDGE = 2.0F;
 static const float ITEM_RIDGE = 10.0F;
-static const float HISTORY_DECAY = .85F;
 static const double INITIAL_SD = .1;
 static const double WINDOW = 20000.0; /* events that S remembers            */
 
 enum {
     TILE = 8,   /* a power of two that divides FACTORS           */
     CHUNK = 64, /* rows solved at a time: scratch stays in cache */
-    LANES = 8,
-    VECTORS = FACTORS / LANES,
     ROWS_MIN = 64,
-    ROW_ALIGN = 64,
-};
-
-/* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-static inline lanes load(const float *x) {
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static inline void store(float *x, lanes v) {
-    memcpy(x, &v, sizeof v);
-}
-
-struct factors {
-    uint64_t seed;
-    size_t n;       /* rows that exist                              */
-    size_t cap;     /* rows that every array has room for           */
-    float *q;       /* (cap, FACTORS), aligned to a cache line      */
-    float *qq;      /* (cap,) |q|^2                                 */
-    int64_t *b;     /* (cap, FACTORS), units of 2^-20               */
-    int64_t *count; /* (cap,) n_i, signed, units of 2^-20           */
-    uint64_t *hash; /* (cap,) names of the rows                     */
-
-    double gv[FACTORS][FACTORS]; /* sum q q', upper triangle */
-    double s[FACTORS][FACTORS];
-    double weight; /* W of S                                       */
-    uint64_t n_users;
-    float s_out[FACTORS][FACTORS]; /* S as shown to others               */
-    float x[FACTORS][FACTORS];     /* X, column k the k-th eigenvector   */
-    float xt[FACTORS][FACTORS];    /* X', row k the k-th eigenvector     */
-    float l[FACTORS];              /* eigenvalues, >= 0                  */
 };
 
 /* LAPACK, as Fortran sees it: the last argument is the hidden length of the strings. */
@@ -82,10 +44,6 @@ extern void ssyev_(const char *jobz, const char *uplo, const int *n, float *a, c
 extern void openblas_set_num_threads(int n);
 
 /* ---- rows ---------------------------------------------------------------- */
-
-static float *row(const struct factors *f, size_t i) {
-    return f->q + i * FACTORS;
-}
 
 /* .1 N(0, I) from (seed, hash) alone. */
 static void initial_row(uint64_t seed, uint64_t hash, float q[FACTORS]) {
@@ -123,6 +81,7 @@ static void gv_replace(struct factors *f, const float old[FACTORS], const float 
 
 /* Gives an existing row a new vector. */
 static void row_set(struct factors *f, size_t i, const float q[FACTORS]) {
+    f->version++;
     gv_replace(f, row(f, i), q);
     memcpy(row(f, i), q, FACTORS * sizeof *q);
     f->qq[i] = squared_norm(q);
@@ -186,9 +145,7 @@ static bool grow_q(struct factors *f, size_t cap) {
 /* Room for `n` rows. If one array cannot grow, those before it are larger than `cap` says:
  * harmless. */
 static enum status grow_rows(struct factors *f, size_t n) {
-    size_t cap = f->cap + f->cap / 2;
-    cap = cap < n ? n : cap;
-    cap = cap < ROWS_MIN ? ROWS_MIN : cap;
+    const size_t cap = room_for(f->cap, n, ROWS_MIN, UINT32_MAX);
     void *qq = f->qq;
     void *b = f->b;
     void *count = f->count;
@@ -225,166 +182,6 @@ enum status factors_reserve(struct factors *f, uint32_t n_items, const uint64_t 
     return ST_OK;
 }
 
-/* ---- users: fold-in ------------------------------------------------------ */
-
-/* Upper triangle of A = a0 G_V + sum h h' + 2 I, h (n, FACTORS) being sqrt(w) q: two rows of it at
- * a time, in registers. What stands below the diagonal means nothing. */
-static void normal_matrix(const struct factors *f, float h[][FACTORS], uint32_t n,
-                          float a[FACTORS][FACTORS]) {
-    for (size_t r = 0; r < FACTORS; r += 2) {
-        lanes x[VECTORS] = {{0}};
-        lanes y[VECTORS] = {{0}};
-        const size_t first = r / LANES;
-        for (uint32_t i = 0; i < n; i++) {
-            for (size_t v = first; v < VECTORS; v++) {
-                const lanes hv = load(h[i] + v * LANES);
-                x[v] += h[i][r] * hv;
-                y[v] += h[i][r + 1] * hv;
-            }
-        }
-        for (size_t v = first; v < VECTORS; v++) {
-            for (size_t c = v * LANES; c < (v + 1) * LANES; c++) {
-                a[r][c] = (float)(ITEM_PRIOR * f->gv[r][c]);
-                a[r + 1][c] = (float)(ITEM_PRIOR * f->gv[r + 1][c]);
-            }
-            store(a[r] + v * LANES, load(a[r] + v * LANES) + x[v]);
-            store(a[r + 1] + v * LANES, load(a[r + 1] + v * LANES) + y[v]);
-        }
-        a[r][r] += USER_RIDGE;
-        a[r + 1][r + 1] += USER_RIDGE;
-    }
-}
-
-/* A = U'U in place of the upper triangle, by rows: what row j makes of those below it is vectors.
- * x becomes y of U'y = x on the way; inverse, those of U's diagonal.
- * @return false: not positive definite, or not numbers */
-static bool cholesky(float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]) {
-    float y[FACTORS];
-    for (size_t j = 0; j < FACTORS; j++) {
-        if (!(a[j][j] > 0.0F)) {
-            return false;
-        }
-        const float inv = 1.0F / sqrtf(a[j][j]);
-        y[j] = x[j] * inv;
-        for (size_t v = j / LANES; v < VECTORS; v++) {
-            const lanes row_j = load(a[j] + v * LANES) * inv;
-            store(a[j] + v * LANES, row_j);
-            store(x + v * LANES, load(x + v * LANES) - y[j] * row_j);
-        }
-        inverse[j] = inv;
-        for (size_t r = j + 1; r < FACTORS; r++) {
-            const float by = a[j][r];
-            for (size_t v = r / LANES; v < VECTORS; v++) {
-                store(a[r] + v * LANES, load(a[r] + v * LANES) - by * load(a[j] + v * LANES));
-            }
-        }
-    }
-    memcpy(x, y, sizeof y);
-    return true;
-}
-
-static float sum_of(lanes v) {
-    float four[LANES / 2];
-    for (int z = 0; z < LANES / 2; z++) {
-        four[z] = v[z] + v[z + LANES / 2];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
-
-/* U x = y, in place. */
-static void solve_triangle(float a[FACTORS][FACTORS], const float inverse[FACTORS],
-                           float x[FACTORS]) {
-    float y[FACTORS] = {0}; /* 0 what is not solved yet: so whole vectors can be added up */
-    for (size_t j = FACTORS; j-- > 0;) {
-        lanes sum = {0};
-        for (size_t v = j / LANES; v < VECTORS; v++) {
-            sum += load(a[j] + v * LANES) * load(y + v * LANES);
-        }
-        y[j] = (x[j] - sum_of(sum)) * inverse[j];
-    }
-    memcpy(x, y, sizeof y);
-}
-
-/* p <- x/|x|; the norm in double, where no float can overflow or underflow it. */
-static bool normalise(const float x[FACTORS], float *p) {
-    double sum = 0.0;
-    for (size_t k = 0; k < FACTORS; k++) {
-        sum += (double)x[k] * (double)x[k];
-    }
-    if (!(sum > 0.0 && sum <= 1e300)) { /* zero, or not a number */
-        return false;
-    }
-    const double scale = 1.0 / sqrt(sum);
-    for (size_t k = 0; k < FACTORS; k++) {
-        p[k] = (float)((double)x[k] * scale);
-    }
-    return true;
-}
-
-/* A of a history, solved for x in place. */
-static bool solve_user(const struct factors *f, const uint32_t *items, uint32_t n,
-                       float x[FACTORS]) {
-    _Alignas(ROW_ALIGN) float h[FACTORS_HISTORY][FACTORS];
-    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
-    float w = 1.0F;
-    for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        const float root = sqrtf(w);
-        for (size_t k = 0; k < FACTORS; k++) {
-            h[i][k] = root * q[k];
-        }
-        w *= HISTORY_DECAY;
-    }
-    normal_matrix(f, h, n, a);
-    float inverse[FACTORS];
-    if (!cholesky(a, x, inverse)) {
-        return false;
-    }
-    solve_triangle(a, inverse, x);
-    return true;
-}
-
-bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
-    if (n == 0) {
-        return false;
-    }
-    n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    float x[FACTORS] = {0};
-    float w = 1.0F;
-    for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        for (size_t k = 0; k < FACTORS; k++) {
-            x[k] += w * q[k];
-        }
-        w *= HISTORY_DECAY;
-    }
-    return solve_user(f, items, n, x) && normalise(x, p);
-}
-
-bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n, uint32_t target,
-                   float *out) {
-    if (n == 0) {
-        return false;
-    }
-    const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    float z[FACTORS];
-    memcpy(z, row(f, target), sizeof z);
-    if (!solve_user(f, items, known, z)) {
-        return false;
-    }
-    float w = 1.0F;
-    for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        float sum = 0.0F;
-        for (size_t k = 0; k < FACTORS; k++) {
-            sum += q[k] * z[k];
-        }
-        out[i] = i < known ? w * sum : 0.0F;
-        w *= HISTORY_DECAY;
-    }
-    return true;
-}
-
 void factors_round(const float *p, int32_t out[FACTORS]) {
     for (size_t k = 0; k < FACTORS; k++) {
         const double x = (double)p[k];
@@ -397,7 +194,7 @@ void factors_round(const float *p, int32_t out[FACTORS]) {
 
 /* d_k = 1/(c L_k + 10) with c = a0 n_U + n_i */
 static void spectrum(const struct factors *f, int64_t count, float d[FACTORS]) {
-    const float c = (float)(ITEM_PRIOR * (double)f->n_users + fixed_to(count));
+    const float c = (float)(FACTORS_PRIOR * (double)f->n_users + fixed_to(count));
     for (size_t k = 0; k < FACTORS; k++) {
         d[k] = 1.0F / (c * f->l[k] + ITEM_RIDGE);
     }
@@ -545,6 +342,7 @@ static void gv_add(struct factors *f, const float (*q)[FACTORS], size_t rows) {
  * one at the end of a block. */
 void factors_solve_all(struct factors *f, const uint32_t *order, uint32_t n) {
     const size_t all = order ? n : f->n;
+    f->version++;
     memset(f->gv, 0, sizeof f->gv);
     for (size_t start = 0; start < all; start += CHUNK) {
         const size_t rows = all - start < CHUNK ? all - start : CHUNK;

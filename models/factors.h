@@ -69,6 +69,10 @@ void factors_free(struct factors *f);
  *  items; rows that exist keep their values. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status factors_reserve(struct factors *f, uint32_t n_items, const uint64_t *hashes);
 
+/** Grows whenever anything does that a fold-in depends on: of equal ones the same items give the
+ *  same vector. */
+uint64_t factors_version(const struct factors *f);
+
 /**
  * The user's unit vector from the newest items first.
  * @param items  (n,) indices < reserved, n in 1..FACTORS_HISTORY

@@ -7,8 +7,11 @@
 
 static const double SHRINK = 20.0; /* contexts at which a cosine counts half */
 
-/* Items met, each perhaps several times. */
+/* Items met of one target, each perhaps several times. */
 struct pool {
+    const struct shared *s;
+    const struct rules_lens *rules; /* NULL: nothing is blocked */
+    uint8_t target;
     uint32_t n;
     uint32_t item[ITEM_SIMILAR_POOL];
 };
@@ -47,13 +50,16 @@ float item_similar_score(const struct shared *s, uint32_t i, uint32_t j) {
 
 /* ---- candidates ------------------------------------------------------------------------- */
 
-static void meet_all(struct pool *p, const struct shared *s, const struct pair_list *list,
-                     uint32_t except, uint8_t target) {
+static bool may_list(const struct pool *p, uint32_t j) {
+    const struct shared *s = p->s;
+    return j < s->n_items && items_domain(s->items, j) == p->target && items_named(s->items, j) &&
+           content_available(s->content, j) && !(p->rules && rules_blocks(p->rules, j));
+}
+
+static void meet_all(struct pool *p, const struct pair_list *list, uint32_t except) {
     for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
-        const uint32_t j = list->item[k];
-        if (j != except && j < s->n_items && items_domain(s->items, j) == target &&
-            items_named(s->items, j) && content_available(s->content, j)) {
-            p->item[p->n++] = j;
+        if (list->item[k] != except && may_list(p, list->item[k])) {
+            p->item[p->n++] = list->item[k];
         }
     }
 }
@@ -125,22 +131,25 @@ static uint32_t choose(const struct shared *s, const struct pool *p, uint32_t it
     return n;
 }
 
-uint32_t item_similar_find(const struct shared *s, uint32_t item, uint8_t target, uint32_t n,
-                           struct item_similar *out) {
+uint32_t item_similar_find(const struct shared *s, const struct rules_lens *rules, uint32_t item,
+                           uint8_t target, uint32_t n, struct item_similar *out) {
     if (item >= s->n_items || target >= s->n_domains || n == 0) {
         return 0;
     }
     struct pool pool;
+    pool.s = s;
+    pool.rules = rules;
+    pool.target = target;
     pool.n = 0;
     n = n < ITEM_SIMILAR_MAX ? n : ITEM_SIMILAR_MAX;
     const struct pair_list list = pairs_list(s->pairs, item);
-    meet_all(&pool, s, &list, item, target);
+    meet_all(&pool, &list, item);
     if (pool.n < 2 * n) {
         uint32_t hubs[ITEM_SIMILAR_HUBS];
         const uint32_t n_hubs = find_hubs(s, &list, hubs);
         for (uint32_t h = 0; h < n_hubs; h++) {
             const struct pair_list next = pairs_list(s->pairs, list.item[hubs[h]]);
-            meet_all(&pool, s, &next, item, target);
+            meet_all(&pool, &next, item);
         }
     }
     qsort(pool.item, pool.n, sizeof *pool.item, by_index);

@@ -13,7 +13,8 @@
  * The first says that the same users take both, one soon after the other, more than the popularity
  * of either explains; the second that the users who take the one are like those who take the
  * other, also where nobody took both yet, and counts little while either was taken little.
- * Only items that are available, have a name and a score above 0; never i itself.
+ * Only items that are available, have a name, are not blocked and have a score above 0; never i
+ * itself.
  *
  * Linden, Smith, York: Amazon.com Recommendations, IEEE Internet Computing 2003, has the first with
  * sets for sequences.
@@ -26,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rules.h"
 #include "shared.h"
 
 enum {
@@ -44,8 +46,9 @@ struct item_similar {
 float item_similar_score(const struct shared *s, uint32_t i, uint32_t j);
 
 /** The best n (at most ITEM_SIMILAR_MAX) for an item, best first, ties by hash; returns how many.
- *  0 for an item or domain that there is not. */
-uint32_t item_similar_find(const struct shared *s, uint32_t item, uint8_t target, uint32_t n,
-                           struct item_similar *out);
+ *  0 for an item or domain that there is not.
+ *  @param rules  of the target: what they block is passed over, boosts do nothing. NULL: none */
+uint32_t item_similar_find(const struct shared *s, const struct rules_lens *rules, uint32_t item,
+                           uint8_t target, uint32_t n, struct item_similar *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "room.h"
 
 enum {
     SLOTS_MIN = 64,     /* a power of two                                      */
@@ -106,7 +107,7 @@ static enum status arrays_grow(struct items *it) {
     if (it->n < it->cap) {
         return ST_OK;
     }
-    const size_t cap = it->cap ? 2 * (size_t)it->cap : SLOTS_MIN;
+    const size_t cap = room_for(it->cap, (size_t)it->n + 1, SLOTS_MIN, ITEMS_LIMIT);
     uint64_t *hashes = realloc(it->hashes, cap * sizeof *hashes);
     if (!hashes) {
         return ST_NOMEM;
@@ -125,7 +126,7 @@ static enum status domain_grow(struct domain_items *d) {
     if (d->n < d->cap) {
         return ST_OK;
     }
-    const size_t cap = d->cap ? 2 * (size_t)d->cap : SLOTS_MIN;
+    const size_t cap = room_for(d->cap, (size_t)d->n + 1, SLOTS_MIN, ITEMS_LIMIT);
     uint32_t *index = realloc(d->index, cap * sizeof *index);
     if (!index) {
         return ST_NOMEM;

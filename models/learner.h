@@ -70,7 +70,7 @@
 enum {
     LEARNER_TASKS_MAX = 1024,
     LEARNER_BATCHES = 3, /* the open one and two sealed */
-    LEARNER_NEGATIVES = 64,
+    LEARNER_NEGATIVES = 48,
     LEARNER_MINI_BATCH_MIN = 16,
 };
 
@@ -340,6 +340,15 @@ struct alike_item {
 uint32_t learner_alike(const struct learner *l, uint32_t item, uint8_t target, uint32_t n,
                        struct alike_item out[LIST_MAX]);
 
+struct item_similar;
+
+/** The best n (at most ITEM_SIMILAR_MAX, item_similar.h) of `target` for an item, as a list of
+ *  nobody in particular: what rules block is passed over, so that n come back when n go with it;
+ *  boosts shift the scores of the best 2 n. Without memory: 0.
+ *  @param out  (ITEM_SIMILAR_MAX,) */
+uint32_t learner_similar(const struct learner *l, uint32_t item, uint8_t target, uint32_t n,
+                         struct item_similar *out);
+
 struct board_item {
     uint32_t item;
     float share; /* of what is taken in the domain, decayed by the list's clock; trending: 1 day */
@@ -353,8 +362,8 @@ struct item_board {
     uint32_t items, withdrawn; /* known by name; of these not available                      */
     uint32_t n_top[POP_LISTS]; /* 1, 7, 30 days; largest share first                         */
     struct board_item top[POP_LISTS][LIST_MAX];
-    uint32_t n_trending; /* of the 100 most taken of 1 day: lift above 1, largest first; at least
-                            LEARNER_TRENDING_RATE a day */
+    uint32_t n_trending; /* of the POP_TOP most taken of 1 day: lift above 1, largest first; at
+                            least LEARNER_TRENDING_RATE a day */
     struct board_item trending[LIST_MAX];
     uint32_t n_newest; /* newest first: by the catalogue, by the first event, or named last */
     struct board_item newest[LIST_MAX];

@@ -106,7 +106,7 @@ static void scores_by(enum explain_rank by, const struct ranker *ranker, const s
         for (size_t k = 0; k < RANKER_X; k++) {
             const bool seen = r->kind == RANKER_FULL || k < RANKER_TWIN_X;
             for (uint32_t c = 0; seen && c < b->n; c++) {
-                scores[c] += v[k] * b->x[k * b->stride + c];
+                scores[c] += v[k] * features_at(b, k, c);
             }
         }
         return;
@@ -138,7 +138,7 @@ static void explain_parts(const struct ranker *ranker, const struct ranking *r, 
                           const float mean[RANKER_X], struct explained_item *out) {
     (void)learner_reason_parts(ranker, r->kind, r->block, at, mean, out->adds, out->parts);
     for (size_t k = 0; k < RANKER_X; k++) {
-        out->value[k] = r->block->x[k * r->block->stride + at];
+        out->value[k] = features_at(r->block, k, at);
     }
 }
 

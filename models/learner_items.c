@@ -30,7 +30,7 @@ uint32_t learner_alike(const struct learner *l, uint32_t item, uint8_t target, u
     struct item_similar found[ITEM_SIMILAR_MAX];
     n = n < LIST_MAX ? n : LIST_MAX;
     const uint32_t n_found =
-        n > 0 && item < s->n_items ? item_similar_find(s, item, target, n, found) : 0;
+        n > 0 && item < s->n_items ? item_similar_find(s, NULL, item, target, n, found) : 0;
     for (uint32_t k = 0; k < n_found; k++) {
         int64_t a = 0;
         int64_t f = 0;
@@ -43,6 +43,35 @@ uint32_t learner_alike(const struct learner *l, uint32_t item, uint8_t target, u
                                      .cosine = cosine_of(s, item, found[k].item)};
     }
     return n_found;
+}
+
+/* Of boosted items, some of those that would not be on the list compete. */
+static uint32_t shift(const struct learner *l, uint8_t target, uint32_t n, uint32_t n_found,
+                      struct item_similar *out) {
+    struct list list = {.segment = -1, .n = n_found};
+    for (uint32_t k = 0; k < n_found; k++) {
+        list.items[k] =
+            (struct list_item){.item = out[k].item, .score = out[k].score, .because = ITEM_NONE};
+    }
+    learner_rules_filter(l, target, -1, n, &list);
+    for (uint32_t k = 0; k < list.n; k++) {
+        out[k] = (struct item_similar){list.items[k].item, list.items[k].score};
+    }
+    return list.n;
+}
+
+uint32_t learner_similar(const struct learner *l, uint32_t item, uint8_t target, uint32_t n,
+                         struct item_similar *out) {
+    struct rules_lens lens;
+    if (learner_rules_now(l)) {
+        return 0; /* rather nothing than what is blocked */
+    }
+    const bool ruled = rules_lens(l->rules, target, -1, &lens);
+    n = n < ITEM_SIMILAR_MAX ? n : ITEM_SIMILAR_MAX;
+    if (!ruled || !lens.boosts) {
+        return item_similar_find(l->shared, ruled ? &lens : NULL, item, target, n, out);
+    }
+    return shift(l, target, n, item_similar_find(l->shared, &lens, item, target, 2 * n, out), out);
 }
 
 /* ---- what is going on in a domain ------------------------------------------------------------ */
@@ -58,8 +87,8 @@ static struct board_item item_by(const struct shared *s, uint8_t domain, uint32_
                                  int64_t now_ms) {
     const double half_life = (double)popularity_half_life_ms[clock];
     const double since = (double)(now_ms - popularity_landmark(s->popularity, clock));
-    const double count =
-        fixed_to(popularity_count(s->popularity, item, clock)) * exp2(-since / half_life);
+    const double count = popularity_count_to(popularity_count(s->popularity, item, clock), clock) *
+                         exp2(-since / half_life);
     const float seven = share_of(s, domain, item, SEVEN_DAYS);
     return (struct board_item){.item = item,
                                .share = share_of(s, domain, item, clock),

@@ -192,7 +192,7 @@ static enum status train(struct learner *l, struct passage *p) {
     const struct event *e = p->event;
     const struct user *u = users_get(p->task->users, p->slot);
     const bool repeats = l->params.repeats[e->domain];
-    candidates_view(l->shared, u, e->domain, repeats, e->ts_ms, &p->view);
+    candidates_view(l->candidates, l->shared, u, e->domain, repeats, e->ts_ms, &p->view);
     p->trains = p->view.n_history > 0 && popularity_events(l->shared->popularity, e->domain) > 0;
     if (!p->trains) {
         return ST_OK;
@@ -288,9 +288,7 @@ static enum status teach(struct learner *l, struct passage *p, const struct even
     if (st) {
         return st;
     }
-    for (int clock = 0; clock < POP_CLOCKS; clock++) {
-        w[clock] = fixed_times(w[clock], p->weight);
-    }
+    popularity_weigh_times(w, p->weight);
     shared_add_take(l->shared, p->delta, p->item, p->domain, p->ts_ms, w, p->weight);
     return ST_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "learner_state.h"
 
-#define UNIT  1048576.0F /* 2^20 */
+#define UNIT  1024.0F
 #define LARGE 1000.0F
 
 /* Which reason a feature speaks for. */
@@ -24,9 +24,10 @@ static const enum reason reason_of[RANKER_X] = {
 
 /* ---- the part ------------------------------------------------------------------------------- */
 
-/* In units of 2^-20: whole numbers add up to the same in whatever order the candidates came. */
-static int64_t sum_of(const float *x, uint32_t n) {
-    int64_t sum = 0;
+/* In units of 2^-10: whole numbers add up to the same in whatever order the candidates came, and
+ * those of a list to less than 2^31. */
+static int32_t sum_of(const float *x, uint32_t n) {
+    int32_t sum = 0;
     for (uint32_t c = 0; c < n; c++) {
         const float least = x[c] > -LARGE ? x[c] : -LARGE;
         const float value = least < LARGE ? least : LARGE;
@@ -34,25 +35,26 @@ static int64_t sum_of(const float *x, uint32_t n) {
     }
     return sum;
 }
+_Static_assert(RANKER_LIST_MAX *(int64_t)LARGE *(int64_t)UNIT <= INT32_MAX, "sums of a list");
 
 enum reason explain_input_reason(int k) {
     return reason_of[k];
 }
 
 void learner_mean_features(const struct features_block *b, float mean[RANKER_X]) {
-    for (size_t k = 0; k < RANKER_X; k++) {
-        const double sum = (double)sum_of(b->x + k * b->stride, b->n) / (double)UNIT;
-        mean[k] = b->n > 0 ? (float)(sum / (double)b->n) : 0.0F;
+    const float unit = b->n > 0 ? 1.0F / (UNIT * (float)b->n) : 0.0F;
+    memset(mean, 0, RANKER_X * sizeof *mean);
+    for (size_t k = 0; k < b->n_x; k++) {
+        mean[k] = (float)sum_of(b->x + k * b->stride, b->n) * unit;
     }
 }
 
 /* A reason must be true: nobody takes again what he never took, and nothing goes with what was
  * never taken beside it, though the group may stand nearest to the mean. */
 static bool is_true(const struct features_block *b, uint32_t at, enum reason reason) {
-    const size_t stride = b->stride;
     switch (reason) {
-    case REASON_AGAIN: return b->x[X_TIMES * stride + at] > 0.0F;
-    case REASON_TOGETHER: return b->x[X_K1_REL * stride + at] > 0.0F;
+    case REASON_AGAIN: return features_at(b, X_TIMES, at) > 0.0F;
+    case REASON_TOGETHER: return features_at(b, X_K1_REL, at) > 0.0F;
     default: return true;
     }
 }

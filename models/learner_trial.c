@@ -23,8 +23,8 @@ static bool view_of(const struct learner *l, const struct learner_task *t, const
     if (popularity_events(l->shared->popularity, e->domain) == 0 || e->action == ACTION_REPORT) {
         return false;
     }
-    candidates_view(l->shared, users_get(t->users, slot), e->domain, l->params.repeats[e->domain],
-                    e->ts_ms, view);
+    candidates_view(l->candidates, l->shared, users_get(t->users, slot), e->domain,
+                    l->params.repeats[e->domain], e->ts_ms, view);
     return view->n_history > 0;
 }
 

@@ -32,7 +32,8 @@
 #include "shared.h"
 #include "status.h"
 
-enum { LOG_RECORD_FORMAT = 1 };
+/* 1: weights of takes in units of 2^-20, read as what they are in those of popularity_bits. */
+enum { LOG_RECORD_FORMAT = 2 };
 
 enum log_kind { LOG_DELTA = 1, LOG_LANDMARK = 2, LOG_SEEDS = 3, LOG_OPTIONS = 4 };
 
@@ -56,7 +57,7 @@ struct log_item { /* how an item is named in the log */
 
 /* What a delta adds of one kind, summed; items and categories by place in the tables. */
 struct log_take {
-    int64_t w[POP_CLOCKS];
+    int64_t w[POP_CLOCKS];     /* units of 2^-popularity_bits */
     int64_t weight;            /* sum */
     int64_t first_ms, last_ms; /* of its takes */
     uint32_t count;            /* takes */

@@ -61,7 +61,13 @@ static void read_tables(struct unpack *u, struct log_record *r, enum status *st)
     }
 }
 
-static void read_takes(struct unpack *u, struct log_record *r, enum status *st) {
+/* Format 1 has all clocks in units of 2^-20. */
+static int64_t read_weight(struct unpack *u, int clock, uint8_t format) {
+    const int finer = format == 1 ? popularity_bits[clock] - 20 : 0;
+    return (int64_t)(unpack_at_most(u, (uint64_t)LOG_SUM_MAX >> finer) << finer);
+}
+
+static void read_takes(struct unpack *u, struct log_record *r, uint8_t format, enum status *st) {
     int64_t before_ms = r->landmarks[0];
     uint32_t next = 0;
     r->n_takes = room(u, r, LOG_TAKES, 9, st);
@@ -69,7 +75,7 @@ static void read_takes(struct unpack *u, struct log_record *r, enum status *st) 
         struct log_take *t = &r->takes[k];
         t->item = next_place(u, &next, r->n_items);
         for (int clock = 0; clock < POP_CLOCKS; clock++) {
-            t->w[clock] = unpack_positive(u);
+            t->w[clock] = read_weight(u, clock, format);
         }
         t->weight = unpack_positive(u);
         t->count = (uint32_t)unpack_at_most(u, UINT32_MAX);
@@ -195,11 +201,11 @@ static void read_head(struct unpack *u, struct log_record *r) {
     r->n_events = unpack_at_most(u, UINT32_MAX);
 }
 
-static enum status read_delta(struct unpack *u, struct log_record *r) {
+static enum status read_delta(struct unpack *u, struct log_record *r, uint8_t format) {
     enum status st = ST_OK;
     read_head(u, r);
     read_tables(u, r, &st);
-    read_takes(u, r, &st);
+    read_takes(u, r, format, &st);
     r->n_pairs = read_pairs(u, r, LOG_PAIRS, r->n_items, &st);
     read_contexts(u, r, &st);
     read_obs(u, r, &st);
@@ -245,9 +251,9 @@ static void read_seeds(struct unpack *u, struct segments_seeds *seeds) {
     }
 }
 
-static enum status read_kind(struct unpack *u, struct log_record *r) {
+static enum status read_kind(struct unpack *u, struct log_record *r, uint8_t format) {
     switch (r->kind) {
-    case LOG_DELTA: return read_delta(u, r);
+    case LOG_DELTA: return read_delta(u, r, format);
     case LOG_LANDMARK: r->at_ms = unpack_time(u); return ST_OK;
     case LOG_SEEDS: read_seeds(u, &r->seeds); return ST_OK;
     case LOG_OPTIONS: r->options = unpack_text(u, &r->options_len); return ST_OK;
@@ -261,7 +267,7 @@ enum status log_record_read(const void *bytes, size_t len, struct log_record *r)
     }
     struct unpack u = {.at = bytes, .end = (const uint8_t *)bytes + len};
     const uint8_t format = unpack_u8(&u);
-    if (format != LOG_RECORD_FORMAT) {
+    if (format < 1 || format > LOG_RECORD_FORMAT) {
         return format > LOG_RECORD_FORMAT ? ST_RANGE : ST_INVALID;
     }
     const uint8_t kind = unpack_u8(&u);
@@ -272,7 +278,7 @@ enum status log_record_read(const void *bytes, size_t len, struct log_record *r)
     r->n_items = r->n_categories = r->n_takes = r->n_pairs = r->n_contexts = r->n_obs = 0;
     r->n_category_takes = r->n_category_pairs = r->n_deals = 0;
     r->has_sums = r->has_nets = false;
-    const enum status st = read_kind(&u, r);
+    const enum status st = read_kind(&u, r, format);
     if (st) {
         return u.failed && st == ST_RANGE ? ST_INVALID : st;
     }

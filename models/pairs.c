@@ -3,9 +3,13 @@
  * pairs.c -- see pairs.h.
  *
  * One allocation a list: first the columns that a query streams through (item, a,
- * f, s), behind them the exact sums, which only a change touches:
+ * f, s), behind them what the floats lack of the exact sums, which only a change touches:
  *
- *     uint32 item[cap] | float a[cap] | float f[cap] | float s[cap] | struct sums[cap]
+ *     uint32 item[cap] | float a[cap] | float f[cap] | float s[cap] | rest[cap]
+ *
+ * A float holds a sum below 16 exactly: a list of such sums has no rest. Below 2,048 it is off by
+ * at most 2^6 units, below 524,288 by 2^14: the rest is one byte a sum, or two. Beyond that the
+ * sums themselves stand there. A list is widened by the first sum that asks for it.
  *
  * cap is a multiple of LANES and item[n..cap) holds NOBODY, so that finding a
  * neighbour is a loop of whole vectors without a tail.
@@ -17,24 +21,44 @@
 #include <string.h>
 
 #include "fixed.h"
+#include "room.h"
 
-#define NOBODY UINT32_MAX
+#define NOBODY   UINT32_MAX
+#define CAP_MOST (UINT32_C(0x3fffffff))
 
-enum { LANES = 8, CAP_MIN = 8, COLUMNS = 4, ITEMS_MIN = 64 };
+enum { LANES = 8, COLUMNS = 4, ITEMS_MIN = 64 };
 enum column { A = 1, F, S }; /* behind the items */
+enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
 
 static const double SESSION_MS = 86400000.0;
 static const double SESSION_LEAST = 1e-4;
+static const uint64_t NONE_BELOW = UINT64_C(1) << 24; /* a float's bits */
+static const uint64_t BYTES_BELOW = UINT64_C(1) << 31;
+static const uint64_t SHORTS_BELOW = UINT64_C(1) << 39;
 
 struct sums { /* exact, units of 2^-20 */
     int64_t a, f, s;
 };
 
-struct list {
-    uint32_t n, cap;
-    uint32_t *item; /* NULL while cap is 0 */
-    int64_t s_sum;  /* S, of pruned neighbours too */
+struct bytes { /* exact, less what the floats say */
+    int8_t a, f, s;
 };
+
+struct shorts {
+    int16_t a, f, s;
+};
+
+static const size_t rest_size[] = {0, sizeof(struct bytes), sizeof(struct shorts),
+                                   sizeof(struct sums)};
+
+struct list {
+    uint32_t n;
+    uint32_t cap : 30;
+    uint32_t rest : 2; /* enum rest */
+    uint32_t *item;    /* NULL while cap is 0 */
+    int64_t s_sum;     /* S, of pruned neighbours too */
+};
+_Static_assert(sizeof(struct list) == 24, "every item has one");
 
 struct pairs {
     uint32_t neighbours, keep;
@@ -49,12 +73,13 @@ static float *column(const struct list *l, enum column c) {
     return (float *)l->item + (size_t)c * l->cap;
 }
 
-static struct sums *sums(const struct list *l) {
-    return (struct sums *)(l->item + (size_t)COLUMNS * l->cap);
+/* As what `rest` says. */
+static void *rest_at(const struct list *l, uint32_t x) {
+    return (char *)(l->item + (size_t)COLUMNS * l->cap) + x * rest_size[l->rest];
 }
 
-static size_t bytes_of(uint32_t cap) {
-    return cap * (COLUMNS * sizeof(uint32_t) + sizeof(struct sums));
+static size_t bytes_of(const struct list *l) {
+    return l->cap * (COLUMNS * sizeof(uint32_t) + rest_size[l->rest]);
 }
 
 /* Position of neighbour i, or n. An item occurs once: or-ing "position + 1 where
@@ -69,14 +94,83 @@ static uint32_t find(const struct list *l, uint32_t i) {
     return found ? found - 1 : l->n;
 }
 
-/* Room for one more neighbour. */
-static enum status list_grow(struct pairs *p, struct list *l) {
-    if (l->n < l->cap) {
-        return ST_OK;
+/* The units that a float says: a power of two loses no bit. */
+static int64_t units(float x) {
+    return (int64_t)(x * (float)FIXED_ONE);
+}
+
+static struct sums value(const struct list *l, uint32_t x) {
+    if (l->rest == REST_SUMS) {
+        return *(const struct sums *)rest_at(l, x);
     }
+    struct sums v = {units(column(l, A)[x]), units(column(l, F)[x]), units(column(l, S)[x])};
+    if (l->rest == REST_BYTES) {
+        const struct bytes *by = rest_at(l, x);
+        v = (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
+    } else if (l->rest == REST_SHORTS) {
+        const struct shorts *by = rest_at(l, x);
+        v = (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
+    }
+    return v;
+}
+
+static int64_t value_a(const struct list *l, uint32_t x) {
+    switch (l->rest) {
+    case REST_BYTES: return units(column(l, A)[x]) + ((const struct bytes *)rest_at(l, x))->a;
+    case REST_SHORTS: return units(column(l, A)[x]) + ((const struct shorts *)rest_at(l, x))->a;
+    case REST_SUMS: return ((const struct sums *)rest_at(l, x))->a;
+    default: return units(column(l, A)[x]);
+    }
+}
+
+static void store(struct list *l, uint32_t x, const struct sums *v) {
+    const float a = (float)fixed_to(v->a);
+    const float f = (float)fixed_to(v->f);
+    const float s = (float)fixed_to(v->s);
+    column(l, A)[x] = a;
+    column(l, F)[x] = f;
+    column(l, S)[x] = s;
+    if (l->rest == REST_SUMS) {
+        *(struct sums *)rest_at(l, x) = *v;
+    } else if (l->rest != REST_NONE) {
+        const struct sums by = {v->a - units(a), v->f - units(f), v->s - units(s)};
+        if (l->rest == REST_BYTES) {
+            *(struct bytes *)rest_at(l, x) =
+                (struct bytes){(int8_t)by.a, (int8_t)by.f, (int8_t)by.s};
+        } else {
+            *(struct shorts *)rest_at(l, x) =
+                (struct shorts){(int16_t)by.a, (int16_t)by.f, (int16_t)by.s};
+        }
+    }
+}
+
+/* The rest that a sum needs; all are >= 0 (if one were not, the widest would hold it). */
+static enum rest rest_of(const struct sums *v) {
+    const uint64_t any = (uint64_t)v->a | (uint64_t)v->f | (uint64_t)v->s;
+    if (any < NONE_BELOW) {
+        return REST_NONE;
+    }
+    return any < BYTES_BELOW ? REST_BYTES : any < SHORTS_BELOW ? REST_SHORTS : REST_SUMS;
+}
+
+/* What is not a float's is written anew. */
+static void copy_rest(struct list *to, const struct list *from) {
+    if (to->rest == from->rest) {
+        memcpy(rest_at(to, 0), rest_at(from, 0), from->n * rest_size[from->rest]);
+        return;
+    }
+    for (uint32_t x = 0; x < from->n; x++) {
+        const struct sums v = value(from, x);
+        store(to, x, &v);
+    }
+}
+
+/* The list with room for `cap` >= n neighbours and such a rest. On failure as it was. */
+static enum status list_move(struct pairs *p, struct list *l, uint32_t cap, enum rest rest) {
     struct list to = *l;
-    to.cap = l->cap ? 2 * l->cap : CAP_MIN;
-    to.item = malloc(bytes_of(to.cap));
+    to.cap = (cap + LANES - 1) / LANES * LANES & CAP_MOST;
+    to.rest = (unsigned)rest & 3U;
+    to.item = malloc(bytes_of(&to));
     if (!to.item) {
         return ST_NOMEM;
     }
@@ -88,42 +182,56 @@ static enum status list_grow(struct pairs *p, struct list *l) {
         memcpy(column(&to, A), column(l, A), l->n * sizeof(float));
         memcpy(column(&to, F), column(l, F), l->n * sizeof(float));
         memcpy(column(&to, S), column(l, S), l->n * sizeof(float));
-        memcpy(sums(&to), sums(l), l->n * sizeof(struct sums));
+        copy_rest(&to, l);
     }
-    p->list_bytes += bytes_of(to.cap) - bytes_of(l->cap);
+    p->list_bytes = p->list_bytes - bytes_of(l) + bytes_of(&to);
     free(l->item);
     *l = to;
     return ST_OK;
 }
 
-static void store(struct list *l, uint32_t x, const struct sums *v) {
-    sums(l)[x] = *v;
-    column(l, A)[x] = (float)fixed_to(v->a);
-    column(l, F)[x] = (float)fixed_to(v->f);
-    column(l, S)[x] = (float)fixed_to(v->s);
+/* What neighbour x has when `by` is added; x = n: a new one. */
+static struct sums value_with(const struct list *l, uint32_t x, const struct sums *by) {
+    if (x == l->n) {
+        return *by;
+    }
+    const struct sums v = value(l, x);
+    return (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
 }
 
-/* Adds to neighbour i at position x; x = n makes it (there is room). */
-static void list_add(struct list *l, uint32_t x, uint32_t i, const struct sums *by) {
-    struct sums v = {0};
+/* Room for v at x; a list grows by a sixteenth: there are as many as items. */
+static enum status make_room(struct pairs *p, struct list *l, uint32_t x, const struct sums *v) {
+    const enum rest wanted = rest_of(v);
+    const enum rest rest = wanted > l->rest ? wanted : (enum rest)l->rest;
+    const uint32_t cap = l->cap;
+    if (x < cap && rest == l->rest) {
+        return ST_OK;
+    }
+    return list_move(p, l, x < cap ? cap : cap + cap / 16 + 1, rest);
+}
+
+/* Makes neighbour i at position x have v; x = n makes it (there is room). */
+static void list_put(struct list *l, uint32_t x, uint32_t i, const struct sums *v) {
     if (x == l->n) {
         l->item[x] = i;
         l->n++;
-    } else {
-        v = sums(l)[x];
     }
-    v.a += by->a;
-    v.f += by->f;
-    v.s += by->s;
-    store(l, x, &v);
-    l->s_sum += by->s;
+    store(l, x, v);
+}
+
+/* Neighbour y as neighbour x. */
+static void list_copy(struct list *l, uint32_t x, uint32_t y) {
+    l->item[x] = l->item[y];
+    for (enum column c = A; c <= S; c++) {
+        column(l, c)[x] = column(l, c)[y];
+    }
+    memmove(rest_at(l, x), rest_at(l, y), rest_size[l->rest]);
 }
 
 /* The last neighbour takes the place of the one that goes. */
 static void list_remove(struct list *l, uint32_t x) {
     const uint32_t last = --l->n;
-    l->item[x] = l->item[last];
-    store(l, x, &sums(l)[last]);
+    list_copy(l, x, last);
     l->item[last] = NOBODY;
 }
 
@@ -139,7 +247,7 @@ static void list_take_back(struct list *l, uint32_t i, const struct sums *by) {
     if (x == l->n) {
         return;
     }
-    const struct sums old = sums(l)[x];
+    const struct sums old = value(l, x);
     const struct sums v = {less(old.a, by->a), less(old.f, by->f), less(old.s, by->s)};
     if (v.a == 0 && v.f == 0 && v.s == 0) {
         list_remove(l, x);
@@ -179,13 +287,7 @@ enum status pairs_reserve(struct pairs *p, uint32_t n_items) {
     if (n_items <= p->cap) {
         return ST_OK;
     }
-    size_t cap = p->cap ? 2 * (size_t)p->cap : ITEMS_MIN;
-    if (cap < n_items) {
-        cap = n_items;
-    }
-    if (cap > NOBODY) {
-        cap = NOBODY;
-    }
+    const size_t cap = room_for(p->cap, n_items, ITEMS_MIN, NOBODY);
     struct list *lists = realloc(p->lists, cap * sizeof *lists);
     if (!lists) {
         return ST_NOMEM;
@@ -214,21 +316,42 @@ struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms) {
     };
 }
 
+/* Adds to neighbour i of a list. */
+struct addition {
+    struct list *list;
+    uint32_t i, x;
+    int64_t s;     /* to S                      */
+    struct sums v; /* what the neighbour has then */
+};
+
+static struct addition addition(struct list *l, uint32_t i, const struct sums *by) {
+    const uint32_t x = find(l, i);
+    return (struct addition){l, i, x, by->s, value_with(l, x, by)};
+}
+
+static enum status addition_room(struct pairs *p, const struct addition *add) {
+    return make_room(p, add->list, add->x, &add->v);
+}
+
+static void addition_do(const struct addition *add) {
+    list_put(add->list, add->x, add->i, &add->v);
+    add->list->s_sum += add->s;
+}
+
 enum status pairs_add(struct pairs *p, const struct pair_add *add) {
-    struct list *from = &p->lists[add->from];
-    struct list *to = &p->lists[add->to];
-    const uint32_t x = find(from, add->to);
-    const uint32_t y = find(to, add->from);
-    enum status st = x == from->n ? list_grow(p, from) : ST_OK;
+    const struct addition from =
+        addition(&p->lists[add->from], add->to, &(struct sums){add->a, add->f, add->s});
+    const struct addition to =
+        addition(&p->lists[add->to], add->from, &(struct sums){add->a, 0, add->s});
+    enum status st = addition_room(p, &from);
     if (!st) {
-        st = y == to->n ? list_grow(p, to) : ST_OK;
+        st = addition_room(p, &to);
     }
-    if (st) {
-        return st;
+    if (!st) {
+        addition_do(&from);
+        addition_do(&to);
     }
-    list_add(from, x, add->to, &(struct sums){add->a, add->f, add->s});
-    list_add(to, y, add->from, &(struct sums){add->a, 0, add->s});
-    return ST_OK;
+    return st;
 }
 
 void pairs_take_back(struct pairs *p, const struct pair_add *add) {
@@ -247,23 +370,22 @@ static bool is_nothing(const struct sums *v) {
     return v->a == 0 && v->f == 0 && v->s == 0;
 }
 
-static enum status room_for(struct pairs *p, struct list *l, uint32_t i) {
-    return find(l, i) == l->n ? list_grow(p, l) : ST_OK;
-}
-
 enum status pairs_add_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides) {
     const struct sums v[] = {part(sum, PAIR_FROM), part(sum, PAIR_TO)};
-    struct list *from = sides & PAIR_FROM && !is_nothing(&v[0]) ? &p->lists[sum->from] : NULL;
-    struct list *to = sides & PAIR_TO && !is_nothing(&v[1]) ? &p->lists[sum->to] : NULL;
-    enum status st = from ? room_for(p, from, sum->to) : ST_OK;
-    if (!st && to) {
-        st = room_for(p, to, sum->from);
+    struct addition add[2];
+    uint32_t n = 0;
+    if (sides & PAIR_FROM && !is_nothing(&v[0])) {
+        add[n++] = addition(&p->lists[sum->from], sum->to, &v[0]);
     }
-    if (!st && from) {
-        list_add(from, find(from, sum->to), sum->to, &v[0]);
+    if (sides & PAIR_TO && !is_nothing(&v[1])) {
+        add[n++] = addition(&p->lists[sum->to], sum->from, &v[1]);
     }
-    if (!st && to) {
-        list_add(to, find(to, sum->from), sum->from, &v[1]);
+    enum status st = ST_OK;
+    for (uint32_t k = 0; !st && k < n; k++) {
+        st = addition_room(p, &add[k]);
+    }
+    for (uint32_t k = 0; !st && k < n; k++) {
+        addition_do(&add[k]);
     }
     return st;
 }
@@ -288,26 +410,35 @@ bool pairs_due(const struct pairs *p, uint32_t i) {
 /* The order of pruning: no two neighbours are equal in it. */
 static bool ahead(const struct list *l, uint32_t x, int64_t a, uint32_t item,
                   const uint64_t *hashes) {
-    const int64_t ax = sums(l)[x].a;
+    const int64_t ax = value_a(l, x);
     const uint32_t other = l->item[x];
     const bool tie_won = hashes ? hashes[other] < hashes[item] : other < item;
     return ax > a || (ax == a && tie_won);
 }
 
 static void swap(struct list *l, uint32_t x, uint32_t y) {
-    const uint32_t item = l->item[x];
-    const struct sums v = sums(l)[x];
-    l->item[x] = l->item[y];
-    store(l, x, &sums(l)[y]);
-    l->item[y] = item;
-    store(l, y, &v);
+    char rest[sizeof(struct sums)];
+    const size_t size = rest_size[l->rest];
+    uint32_t *item = l->item;
+    const uint32_t was = item[x];
+    item[x] = item[y];
+    item[y] = was;
+    for (enum column c = A; c <= S; c++) {
+        float *of = column(l, c);
+        const float value = of[x];
+        of[x] = of[y];
+        of[y] = value;
+    }
+    memcpy(rest, rest_at(l, x), size);
+    memmove(rest_at(l, x), rest_at(l, y), size);
+    memcpy(rest_at(l, y), rest, size);
 }
 
 /* Moves those ahead of the one in the middle of [lo, hi] before it; returns where
  * that one comes to lie. */
 static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi, const uint64_t *hashes) {
     swap(l, lo + (hi - lo) / 2, hi);
-    const int64_t a = sums(l)[hi].a;
+    const int64_t a = value_a(l, hi);
     const uint32_t item = l->item[hi];
     uint32_t at = lo;
     for (uint32_t x = lo; x < hi; x++) {
@@ -345,9 +476,14 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
         l->item[x] = NOBODY;
     }
     l->n = p->keep;
+    (void)list_move(p, l, l->n, (enum rest)l->rest); /* refused: it stays as large as it is */
 }
 
 /* ---- reading ------------------------------------------------------------- */
+
+void pairs_fetch(const struct pairs *p, uint32_t i) {
+    __builtin_prefetch(&p->lists[i]);
+}
 
 struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
     const struct list *l = &p->lists[i];
@@ -367,17 +503,17 @@ bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, in
     if (x == l->n) {
         return false;
     }
-    const struct sums *v = &sums(l)[x];
-    *a = v->a;
-    *f = v->f;
-    *s = v->s;
+    const struct sums v = value(l, x);
+    *a = v.a;
+    *f = v.f;
+    *s = v.s;
     return true;
 }
 
 struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k) {
     const struct list *l = &p->lists[i];
-    const struct sums *v = &sums(l)[k];
-    return (struct pair_sum){.a = v->a, .f = v->f, .s = v->s, .from = i, .to = l->item[k]};
+    const struct sums v = value(l, k);
+    return (struct pair_sum){.a = v.a, .f = v.f, .s = v.s, .from = i, .to = l->item[k]};
 }
 
 int64_t pairs_s(const struct pairs *p, uint32_t i) {

@@ -23,12 +23,15 @@ enum {
     ITEMS_MIN = 64,
     DAY_MS = 86400000,
     WEIGHT_BITS = 16,
-    EXACT = 20 - WEIGHT_BITS
+    FINE_BITS = 50,  /* of a fraction that is rounded once */
+    AHEAD_BITS = 39, /* of a weight; 20,000 that weigh 100 each are below 2^60 */
 };
 
 #define LG_NONE      (-1e9F)
 #define SUM_HIGH     (INT64_C(1) << 62) /* a sum beyond it makes a move due early */
 #define OBS_HALFLIFE UINT64_C(20000)
+
+const int popularity_bits[POP_CLOCKS] = {27, 24, 22, 20};
 
 const int64_t popularity_half_life_ms[POP_CLOCKS] = {INT64_C(1) * DAY_MS, INT64_C(7) * DAY_MS,
                                                      INT64_C(30) * DAY_MS, INT64_C(180) * DAY_MS};
@@ -36,12 +39,12 @@ const int64_t popularity_half_life_ms[POP_CLOCKS] = {INT64_C(1) * DAY_MS, INT64_
 _Static_assert(sizeof(struct pop_hot) == LINE, "a candidate costs one cache line");
 
 struct exact {
-    _Alignas(LINE) int64_t c[POP_CLOCKS]; /* units of 2^-20, as all below */
-    int64_t obs, exp;
-    uint8_t place[POP_LISTS]; /* where in top list k, while listed    */
-    uint8_t domain;           /* NO_DOMAIN until it was taken         */
-    uint32_t tie;             /* of equal ones the smaller is ahead: upper half of its hash, or 0 */
-    int64_t n;                /* sum of weights                       */
+    _Alignas(LINE) int64_t c[POP_CLOCKS]; /* units of 2^-popularity_bits */
+    int64_t obs, exp;                     /* of 2^-20                             */
+    uint8_t place[POP_LISTS];             /* where in top list k, while listed    */
+    uint8_t domain;                       /* NO_DOMAIN until it was taken         */
+    uint32_t tie; /* of equal ones the smaller is ahead: upper half of its hash, or 0 */
+    int64_t n;    /* sum of weights, 2^-20                */
 };
 _Static_assert(sizeof(struct exact) == LINE, "counting costs one more");
 
@@ -74,8 +77,8 @@ struct popularity {
 
 /* ---- derived values ------------------------------------------------------ */
 
-static float lg_of(int64_t c) {
-    return c > 0 ? log2f((float)c) - 20.0F : LG_NONE;
+static float lg_of(int64_t c, int clock) {
+    return c > 0 ? log2f((float)c) - (float)popularity_bits[clock] : LG_NONE;
 }
 
 static void derive_count(struct pop_hot *h, const struct exact *x) {
@@ -223,33 +226,53 @@ int64_t popularity_next_landmark(const struct popularity *p, int clock, int64_t 
 
 /* 2^((ts - landmark) / half-life): a fraction of a half-life that only the time decides, of
  * WEIGHT_BITS bits, shifted by whole half-lives. So an event that is weighed at a landmark and then
- * moved weighs what one does that is weighed at the later landmark, to the bit, for the first
- * EXACT half-lives behind it: instances that meet a landmark at different events count the same. */
-static int64_t weight_at(int64_t landmark_ms, int64_t ts_ms, uint64_t half_life) {
+ * moved weighs what one does that is weighed at the later landmark, to the bit, until one would be
+ * shifted out: instances that meet a landmark at different events count the same. */
+static int64_t weight_at(int64_t landmark_ms, int64_t ts_ms, int clock) {
+    const uint64_t half_life = (uint64_t)popularity_half_life_ms[clock];
     const bool late = ts_ms < landmark_ms;
     const uint64_t by = late ? span(ts_ms, landmark_ms) : span(landmark_ms, ts_ms);
     const uint64_t part = by % half_life;
     const uint64_t whole = by / half_life + (late && part);
-    if (late && whole > EXACT) {
-        return fixed_of(exp2(-(double)by / (double)half_life));
-    }
     const uint64_t rest = late && part ? half_life - part : part; /* since a whole half-life */
     const double fraction = exp2((double)rest / (double)half_life);
-    const int64_t w = (int64_t)(fraction * (1 << WEIGHT_BITS) + 0.5) << EXACT;
+    const int finer = popularity_bits[clock] - WEIGHT_BITS; /* bits of a unit below those */
+    if (late && whole > (uint64_t)finer) { /* of the fraction itself, or half a unit is a habit */
+        const uint64_t shift = (uint64_t)(FINE_BITS - popularity_bits[clock]) + whole;
+        return shifted((int64_t)(fraction * (double)(INT64_C(1) << FINE_BITS)), shift);
+    }
+    const int64_t w = (int64_t)(fraction * (1 << WEIGHT_BITS) + 0.5) << finer;
     return late ? w >> whole : w << whole;
+}
+
+/* Half-lives ahead of its landmark. */
+static int limit_of(int clock) {
+    const int most = AHEAD_BITS - popularity_bits[clock];
+    return most < POP_LIMIT ? most : POP_LIMIT;
 }
 
 enum status popularity_weigh(const struct popularity *p, int64_t ts_ms, int64_t w[POP_CLOCKS]) {
     for (int k = 0; k < POP_CLOCKS; k++) {
-        const uint64_t limit = POP_LIMIT * (uint64_t)popularity_half_life_ms[k];
+        const uint64_t limit = (uint64_t)limit_of(k) * (uint64_t)popularity_half_life_ms[k];
         if (ts_ms > p->landmark_ms[k] && span(p->landmark_ms[k], ts_ms) > limit) {
             return ST_RANGE;
         }
     }
     for (int k = 0; k < POP_CLOCKS; k++) {
-        w[k] = weight_at(p->landmark_ms[k], ts_ms, (uint64_t)popularity_half_life_ms[k]);
+        w[k] = weight_at(p->landmark_ms[k], ts_ms, k);
     }
     return ST_OK;
+}
+
+/* In two parts, as their product may have 66 bits. */
+void popularity_weigh_times(int64_t w[POP_CLOCKS], int64_t weight) {
+    if (weight == FIXED_ONE) {
+        return; /* as most weigh */
+    }
+    for (int k = 0; k < POP_CLOCKS; k++) {
+        const int64_t low = w[k] & (FIXED_ONE - 1);
+        w[k] = (w[k] >> 20) * weight + fixed_times(low, weight);
+    }
 }
 
 /* ---- top lists ----------------------------------------------------------- */
@@ -366,7 +389,7 @@ static void count_up(struct popularity *p, struct domain *d, uint32_t i,
     for (int k = 0; k < POP_CLOCKS; k++) {
         x->c[k] += w[k];
         d->sum[k] += w[k];
-        p->hot[i].lg[k] = lg_of(x->c[k]);
+        p->hot[i].lg[k] = lg_of(x->c[k], k);
     }
 }
 
@@ -376,7 +399,7 @@ static void count_down(struct popularity *p, struct domain *d, uint32_t i,
     for (int k = 0; k < POP_CLOCKS; k++) {
         x->c[k] -= w[k];
         d->sum[k] -= w[k];
-        p->hot[i].lg[k] = lg_of(x->c[k]);
+        p->hot[i].lg[k] = lg_of(x->c[k], k);
     }
     for (int k = 0; k < POP_LISTS; k++) {
         d->top[k].stale = d->top[k].stale || (p->hot[i].listed >> k & 1U);
@@ -471,7 +494,7 @@ enum status popularity_move(struct popularity *p, int clock, int64_t to_ms) {
         if (x->c[clock] != 0) {
             x->c[clock] = shifted(x->c[clock], shift);
             p->domains[x->domain].sum[clock] += x->c[clock];
-            p->hot[i].lg[clock] = lg_of(x->c[clock]);
+            p->hot[i].lg[clock] = lg_of(x->c[clock], clock);
         }
     }
     p->landmark_ms[clock] = to_ms;
@@ -541,11 +564,15 @@ const struct pop_hot *popularity_hot(const struct popularity *p) {
 }
 
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock) {
-    return lg_of(p->domains[domain].sum[clock]);
+    return lg_of(p->domains[domain].sum[clock], clock);
 }
 
 int64_t popularity_count(const struct popularity *p, uint32_t i, int clock) {
     return p->exact[i].c[clock];
+}
+
+double popularity_count_to(int64_t count, int clock) {
+    return ldexp((double)count, -popularity_bits[clock]);
 }
 
 void popularity_item(const struct popularity *p, uint32_t i, struct popularity_sum *out) {

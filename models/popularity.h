@@ -11,15 +11,25 @@
  * the touched item only, and the exact top list of a domain needs no sweep: it
  * compares the touched item with the list's minimum. The landmark moves every
  * POP_MOVE half-lives, by a control record of the model log; a move is a shift
- * of every count by a whole number of half-lives, rounded to 2^-20. What an event
- * weighs has 16 bits below its leading one (.001 %): to somebody who counts it at the later
- * landmark it weighs the same to the bit while it is at most four half-lives late for that,
- * so that two who meet a move at different events differ by the rounding of sums only,
- * half a unit a move.
+ * of every count by a whole number of half-lives, rounded to its unit.
  *
- * Counts are int64 fixed point (fixed.h): exact under addition in any order and
- * under subtraction (undo). Everything a candidate needs is in one 64-byte
- * struct pop_hot, derived from the counts when they change.
+ * Counts are int64 fixed point: exact under addition in any order and under subtraction (undo).
+ * The unit of a clock is 2^-popularity_bits: as fine as leaves room for 2^17 events a second, whose
+ * sum over a half-life / ln 2 is below 2^61.5 on every clock.
+ *
+ *     half-life           1 day     7 days    30 days   180 days
+ *     unit                2^-27     2^-24     2^-22     2^-20
+ *     weights agree for   11 days   8 weeks   6 months  2 years      before the landmark
+ *
+ * What an event weighs has 16 bits below its leading one (.001 %): to somebody who counts it at a
+ * later landmark it weighs the same to the bit while it is not so late for that as to lose one of
+ * them. So two who meet a move at different events (instances that read their parts of an input at
+ * paces of their own) differ by the rounding of sums only, half a unit a move each; and by half a
+ * unit an event that is later: 2^-28 on the clock of a day, where weeks may lie between two who
+ * begin with an input that was there before them.
+ *
+ * Everything a candidate needs is in one 64-byte struct pop_hot, derived from the counts when they
+ * change.
  *
  * obs and exp answer "is this item taken more often than the ranker expects":
  * forward-decayed by events of the model, half-life 20,000 events, same rule.
@@ -37,14 +47,17 @@
 enum {
     POP_CLOCKS = 4,  /* 1, 7, 30, 180 days                                     */
     POP_LISTS = 3,   /* top lists are kept for the first three clocks          */
-    POP_TOP = 100,   /* items in a top list                                    */
+    POP_TOP = 60,    /* items in a top list                                    */
     POP_RECENT = 50, /* most recently taken items of a domain                  */
     POP_MOVE = 8,    /* half-lives after which a landmark is due to move       */
-    POP_LIMIT = 16,  /* half-lives ahead of its landmark that can be expressed */
+    POP_LIMIT = 16,  /* half-lives ahead of its landmark that can be expressed, at most */
 };
 #define POP_OBS_EVENTS 20000.0 /* half-life of obs and exp, events of the model */
 
 extern const int64_t popularity_half_life_ms[POP_CLOCKS];
+
+/** Counts and weights of a clock are in units of 2^-bits, 20 or more. */
+extern const int popularity_bits[POP_CLOCKS];
 
 /* What a candidate needs, one cache line. Read-only outside popularity.c. */
 struct pop_hot {
@@ -62,7 +75,8 @@ struct pop_hot {
 /* Several takes of one item, added up. A sum of no takes may still carry weights (what rounding
  * left of some): then its times mean nothing. */
 struct popularity_sum {
-    int64_t w[POP_CLOCKS];     /* sums of popularity_take()'s w, at the present landmarks */
+    int64_t w[POP_CLOCKS];     /* sums of popularity_take()'s w, at the present landmarks, units
+                                  of 2^-popularity_bits                                 */
     int64_t weight;            /* sum of what they weigh, units of 2^-20                  */
     int64_t first_ms, last_ms; /* least and largest event time                            */
     uint32_t count;            /* takes                                                   */
@@ -98,17 +112,22 @@ int64_t popularity_next_landmark(const struct popularity *p, int clock, int64_t 
 /**
  * The fixed-point weights of an event at ts_ms under the current landmarks.
  * Late events weigh less, down to 0. ST_RANGE, with `w` untouched, when ts_ms is
- * more than POP_LIMIT half-lives after a landmark: move it first.
+ * too far ahead of a landmark: move it first. That is POP_LIMIT half-lives, but no weight is
+ * above 2^39 units: 12 of 1 day, 15 of 7 days.
  */
 MUST_CHECK enum status popularity_weigh(const struct popularity *p, int64_t ts_ms,
                                         int64_t w[POP_CLOCKS]);
+
+/** What they are of an event that weighs `weight` > 0, units of 2^-20 (EVENT_WEIGHT_MAX at most):
+ *  times it, rounded to nearest. */
+void popularity_weigh_times(int64_t w[POP_CLOCKS], int64_t weight);
 
 /**
  * Counts one event with item i of `domain`: adds `w`, counts, moves first and
  * last seen (min and max), enters the recent list, keeps the top lists exact.
  * i must be reserved; an item has one domain for ever.
  *
- * @param w       popularity_weigh() times what the event weighs (fixed_times())
+ * @param w       popularity_weigh() times what the event weighs (popularity_weigh_times())
  * @param weight  what it weighs, > 0, units of 2^-20: added to n_i
  */
 void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t ts_ms,
@@ -117,7 +136,7 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
 /** Takes back what popularity_take() added, exactly: counts and sums. First, last
  *  and the recent list stay, but an item whose count is 0 again has no times (0, 0).
  *  `w` is what the event weighs under the present landmarks; if one has moved since
- *  it was taken, rounding leaves about 2^-20 a move, of either sign.
+ *  it was taken, rounding leaves about a unit a move, of either sign.
  *  After this or a move, popularity_top() is exact at once, `listed` once that list
  *  has been read. */
 void popularity_untake(struct popularity *p, uint32_t i, uint8_t domain,
@@ -170,8 +189,9 @@ const struct pop_hot *popularity_hot(const struct popularity *p);
 /** lg of the domain's sum for a clock; -1e9 if nothing was counted. */
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock);
 
-/** Exact count in units of 2^-20 at the landmark. */
+/** Exact count at the landmark, in units of 2^-popularity_bits; and how many events that is. */
 int64_t popularity_count(const struct popularity *p, uint32_t i, int clock);
+double popularity_count_to(int64_t count, int clock);
 
 /** All that is counted of item i; the times of an item without takes are 0. Adding it to an item
  *  that nothing was counted of makes that one equal; and its exact obs and exp. */

@@ -41,6 +41,13 @@ struct view {
 static const struct view views[RANKER_NETS] = {
     [RANKER_FULL] = {RANKER_X, RANKER_C}, [RANKER_TWIN] = {RANKER_TWIN_X, RANKER_TWIN_C}};
 
+/* ... of these rows: what is 0 in all of them adds nothing. */
+static struct view view_of(enum ranker_kind kind, const struct ranker_rows *rows) {
+    struct view view = views[kind];
+    view.x = rows->n_x > 0 && rows->n_x < view.x ? rows->n_x : view.x;
+    return view;
+}
+
 /* ---- start ----------------------------------------------------------------- */
 
 static void net_init(struct ranker_net *net, const struct view *view, struct rng rng) {
@@ -143,10 +150,10 @@ static inline void score_block(const struct ranker_net *net, const struct view *
 void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
                    float *scores) {
     float base[RANKER_HIDDEN];
-    list_part(&r->net[kind], &views[kind], rows->c, base);
+    const struct view view = view_of(kind, rows);
+    list_part(&r->net[kind], &view, rows->c, base);
     for (uint32_t at = 0; at < rows->n; at += ROWS) {
-        score_block(&r->net[kind], &views[kind], rows->x + at, rows->stride, base, scores + at,
-                    NULL);
+        score_block(&r->net[kind], &view, rows->x + at, rows->stride, base, scores + at, NULL);
     }
 }
 
@@ -201,10 +208,11 @@ void ranker_parts_of(const struct ranker *r, enum ranker_kind kind, const struct
                      const uint32_t *at, uint32_t n, const float mean[RANKER_X],
                      float (*out)[RANKER_X]) {
     float base[RANKER_HIDDEN];
-    list_part(&r->net[kind], &views[kind], rows->c, base);
+    const struct view view = view_of(kind, rows);
+    list_part(&r->net[kind], &view, rows->c, base);
     for (uint32_t z = 0; z < n; z += LANES) {
         const uint32_t some = n - z < LANES ? n - z : LANES;
-        parts_of_block(&r->net[kind], &views[kind], rows, at + z, some, mean, base, out + z);
+        parts_of_block(&r->net[kind], &view, rows, at + z, some, mean, base, out + z);
     }
 }
 
@@ -350,11 +358,9 @@ static void gradient_of(const struct ranker_net *net, const struct view *view,
 }
 
 /* One step of Adam up the gradient, in the form of the paper's section 2 whose epsilon stands
- * beside the uncorrected root. All of it or, when a result is not finite, nothing. */
-static void adam(struct ranker *r, enum ranker_kind kind, const struct ranker_net *gradient,
-                 float weight, float rate) {
-    struct ranker_net next[3];
-    const float *g = gradient->weights;
+ * beside the uncorrected root, of weights from..to-1 of a net. False if a result is not finite. */
+static bool adam_part(const struct ranker *r, enum ranker_kind kind, const float *g, float weight,
+                      float rate, size_t from, size_t to, struct ranker_net next[3]) {
     const float *was_v = r->net[kind].weights;
     const float *was_m = r->m[kind].weights;
     const float *was_s = r->s[kind].weights;
@@ -362,16 +368,43 @@ static void adam(struct ranker *r, enum ranker_kind kind, const struct ranker_ne
     float *m = next[1].weights;
     float *s = next[2].weights;
     int bad = 0;
-    for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+    for (size_t k = from; k < to; k++) {
         m[k] = DECAY_M * was_m[k] + (1.0F - DECAY_M) * weight * g[k];
         s[k] = DECAY_S * was_s[k] + (1.0F - DECAY_S) * g[k] * g[k];
         v[k] = was_v[k] + rate * m[k] / (sqrtf(s[k]) + EPSILON);
         bad |= !(fabsf(v[k]) <= FLT_MAX) | !(s[k] <= FLT_MAX);
     }
-    if (!bad) {
-        r->net[kind] = next[0];
-        r->m[kind] = next[1];
-        r->s[kind] = next[2];
+    return !bad;
+}
+
+static void keep_part(struct ranker *r, enum ranker_kind kind, const struct ranker_net next[3],
+                      size_t from, size_t to) {
+    const size_t size = (to - from) * sizeof(float);
+    memcpy(r->net[kind].weights + from, next[0].weights + from, size);
+    memcpy(r->m[kind].weights + from, next[1].weights + from, size);
+    memcpy(r->s[kind].weights + from, next[2].weights + from, size);
+}
+
+/* All of the step or, when a result is not finite, nothing. What a net does not see has no moments
+ * and never moves: it is passed over. */
+static void adam(struct ranker *r, enum ranker_kind kind, const struct ranker_net *gradient,
+                 float weight, float rate) {
+    const struct view *view = &views[kind];
+    const size_t w = RANKER_X;
+    const size_t of_list = w + (size_t)RANKER_X * RANKER_HIDDEN;
+    const size_t rest = w + (size_t)RANKER_INPUTS * RANKER_HIDDEN;
+    const size_t parts[][2] = {{0, view->x},
+                               {w, w + view->x * RANKER_HIDDEN},
+                               {of_list, of_list + view->c * RANKER_HIDDEN},
+                               {rest, RANKER_WEIGHTS}};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    struct ranker_net next[3];
+    bool good = true;
+    for (size_t k = 0; k < PARTS; k++) {
+        good &= adam_part(r, kind, gradient->weights, weight, rate, parts[k][0], parts[k][1], next);
+    }
+    for (size_t k = 0; good && k < PARTS; k++) {
+        keep_part(r, kind, next, parts[k][0], parts[k][1]);
     }
 }
 
@@ -424,13 +457,14 @@ float ranker_learn(struct ranker *r, const struct ranker_rows *rows, float w, fl
         struct pass p;
         struct ranker_net g;
         float max = 0.0F;
-        forward(&r->net[kind], &views[kind], rows, &p);
+        const struct view view = view_of((enum ranker_kind)kind, rows);
+        forward(&r->net[kind], &view, rows, &p);
         const double log_z = softmax(&p, rows->n, 1.0F, w, &max);
         log_p[kind] = (double)(p.score[0] - max) - log_z;
         if (kind == RANKER_FULL) {
             expectations(&p, rows->n, e);
         }
-        gradient_of(&r->net[kind], &views[kind], rows, &p, &g);
+        gradient_of(&r->net[kind], &view, rows, &p, &g);
         adam(r, (enum ranker_kind)kind, &g, weight, rate);
     }
     r->steps = t;
@@ -449,7 +483,8 @@ void ranker_expect(const struct ranker *r, const struct ranker_rows *rows, float
     }
     struct pass p;
     float max = 0.0F;
-    forward(&r->net[RANKER_FULL], &views[RANKER_FULL], rows, &p);
+    const struct view view = view_of(RANKER_FULL, rows);
+    forward(&r->net[RANKER_FULL], &view, rows, &p);
     (void)softmax(&p, rows->n, 1.0F, 1.0F, &max);
     expectations(&p, rows->n, e);
 }

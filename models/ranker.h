@@ -26,7 +26,9 @@
  *
  * Features are feature-major, X[k][c], so that every loop runs over candidates: the bits of a
  * score do not depend on the width of the vectors. Everything is float in a fixed order of
- * operations (no contraction), sums over candidates in 16 lanes. A task owns one ranker (it is
+ * operations, products and sums contracted where the CPU can (compilers may differ in last bits:
+ * a task's ranker is trained in one place, others get its weights); sums over candidates in 8
+ * lanes. A task owns one ranker (it is
  * part of the task record) and shares both nets through the model log; ranker_mean() is applied
  * at the task's own log offset.
  *
@@ -129,6 +131,8 @@ struct ranker_rows {
     uint32_t n;      /* rows; columns from n to the next multiple of 16 may be read: they
                         must hold numbers, what they are does not matter                    */
     const float *c;  /* (RANKER_C,)                                                         */
+    uint32_t n_x;    /* features from this one on are 0 in every row, and are not read; 0: all
+                        are read                                                            */
 };
 
 /** Draws the start of both nets from the seed. v: 2 on X_K1_REL, .3 on X_DOT, .5 on X_POP_1D and

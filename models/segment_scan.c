@@ -134,10 +134,11 @@ static bool is_better(float score, uint64_t hash, const struct tops *t, uint32_t
     return score > t->item[k].score || (score >= t->item[k].score && hash < t->hash[k]);
 }
 
+static bool belongs(const struct tops *t, float score, uint64_t hash) {
+    return t->n < LIST_MAX || is_better(score, hash, t, t->n - 1);
+}
+
 static void insert_item(struct tops *t, const struct list_item *item, uint64_t hash) {
-    if (t->n == LIST_MAX && !is_better(item->score, hash, t, t->n - 1)) {
-        return;
-    }
     uint32_t at = t->n < LIST_MAX ? t->n++ : t->n - 1;
     for (; at > 0 && is_better(item->score, hash, t, at - 1); at--) {
         t->item[at] = t->item[at - 1];
@@ -154,7 +155,8 @@ static double share_of(const struct popularity *p, uint32_t i, uint8_t domain) {
     return lg > LG_NOTHING && lg_sum > LG_NOTHING ? fmin(exp2(lg - lg_sum), 1.0) : 0.0;
 }
 
-static void look_at_item(struct segment_scan *s, const struct shared *model, uint32_t i) {
+static void look_at_item(struct segment_scan *s, const struct learner *l, uint32_t i) {
+    const struct shared *model = learner_shared(l);
     const struct tally *y = &s->tally;
     const uint8_t d = items_domain(model->items, i);
     const uint64_t hash = items_hash(model->items, i);
@@ -167,13 +169,15 @@ static void look_at_item(struct segment_scan *s, const struct shared *model, uin
         const double taken = (double)y->items[(size_t)k * y->n_items + i];
         const double score =
             (taken + SEGMENT_SCAN_PRIOR * share) / (y->items_sum[k][d] + SEGMENT_SCAN_PRIOR);
-        const struct list_item item = {
-            .item = i,
-            .score = (float)score,
-            .reason = score >= SEGMENT_SCAN_LIFT * share ? REASON_TASTE : REASON_POPULAR,
-            .because = ITEM_NONE};
-        if (item.score > 0.0F) {
-            insert_item(&s->tops[(size_t)k * y->n_domains + d], &item, hash);
+        const struct list_item item = {.item = i,
+                                       .score = (float)score,
+                                       .reason = score > 0.0 && score >= SEGMENT_SCAN_LIFT * share
+                                                     ? REASON_TASTE
+                                                     : REASON_POPULAR,
+                                       .because = ITEM_NONE};
+        struct tops *top = &s->tops[(size_t)k * y->n_domains + d];
+        if (belongs(top, item.score, hash) && learner_rules_allow(l, d, (int)k, i)) {
+            insert_item(top, &item, hash);
         }
     }
 }
@@ -185,7 +189,7 @@ static bool look_at_items(struct segment_scan *s, const struct learner *l, uint3
         if (n-- == 0) {
             return true;
         }
-        look_at_item(s, model, s->item);
+        look_at_item(s, l, s->item);
     }
     return false;
 }

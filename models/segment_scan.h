@@ -16,10 +16,11 @@
  *     score  = (t_si + 100 p_i)/(T_s + 100)                      T_s = sum of t_si over the domain
  *
  * which is a share: an item that nobody of the segment took has what everybody takes of it, as long
- * as the segment took little. Only items that are available, have a name and a score above 0.
- * Reason: taste where the score is at least 1.25 p_i (the segment takes it more than others do),
- * else popular. Where a group has several instances, this one's users are a sample of all, drawn by
- * the hash of the user id.
+ * as the segment took little. Only items that are available, have a name, and that no rule
+ * (rules.h) blocks for the segment when they are come to; those that nobody took yet come last,
+ * with a score of 0. So n of them are there wherever n exist. Reason: taste where the score is at
+ * least 1.25 p_i (the segment takes it more than others do), else popular. Where a group has
+ * several instances, this one's users are a sample of all, drawn by the hash of the user id.
  *
  * Ownership: owns its sums: n_segments floats an item and doubles a category; it keeps nothing of
  * the learner. Threads: that of the learner. A learner that changes between slices is no error: the

@@ -62,7 +62,7 @@ enum {
     SEGMENTS_AUTO_MIN = 6, /* what k = 0 chooses from                            */
     SEGMENTS_AUTO_MAX = 12,
     SEGMENTS_RECENT = 4096, /* votes remembered for a review                     */
-    SEGMENTS_REVIEW = 2048, /* votes from one to the next                        */
+    SEGMENTS_REVIEW = 4096, /* votes from one to the next                        */
 };
 #define SEGMENTS_CARRY (INT64_C(1) << 32)
 

@@ -17,16 +17,15 @@ void snapshot_write_head(struct pack *p, const struct snapshot_head *head) {
 }
 
 enum status snapshot_read_head(struct unpack *u, struct snapshot_head *out) {
-    const uint8_t format = unpack_u8(u);
-    if (format > SNAPSHOT_FORMAT) {
+    struct snapshot_head head = {.format = unpack_u8(u)};
+    if (head.format > SNAPSHOT_FORMAT) {
         return ST_RANGE;
     }
-    struct snapshot_head head;
     const uint8_t kind = unpack_u8(u);
     head.key = unpack_u64(u);
     head.domain = unpack_u8(u);
     head.position = unpack_uint(u);
-    if (u->failed || format != SNAPSHOT_FORMAT || kind < SNAPSHOT_ITEM || kind > SNAPSHOT_NETS ||
+    if (u->failed || head.format < 1 || kind < SNAPSHOT_ITEM || kind > SNAPSHOT_NETS ||
         head.domain >= DOMAINS_MAX) {
         return ST_INVALID;
     }

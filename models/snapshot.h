@@ -39,7 +39,8 @@
 #include "shared.h"
 #include "status.h"
 
-enum { SNAPSHOT_FORMAT = 1 };
+/* 1: an item's counts in units of 2^-20, read as what they are in those of popularity_bits. */
+enum { SNAPSHOT_FORMAT = 2 };
 
 enum snapshot_kind { SNAPSHOT_ITEM = 1, SNAPSHOT_CATEGORY, SNAPSHOT_GLOBALS, SNAPSHOT_NETS };
 
@@ -49,6 +50,7 @@ struct snapshot_head {
     uint64_t key;      /* hash of item or category; task; 0 */
     uint64_t position; /* log offset + 1 of the last record in it */
     uint8_t domain;    /* of an item */
+    uint8_t format;    /* that it was read in; what is written has the newest */
 };
 
 /** The head that every piece begins with: format u8 | kind u8 | key u64 | domain u8 | position. */

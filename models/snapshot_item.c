@@ -89,10 +89,11 @@ void snapshot_write_item(struct pack *p, const struct shared *s, uint32_t item, 
 
 /* ---- reading ----------------------------------------------------------------- */
 
-static void read_counts(struct unpack *u, struct piece *out) {
+static void read_counts(struct unpack *u, uint8_t format, struct piece *out) {
     struct popularity_sum *sum = &out->sum;
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
-        sum->w[clock] = snapshot_read_within(u, SNAPSHOT_SUM_MAX);
+        const int64_t finer = format == 1 ? INT64_C(1) << (popularity_bits[clock] - 20) : 1;
+        sum->w[clock] = snapshot_read_within(u, SNAPSHOT_SUM_MAX / finer) * finer;
     }
     sum->weight = snapshot_read_count(u);
     sum->count = (uint32_t)unpack_at_most(u, UINT32_MAX);
@@ -157,13 +158,13 @@ static enum status check_pairs(const struct shared *s, const struct snapshot_hea
     return configured ? ST_OK : ST_RANGE;
 }
 
-static enum status read_piece(struct unpack *u, struct piece *out) {
+static enum status read_piece(struct unpack *u, uint8_t format, struct piece *out) {
     out->id = unpack_text(u, &out->id_len);
     if (out->id_len > ID_LEN_MAX) {
         unpack_fail(u);
     }
     snapshot_read_landmarks(u, &out->landmarks);
-    read_counts(u, out);
+    read_counts(u, format, out);
     read_factors(u, out);
     read_category_part(u, out);
     out->s = snapshot_read_count(u);
@@ -226,7 +227,7 @@ enum status snapshot_load_item(struct shared *s, const struct snapshot_head *hea
     if (head->domain >= s->n_domains) {
         return ST_RANGE;
     }
-    enum status st = read_piece(u, &piece);
+    enum status st = read_piece(u, head->format, &piece);
     if (!st) {
         st = check_pairs(s, head, &piece);
     }

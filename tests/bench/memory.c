@@ -133,6 +133,26 @@ static double show_users(const struct learner *l, uint64_t events) {
     return all;
 }
 
+/* A part of the shared model: all of it, and what each item has of it. */
+static void show_part(const char *name, size_t bytes, double n) {
+    printf("  %-12s %9.2f MB %8.0f bytes an item\n", name, (double)bytes / 1e6, (double)bytes / n);
+}
+
+static void show_parts(const struct shared *s) {
+    const double n = (double)items_n(s->items);
+    double neighbours = 0.0;
+    for (uint32_t i = 0; i < items_n(s->items); i++) {
+        neighbours += pairs_list(s->pairs, i).n;
+    }
+    printf("  neighbours   %.1f an item\n", neighbours / n);
+    show_part("pairs", pairs_bytes(s->pairs), n);
+    show_part("factors", factors_bytes(s->factors), n);
+    show_part("popularity", popularity_bytes(s->popularity), n);
+    show_part("items", items_bytes(s->items), n);
+    show_part("categories", categories_bytes(s->categories), n);
+    show_part("content", content_bytes(s->content), n);
+}
+
 static void show_items(const struct learner *l, double beyond_users) {
     const struct shared *s = learner_shared(l);
     const double n = (double)items_n(s->items);
@@ -141,6 +161,7 @@ static void show_items(const struct learner *l, double beyond_users) {
            "allocated and "
            "is no user's block\n",
            n, own, beyond_users / n);
+    show_parts(s);
     sample("bytes an item", "bytes", own, SAMPLE_NONE, SAMPLE_NONE);
     sample("bytes an item, all but users", "bytes", beyond_users / n, SAMPLE_NONE, SAMPLE_NONE);
 }

@@ -2,7 +2,7 @@
  *
  * restart.c -- how long a restart takes with many users, against a real Kafka and Redis.
  *
- *     bench_restart [USERS]        1,000,000
+ *     bench_restart [USERS [COLD]]        1,000,000
  *
  * Fills crossrec's own topics (restart_fill.h), then starts `crossrec run` again and again and
  * waits each time for the first event that it learns: an event of each task lies in the input
@@ -17,6 +17,7 @@
  *     leave        the first one is ended by SIGTERM: the second takes its tasks
  *     killed       the first one is killed with -9: session (6 s), then the same
  *
+ * COLD: so many cold restarts and nothing else.
  * Prints a table; exits 1 if anything did not come, or (from 1,000,000 users on) none of three warm
  * restarts took less than 2 s.
  */
@@ -57,7 +58,7 @@ struct bench {
     char sets[SETS][SET];
     size_t n_sets;
     char dir[64];
-    uint32_t users;
+    uint32_t users, cold;
     uint64_t events; /* produced */
     bool members;    /* static ones */
     bool failed;
@@ -260,6 +261,15 @@ static void restarts(struct bench *b) {
     nap(SESSION_MS + 1000); /* a static member that was stopped is still one */
 }
 
+static void cold_restarts(struct bench *b) {
+    struct instance_of in = {0};
+    b->members = true;
+    for (uint32_t k = 0; k < b->cold && !b->failed; k++) {
+        (void)first_event(b, &in, "cold", false);
+        end(b, &in, SIGTERM);
+    }
+}
+
 /* How long until `in` runs all tasks, the other one being ended so. */
 static void takeover(struct bench *b, const char *what, int signal_number) {
     struct instance_of one = {0};
@@ -294,6 +304,10 @@ static bool measure(struct bench *b) {
            (unsigned long long)filled.users, (unsigned long long)filled.events,
            1e-6 * (double)filled.bytes, filled.median, filled.p99, filled.max, filled.seconds);
     fflush(stdout);
+    if (b->cold > 0) {
+        cold_restarts(b);
+        return !b->failed;
+    }
     restarts(b);
     takeover(b, "leave", SIGTERM);
     takeover(b, "killed", SIGKILL);
@@ -311,6 +325,7 @@ static void remove_dir(const char *dir) {
 int main(int argc, char **argv) {
     static struct bench b;
     b.users = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+    b.cold = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
     snprintf(b.dir, sizeof b.dir, "/tmp/crossrec-restart-XXXXXX");
     const int missing = kafka_fixture_missing();
     if (missing) {
@@ -318,7 +333,7 @@ int main(int argc, char **argv) {
     }
     redis_fixture_require();
     if (b.users == 0 || !mkdtemp(b.dir)) {
-        fprintf(stderr, "usage: bench_restart [USERS]\n");
+        fprintf(stderr, "usage: bench_restart [USERS [COLD]]\n");
         return 2;
     }
     b.kafka = kafka_fixture_start();

@@ -23,11 +23,11 @@ top-floor|popularity.c|popularity|a full top list turns away whoever comes later
 top-last|popularity.c|popularity|a newcomer replaces the best of a top list, not the last|s@least = t->c\[x\] < least ?@least = t->c[x] > least ?@
 undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@x->c\[k\] -= w\[k\];@x->c[k] += w[k];@
 pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
-pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@list_add(to, y, add->from, &(struct sums){add->a, 0, add->s});@(void)y;@
+pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addition_do(&to);@(void)to;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
-ridge|factors.c|factors|the fold-in has no ridge|s@a\[r\]\[r\] += USER_RIDGE;@a[r][r] += 0.0F * USER_RIDGE;@
-fold-in-recency|factors.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
-item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(ITEM_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
+ridge|factors_user.c|factors|the fold-in has no ridge|s@a\[z\]\[z\] += USER_RIDGE;@a[z][z] += 0.0F * USER_RIDGE;@
+fold-in-recency|factors_user.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
+item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(FACTORS_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
 covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
 filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@
 nearest|segments.c|segments|users go to the segment farthest away|s@if (d < least) {@if (d > least || best < 0) {@

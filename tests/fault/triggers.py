@@ -17,9 +17,14 @@ what depends on the order between two topics is not fixed. What is worked out he
 Expired and too old are measured by the stream's clock, the newest event time: what has expired by
 the end may be in its stream or not, what had before the input began (x of fault_input.h) must not;
 except where the state, which has the clock, was lost.
+
+What the model decides is looked at in triggers_learned.py; whether it is in its stream, here.
 """
 import bisect
 import collections
+import struct
+
+import triggers_learned
 
 HOUR, DAY = 3600000, 86400000
 MARGIN_S = (8, 30)  # longest that a topic runs ahead: if one broker has both, if there are several
@@ -172,6 +177,10 @@ class Avro:
         self.at += n
         return self.data[self.at - n:self.at].decode()
 
+    def double(self):
+        self.at += 8
+        return struct.unpack("<d", self.data[self.at - 8:self.at])[0]
+
     def skip(self, n):
         self.at += n
 
@@ -192,7 +201,7 @@ def decode(data):
         if avro.long():
             out[name] = avro.string()
     if avro.long():
-        raise ValueError("a score, which none of these has")
+        out["score"] = f"{avro.double():.6g}"
     for name in ("from", "to"):
         if avro.long():
             out[name] = avro.string()
@@ -217,10 +226,11 @@ def encode(fields):
     def optional(name):
         return number(1) + text(fields[name]) if name in fields else number(0)
 
+    score = number(1) + struct.pack("<d", float(fields["score"])) if "score" in fields else number(0)
     return (b"\0\0\0\0\x0b" + text(fields["trigger_id"]) + text(fields["trigger_id"].split("-", 1)[1])
             + text(fields["name"]) + number(KINDS.index(fields["kind"])) + text(fields["target"])
             + text(fields["user"]) + number(int(fields["ts"])) + number(int(fields["expires_at"]))
-            + optional("domain") + optional("item_id") + optional("category") + number(0)
+            + optional("domain") + optional("item_id") + optional("category") + score
             + optional("from") + optional("to"))
 
 
@@ -236,7 +246,7 @@ def read_outbox(case, v):
     for partition, offset, key, value in case.rows("outbox.tsv"):
         try:
             out.append(Record(int(partition), int(offset), key, decode(bytes.fromhex(value))))
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, struct.error) as error:
             v.wrong("outbox", f"{partition}/{offset} cannot be read: {error}")
     return out
 
@@ -260,6 +270,7 @@ class Triggers:
     def __init__(self, case, v):
         self.case, self.v = case, v
         self.must = Reference(case)
+        self.given = triggers_learned.Input(case)
         self.rebuilt = case.facts["rebuilt"]
         self.found = self.lost = self.doubled = 0
 
@@ -294,6 +305,7 @@ class Triggers:
 
     def check_outbox(self, records):
         seen, last = collections.Counter(), {}
+        learned = triggers_learned.History(self.given, self)
         for r in sorted(records, key=lambda r: (r.partition, r.offset)):
             where = f"outbox {r.partition}/{r.offset}"
             partition, entry_id = r.fields["trigger_id"].split("-", 1)
@@ -303,14 +315,23 @@ class Triggers:
             last[r.partition] = entry_key(entry_id)
             if r.key != r.fields["user"]:
                 self.v.wrong("outbox", f"{where}: key {r.key} of user {r.fields['user']}")
+            if r.fields["name"] in triggers_learned.TRIGGERS:
+                learned.take(where, r.partition, r.fields)
+                continue
+            learned.pass_by(r.fields)
             seen[self.check_firing(where, r.partition, r.fields)] += 1
-        self.found = sum(seen.values()) - seen[None]
+        self.found = sum(seen.values()) - seen[None] + learned.found
+        learned.check_segments(self.case.records()[0])
         if self.rebuilt:  # the topic was deleted in between; state keeps it from firing twice
             for at, n in seen.items():
                 if at and n > 1:
                     self.double("outbox", n - 1, f"{at} is there {n} times")
         else:
             self.check_counts("outbox", seen, 1)
+            learned.check_numbers("outbox")
+            learned.check_follows()
+            if self.case.second:
+                learned.check_lists(self.case.lists("second.tsv"))
 
     def check_stream(self, name, entries, records, ends):
         """One stream against the records that belong into it."""
@@ -338,7 +359,8 @@ class Triggers:
 
     def check_streams(self, records, streams):
         ends = {int(p): int(end) for p, end in self.case.rows("relayed.tsv")}
-        known = {(prefix, kind.target, p) for kind in TRIGGERS.values() for p in ends
+        kinds = [*TRIGGERS.values(), *triggers_learned.TRIGGERS.values()]
+        known = {(prefix, kind.target, p) for kind in kinds for p in ends
                  for prefix in PREFIXES if prefix == "crossrec" or self.case.second}
         for name in streams.keys() - known:
             self.v.wrong("streams", f"{name} is nobody's")
@@ -349,12 +371,17 @@ class Triggers:
     def check_rebuilt(self, streams):
         """Those that fired before the outbox was deleted are only in the streams; the state was
         lost once, so each may have been decided twice."""
-        seen = collections.Counter()
+        seen, learned = collections.Counter(), triggers_learned.Twice(self.given, self)
         for (prefix, target, partition), entries in streams.items():
             for entry_id, fields in entries if prefix == "crossrec" else []:
-                seen[self.check_firing(f"stream {target}:{partition} {entry_id}", partition,
-                                       fields)] += 1
-        self.found = sum(seen.values()) - seen[None]
+                where = f"stream {target}:{partition} {entry_id}"
+                if fields["name"] in triggers_learned.TRIGGERS:
+                    learned.take(where, partition, fields)
+                else:
+                    seen[self.check_firing(where, partition, fields)] += 1
+        self.found = sum(seen.values()) - seen[None] + learned.found
+        learned.check_numbers("streams")
+        learned.check_cooldowns()
         for at, firing in self.must.firings.items():
             expires = min(firing.at) + TRIGGERS[at[0]].expires
             if firing.certain and expires > self.must.clock and seen[at] == 0:

@@ -393,6 +393,69 @@ static void of_a_pipeline_with_a_dead_node_what_came_before_it_is_handed_out(voi
     assert_int_equal(written(b, dead, 1, 1), STORE_FENCED);
 }
 
+/* Two addresses of nobody, then one of a node: the last is the one that answers. */
+static void of_several_addresses_one_that_answers_is_enough(void **state) {
+    struct bench *b = *state;
+    char several[256];
+    char why[TEXT_MAX];
+    bool fresh = false;
+    redis_cluster_kill(b->c, 1);
+    snprintf(several, sizeof several, "127.0.0.1:1,%s", redis_cluster_address(b->c, 1));
+    use(b, new_redis(several, "", ""));
+    assert_int_equal(try_connect(b, &fresh, why), ST_AGAIN);
+    assert_non_null(strstr(why, redis_cluster_address(b->c, 1)));
+    redis_cluster_revive(b->c, 1);
+    redis_cluster_await(b->c);
+    snprintf(several, sizeof several, "127.0.0.1:1,[::1]:1,%s", redis_cluster_address(b->c, 1));
+    use(b, new_redis(several, "", ""));
+    assert_true(await_connected(b));
+    for (int i = 0; i < 50; i++) { /* and it has learned of the others */
+        put(b, name(i), 9, (uint64_t)i, false);
+    }
+    assert_int_equal(flush(b), ST_OK);
+    for (size_t i = 0; i < 50; i++) {
+        assert_int_equal(b->seen[i].result, STORE_WRITTEN);
+    }
+    assert_false(await_connected(b));
+}
+
+static void several_addresses_of_servers_that_are_no_cluster_are_refused(void **state) {
+    struct bench *b = *state;
+    struct redis_fixture *alone = redis_fixture_start(REDIS_PORT, NULL);
+    assert_non_null(alone);
+    char several[256];
+    char why[TEXT_MAX];
+    bool fresh = false;
+    snprintf(several, sizeof several, "%s,%s", redis_fixture_tcp_address(alone),
+             redis_cluster_address(b->c, 0));
+    use(b, new_redis(several, "", ""));
+    for (int twice = 0; twice < 2; twice++) {
+        assert_int_equal(try_connect(b, &fresh, why), ST_INVALID);
+        assert_non_null(strstr(why, "is no node of a cluster"));
+    }
+    redis_fixture_stop(alone);
+}
+
+static void what_are_no_addresses_of_a_cluster_is_told(void **state) {
+    (void)state;
+    char many[1024] = "a:1";
+    for (int k = 2; k <= REDIS_SEEDS_MAX + 1; k++) {
+        const size_t n = strlen(many);
+        snprintf(many + n, sizeof many - n, ",a:%d", k);
+    }
+    const char *const bad[] = {"a:1,unix:/b", "unix:/b,a:1", "a:1,", ",a:1", "a:1,b", many};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        const struct redis_params params = {bad[k], "", "", TIMEOUT_MS};
+        char err[TEXT_MAX] = "";
+        struct redis *r = NULL;
+        assert_int_equal(redis_new(&params, &r, err, sizeof err), ST_INVALID);
+        assert_non_null(strstr(err, bad[k]));
+        assert_null(r);
+    }
+    *strrchr(many, ',') = '\0';
+    redis_free(new_redis(many, "", ""));
+}
+
 /* Nodes that live refuse as long as a slot has no master: an error that passes. */
 static void a_cluster_that_is_down_is_an_error_that_passes(void **state) {
     struct bench *b = *state;
@@ -436,6 +499,12 @@ static void a_promoted_replica_takes_the_writes_and_counts_as_a_loss(void **stat
     }
     assert_int_equal(result, STORE_WRITTEN);
     assert_non_null(strstr(redis_cluster_run(b->c, REPLICA, "GET %s", key), "[1,2]"));
+    char several[256]; /* a start now needs another seed than the one that is gone */
+    snprintf(several, sizeof several, "%s,%s", redis_cluster_address(b->c, 0),
+             redis_cluster_address(b->c, 2));
+    use(b, new_redis(several, "", ""));
+    assert_true(await_connected(b));
+    assert_int_equal(written(b, key, 1, 1), STORE_FENCED);
     redis_cluster_revive(b->c, 0); /* as a replica, now */
     redis_cluster_await(b->c);
     assert_false(await_connected(b));
@@ -537,6 +606,9 @@ int main(void) {
         TEST(without_info_a_cluster_is_recognised_by_its_redirections),
         TEST(of_a_pipeline_with_a_dead_node_what_came_before_it_is_handed_out),
         TEST(a_cluster_that_is_down_is_an_error_that_passes),
+        TEST(of_several_addresses_one_that_answers_is_enough),
+        TEST(several_addresses_of_servers_that_are_no_cluster_are_refused),
+        TEST(what_are_no_addresses_of_a_cluster_is_told),
         TEST(a_promoted_replica_takes_the_writes_and_counts_as_a_loss),
     };
     return cmocka_run_group_tests_name("redis cluster", tests, group_setup, group_teardown);

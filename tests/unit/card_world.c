@@ -13,11 +13,11 @@
 
 #include "avro_bytes.h"
 #include "metrics.h"
-#include "shipped.h"
+#include "rule_bytes.h"
 
-enum { ROWS_MAX = 128, ROW_MAX = 128, STILL_MS = 1000 };
+enum { ROWS_MAX = 512, ROW_MAX = 128, STILL_MS = 1000 };
 
-enum { COURSES_TOPIC, DISHES_TOPIC, PRIVACY_TOPIC };
+enum { COURSES_TOPIC, DISHES_TOPIC, PRIVACY_TOPIC, RULES_TOPIC };
 
 static struct {
     pthread_mutex_t lock;
@@ -37,7 +37,7 @@ static size_t poll_rows(void *ctx, struct record *out, size_t max) {
                                  .timestamp_ms = -1,
                                  .key = world.keys[world.at],
                                  .key_len = strlen(world.keys[world.at]),
-                                 .value = world.rows[world.at],
+                                 .value = world.lengths[world.at] ? world.rows[world.at] : NULL,
                                  .value_len = world.lengths[world.at],
                                  .topic = world.topics[world.at]};
     }
@@ -95,6 +95,16 @@ void card_world_item(int domain, int item, bool available) {
     add_row(domain == COURSE ? COURSES_TOPIC : DISHES_TOPIC, id, &b);
 }
 
+void card_world_block(int domain, int category, bool gone) {
+    static struct avro_bytes b;
+    const char *name = domain == COURSE ? "course" : "food";
+    char id[16];
+    snprintf(id, sizeof id, "%s %d", name, category);
+    rule_bytes(&b, &(struct rule_record){.id = id, .target = name, .category = id});
+    b.n = gone ? 0 : b.n;
+    add_row(RULES_TOPIC, id, &b);
+}
+
 void card_world_erase(const char *user, int64_t ts_ms) {
     static struct avro_bytes b;
     b.n = 0;
@@ -109,15 +119,17 @@ void card_world_erase(const char *user, int64_t ts_ms) {
 struct running *card_world_new(int32_t n_tasks, const struct store *store) {
     static const char *const sets[] = {"topic.a-courses.schema=Item",
                                        "topic.a-courses.domain=course",
-                                       "topic.b-dishes.schema=Item", "topic.b-dishes.domain=food",
-                                       "topic.c-privacy.schema=PrivacyRequest"};
+                                       "topic.b-dishes.schema=Item",
+                                       "topic.b-dishes.domain=food",
+                                       "topic.c-privacy.schema=PrivacyRequest",
+                                       "topic.d-rules.schema=Rule"};
     char err[CONFIG_ERROR_MAX] = "";
     struct config cfg;
     struct running *r = running_new(n_tasks);
     if (config_load(&cfg, NULL, NULL, sets, sizeof sets / sizeof *sets, err)) {
         fail_msg("%s", err);
     }
-    assert_int_equal(cfg.n_globals, 3);
+    assert_int_equal(cfg.n_globals, 4);
     memcpy(r->cfg.globals, cfg.globals, sizeof cfg.globals);
     r->cfg.n_globals = cfg.n_globals;
     r->globals = (struct globals){.poll = poll_rows, .complete = complete, .restart = restart};

@@ -21,6 +21,8 @@ struct running *card_world_new(int32_t n_tasks, const struct store *store);
 
 /** A row of a catalogue. */
 void card_world_item(int domain, int item, bool available);
+/** A rule that blocks a category of a domain; `gone`: that is taken back. */
+void card_world_block(int domain, int category, bool gone);
 /** A privacy request: erase. */
 void card_world_erase(const char *user, int64_t ts_ms);
 

@@ -542,3 +542,15 @@ bool group_all_committed(struct fake_group *g) {
     unlock(g);
     return all;
 }
+
+int group_committed(struct fake_group *g) {
+    int64_t n = 0;
+    lock(g);
+    for (int t = 0; t < GROUP_TOPICS; t++) {
+        for (int32_t p = 0; p < g->n_tasks; p++) {
+            n += g->committed[t][p].offset > 0 ? g->committed[t][p].offset : 0;
+        }
+    }
+    unlock(g);
+    return (int)n;
+}

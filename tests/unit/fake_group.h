@@ -105,5 +105,7 @@ void group_leave(struct fake_group *g, int member);
 void group_fail(struct fake_group *g, int member, enum group_fault fault, int times);
 /** Every record of the inputs below what is committed, for all tasks. */
 bool group_all_committed(struct fake_group *g);
+/** How many of them are committed. */
+int group_committed(struct fake_group *g);
 
 #endif

@@ -53,12 +53,17 @@ static inline struct naive_net naive_of(const struct ranker_net *net) {
     return d;
 }
 
+/* Feature k of row c: 0 from n_x on, whatever stands there. */
+static inline double naive_x(const struct ranker_rows *rows, size_t k, uint32_t c) {
+    return rows->n_x == 0 || k < rows->n_x ? (double)rows->x[k * rows->stride + c] : 0.0;
+}
+
 /* W [x; c] + b of a hidden unit for row `at`. */
 static inline double naive_activation(const struct naive_net *net, const struct ranker_rows *rows,
                                       uint32_t at, size_t h) {
     double a = net->b[h];
     for (size_t k = 0; k < X; k++) {
-        a += net->w[k][h] * (double)rows->x[k * rows->stride + at];
+        a += net->w[k][h] * naive_x(rows, k, at);
     }
     for (size_t k = 0; k < C; k++) {
         a += net->w[X + k][h] * (double)rows->c[k];
@@ -70,7 +75,7 @@ static inline double naive_score(const struct naive_net *net, const struct ranke
                                  uint32_t at) {
     double s = 0.0;
     for (size_t k = 0; k < X; k++) {
-        s += net->v[k] * (double)rows->x[k * rows->stride + at];
+        s += net->v[k] * naive_x(rows, k, at);
     }
     for (size_t h = 0; h < HIDDEN; h++) {
         const double a = naive_activation(net, rows, at, h);
@@ -113,12 +118,11 @@ static inline double naive_gradient(const struct naive_net *net, const struct ra
             g->o[h] += d * (a > 0.0 ? a : .1 * a);
             g->b[h] += back;
             for (size_t k = 0; k < X + C; k++) {
-                g->w[k][h] +=
-                    back * (double)(k < X ? rows->x[k * rows->stride + c] : rows->c[k - X]);
+                g->w[k][h] += back * (k < X ? naive_x(rows, k, c) : (double)rows->c[k - X]);
             }
         }
         for (size_t k = 0; k < X; k++) {
-            g->v[k] += d * (double)rows->x[k * rows->stride + c];
+            g->v[k] += d * naive_x(rows, k, c);
         }
     }
     for (size_t k = 0; twin && k < X + C; k++) {

@@ -420,6 +420,9 @@ static void yes_and_no_have_three_spellings(void **state) {
 #define PATH                                                                                       \
     "must be a path such as user_id, lines[].dish_id or attributes{}, or a constant in double "    \
     "quotes"
+#define REDIS                                                                                      \
+    "must be host:port, [v6]:port or unix:/path, or host:port of several nodes of one cluster by " \
+    "commas"
 #define BANDS "must be ascending ages by commas, such as 18,25,35,50,65"
 
 static void addresses_and_names_are_checked(void **state) {
@@ -427,26 +430,34 @@ static void addresses_and_names_are_checked(void **state) {
     static const char *const good[] = {"redis.address=redis.example:6379",
                                        "redis.address=[::1]:6379",
                                        "redis.address=unix:/run/redis.sock",
+                                       "redis.address=a:1,[::1]:2,c.example:6379",
                                        "http.address=off",
                                        "http.address=0.0.0.0:0",
                                        "group=team:crossrec"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct config c;
         loads(&c, (struct sources){.set = {good[i]}});
-        assert_string_equal(value(&c, i < 3   ? "redis.address"
-                                      : i < 5 ? "http.address"
+        assert_string_equal(value(&c, i < 4   ? "redis.address"
+                                      : i < 6 ? "http.address"
                                               : "group"),
                             strchr(good[i], '=') + 1);
     }
     static const char *const bad[][2] = {
-        {"redis.address=localhost", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=:6379", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=::1:6379", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=a:0", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=a:65536", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=redis://a:1", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=unix:/", "must be host:port, [v6]:port or unix:/path"},
-        {"redis.address=off", "must be host:port, [v6]:port or unix:/path"},
+        {"redis.address=localhost", REDIS},
+        {"redis.address=:6379", REDIS},
+        {"redis.address=::1:6379", REDIS},
+        {"redis.address=a:0", REDIS},
+        {"redis.address=a:65536", REDIS},
+        {"redis.address=redis://a:1", REDIS},
+        {"redis.address=unix:/", REDIS},
+        {"redis.address=off", REDIS},
+        {"redis.address=a:1,b", REDIS},
+        {"redis.address=a,b:1", REDIS},
+        {"redis.address=a:1,,b:1", REDIS},
+        {"redis.address=a:1,b:1,", REDIS},
+        {"redis.address=,a:1", REDIS},
+        {"redis.address=a:1, b:1", REDIS},
+        {"redis.address=a:1,unix:/b", REDIS},
         {"http.address=unix:/a", "must be host:port, [v6]:port or off"},
         {"http.address=[::1:80", "must be host:port, [v6]:port or off"},
         {"redis.prefix=a:b", "must be made of letters, digits, '.', _ and -, without ':'"},

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "card_world.h"
+#include "hash.h"
 #include "instance_state.h"
 #include "item_similar.h"
 #include "metrics.h"
@@ -178,7 +179,7 @@ static void what_goes_with_an_item_is_what_the_model_says(void **state) {
             struct item_similar want[10];
             const bool taken = popularity_hot(model->popularity)[i].count >= 5 &&
                                content_available(model->content, i);
-            const uint32_t n = taken ? item_similar_find(model, i, d, 10, want) : 0;
+            const uint32_t n = taken ? item_similar_find(model, NULL, i, d, 10, want) : 0;
             const struct fake_key key =
                 domain == d
                     ? key_of(r, "crossrec:%s:similar:%s", DOMAINS_OF[d], id)
@@ -539,6 +540,231 @@ static void an_item_with_few_takes_has_no_key(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
+/* ---- what may not be shown --------------------------------------------------------------------
+ */
+
+enum { MANY = 172 }; /* dishes: 115 have a category, so 57 are left */
+
+static bool is_of_a_category(const char *id) {
+    return atoi(id + 1) % CARD_CATEGORIES != 2;
+}
+
+/* The ids on the list of a segment, best first; how many. */
+static size_t ids_of(struct running *r, int segment, char ids[10][16]) {
+    const struct fake_key key = key_of(r, "crossrec:food:segment:%d", segment);
+    json_t *v = json_of(&key);
+    json_t *item = NULL;
+    size_t k = 0;
+    json_array_foreach(json_object_get(v, "items"), k, item) {
+        assert_true(k < 10);
+        snprintf(ids[k], 16, "%s", text_at(item, "id"));
+    }
+    k = json_array_size(json_object_get(v, "items"));
+    json_decref(v);
+    return k;
+}
+
+/* Are both full, and of what is allowed? */
+static bool full_and_allowed(struct running *r) {
+    bool ok = true;
+    for (int s = 0; s < 2; s++) {
+        char ids[10][16];
+        const size_t n = ids_of(r, s, ids);
+        ok = ok && n == 10;
+        for (size_t k = 0; k < n; k++) {
+            ok = ok && !is_of_a_category(ids[k]);
+        }
+    }
+    return ok;
+}
+
+static bool first_is(struct running *r, const char *const first[2]) {
+    bool ok = true;
+    for (int s = 0; s < 2; s++) {
+        char ids[10][16];
+        ok = ids_of(r, s, ids) == 10 && strcmp(ids[0], first[s]) == 0 && ok;
+    }
+    return ok;
+}
+
+static struct running *start_many(void **state) {
+    struct running *r = card_world_new(1, NULL);
+    r->cfg.segments_users_min = 1;
+    for (int k = CARD_ITEMS; k < MANY; k++) {
+        card_world_item(FOOD, k, true);
+    }
+    card_world_fill(r, 1, 48, 8);
+    for (int k = 0; k < MANY; k++) { /* all that has a category is taken more than what has none */
+        for (int user = 0; user < 48 && k % CARD_CATEGORIES != 2; user += 6) {
+            (void)running_event(r, FOOD, 0, (user + k) % 48, k);
+        }
+    }
+    (void)start(state, r, 1);
+    AWAIT(all_there(r, 0));
+    card_world_settle(r, 1);
+    return r;
+}
+
+static void a_segments_list_is_full_whatever_is_blocked_of_its_best(void **state) {
+    struct running *r = start_many(state);
+    char before[2][10][16];
+    for (int s = 0; s < 2; s++) {
+        assert_int_equal(ids_of(r, s, before[s]), 10);
+        assert_true(is_of_a_category(before[s][0]));
+    }
+    card_world_block(FOOD, 0, false);
+    card_world_block(FOOD, 1, false);
+    AWAIT(full_and_allowed(r));
+    card_world_block(FOOD, 0, true);
+    card_world_block(FOOD, 1, true);
+    AWAIT(first_is(r, (const char *const[]){before[0][0], before[1][0]}));
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
+static void take_block(struct instance *in, int category, bool *changed) {
+    char name[16];
+    struct intake_row row = {.rule.rule = {.id = name,
+                                           .target = FOOD,
+                                           .kind = RULE_BLOCK,
+                                           .segment = -1,
+                                           .from_ms = INT64_MIN,
+                                           .until_ms = INT64_MAX}};
+    row.rule.rule.id_len = (uint16_t)snprintf(name, sizeof name, "food %d", category);
+    row.rule.rule.category[FOOD] = hash_category("food", name, strlen(name));
+    assert_int_equal(instance_take_rule(in, &row, changed), ST_OK);
+}
+
+/* Not only in time: the next look may be far away where there are many users. */
+static void segments_are_looked_at_again_when_rules_change_or_a_list_is_short(void **state) {
+    struct running *r = start_many(state);
+    assert_int_equal(running_stop(r), ST_OK);
+    struct instance *in = r->instance;
+    struct cards *c = in->cards;
+    bool changed = false;
+    c->scan_again = false;
+    instance_cards_publish(in, instance_place(in, 0));
+    assert_false(c->scan_again);
+    take_block(in, 0, &changed);
+    take_block(in, 1, &changed);
+    assert_true(changed && c->scan_again);
+    c->scan_again = false;
+    learner_rules_at(in->learner, instance_clock_ms(in));
+    instance_cards_publish(in, instance_place(in, 0));
+    assert_true(c->scan_again);
+    in->places[0].task.state = TASK_RUNNING; /* as it was before the stop */
+    c->scan_next_ms = INT64_MAX;
+    do {
+        c->scan_resume_ms = 0;
+        instance_cards_step(in);
+    } while (c->scan);
+    assert_false(c->scan_again);
+    instance_cards_publish(in, instance_place(in, 0));
+    assert_false(c->scan_again);
+    c->scan_next_ms = INT64_MAX;
+    instance_cards_step(in);
+    assert_null(c->scan); /* it is due at its time again */
+}
+
+static bool has_item(const struct list *list, uint32_t item) {
+    for (uint32_t k = 0; k < list->n; k++) {
+        if (list->items[k].item == item) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_see(const struct instance *in, const struct user *u, uint8_t d, uint32_t i) {
+    const struct shared *s = learner_shared(in->learner);
+    return items_domain(s->items, i) == d && content_available(s->content, i) &&
+           learner_rules_allow(in->learner, d, user_segment(u), i) &&
+           !user_consumed(u, d, i, items_hashes(s->items));
+}
+
+/* What a ranking would give: some that he may see, a few of them pinned. */
+static struct list some_list(const struct instance *in, const struct user *u, uint8_t d,
+                             unsigned *seed) {
+    const struct items *items = learner_shared(in->learner)->items;
+    struct list list = {.segment = user_segment(u)};
+    const uint32_t n = 1 + (uint32_t)rand_r(seed) % 40;
+    for (int k = 0; k < 500 && list.n < n; k++) {
+        const uint32_t i = (uint32_t)rand_r(seed) % items_n(items);
+        if (may_see(in, u, d, i) && !has_item(&list, i)) {
+            list.items[list.n++] = (struct list_item){
+                .item = i, .reason = rand_r(seed) % 6 ? REASON_NEW : REASON_PINNED};
+        }
+    }
+    return list;
+}
+
+/* Pins in their places, between them the segment's best that somebody took, then what was there. */
+static void assert_is_the_segments(const struct instance *in, const struct user *u, uint8_t d,
+                                   const struct list *was, const struct list *list) {
+    const struct list *top = &in->cards->tops[(uint32_t)was->segment * in->n_targets + d];
+    struct list pins = {.n = 0};
+    uint32_t next = 0;
+    for (uint32_t k = 0; k < was->n; k++) {
+        pins.items[pins.n] = was->items[k];
+        pins.n += was->items[k].reason == REASON_PINNED;
+    }
+    assert_int_equal(list->n, was->n);
+    for (uint32_t k = 0; k < was->n; k++) {
+        const uint32_t item = list->items[k].item;
+        const bool pinned = was->items[k].reason == REASON_PINNED;
+        while (!pinned && next < top->n &&
+               (!(top->items[next].score > 0.0F) || has_item(&pins, top->items[next].item) ||
+                !may_see(in, u, d, top->items[next].item))) {
+            next++;
+        }
+        if (pinned) {
+            assert_int_equal(item, was->items[k].item);
+        } else if (next < top->n) {
+            assert_int_equal(item, top->items[next++].item);
+        } else {
+            assert_true(has_item(was, item));
+        }
+        assert_true(may_see(in, u, d, item));
+        for (uint32_t x = 0; x < k; x++) {
+            assert_int_not_equal(list->items[x].item, item);
+        }
+    }
+}
+
+static void a_new_users_list_is_full_whatever_is_blocked_and_whatever_he_took(void **state) {
+    struct running *r = start_many(state);
+    assert_int_equal(running_stop(r), ST_OK);
+    struct instance *in = r->instance;
+    unsigned seed = 20261126;
+    bool changed = false;
+    for (int round = 0; round < 3; round++) { /* nothing, one and both categories are blocked */
+        learner_rules_at(in->learner, instance_clock_ms(in));
+        for (uint32_t k = 0; k < 300; k++) {
+            const struct user *u = users_get(learner_users(in->learner, 0), k % 48);
+            const uint8_t d = k / 48 % 2 ? FOOD : COURSE;
+            const struct list was = some_list(in, u, d, &seed);
+            struct list list = was;
+            if (was.n > 0 && instance_segment_list(in, u, d, -(INT64_C(1) << 40), &list)) {
+                assert_is_the_segments(in, u, d, &was, &list);
+            } else {
+                assert_true(was.n == 0);
+            }
+        }
+        take_block(in, round, &changed);
+    }
+}
+
+/* Without any rule: when a catalogue closes most of it. */
+static void a_segments_list_is_full_whatever_is_withdrawn_of_its_best(void **state) {
+    struct running *r = start_many(state);
+    for (int k = 0; k < MANY; k++) {
+        if (k % CARD_CATEGORIES != 2) {
+            card_world_item(FOOD, k, false);
+        }
+    }
+    AWAIT(full_and_allowed(r));
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
 /* ---- the segment's list ------------------------------------------------------------------------
  */
 
@@ -616,6 +842,10 @@ int main(void) {
         TEST(what_did_not_change_is_not_written_again),
         TEST(a_withdrawn_item_loses_its_key_and_is_on_no_other),
         TEST(an_item_with_few_takes_has_no_key),
+        TEST(a_segments_list_is_full_whatever_is_blocked_of_its_best),
+        TEST(a_segments_list_is_full_whatever_is_withdrawn_of_its_best),
+        TEST(a_new_users_list_is_full_whatever_is_blocked_and_whatever_he_took),
+        TEST(segments_are_looked_at_again_when_rules_change_or_a_list_is_short),
         TEST(who_has_a_segment_and_no_history_gets_the_segments_list),
 #undef TEST
     };

@@ -104,6 +104,35 @@ static void tasks_move_between_two_instances(void **state) {
     durable_check(w);
 }
 
+/* History that is read faster than it happened is not learned by each for himself. */
+static void a_day_of_the_stream_is_committed_at_once_beside_others_only(void **state) {
+    struct durable_world *w = make(state, false);
+    struct rng rng = rng_of(41);
+    w->cfg.commit_interval_ms = 60000;
+    durable_start(w, 0);
+    durable_start(w, 1);
+    assert_true(group_assign(&w->group, 0, 3));
+    assert_true(group_assign(&w->group, 1, 4));
+    for (int day = 0; day < 20; day++) {
+        w->now_ms += INT64_C(2) * 86400000;
+        durable_events(w, &rng, 6);
+        durable_event(w, COURSE, 0, 1, day);
+        durable_event(w, COURSE, 2, 1, day);
+        running_nap_ms(30);
+    }
+    AWAIT(group_committed(&w->group) + 16 >= w->n_lines); /* but for the last day's */
+    assert_int_equal(durable_stop(w, 1), ST_OK);
+    assert_true(group_assign(&w->group, 0, ALL_TASKS));
+    durable_await(w);
+    const int alone = group_committed(&w->group);
+    w->now_ms += INT64_C(2) * 86400000;
+    durable_events(w, &rng, 6);
+    running_nap_ms(300);
+    assert_int_equal(group_committed(&w->group), alone);
+    assert_int_equal(durable_stop(w, 0), ST_OK);
+    durable_check(w);
+}
+
 /* ---- transactions ---------------------------------------------------------------------- */
 
 static void transactions_end_in_every_way_and_nothing_is_lost_or_doubled(void **state) {
@@ -620,6 +649,7 @@ int main(void) {
         TEST(an_instance_that_starts_goes_on_where_the_last_one_ended),
         TEST(a_task_that_comes_back_reads_only_what_was_written_since),
         TEST(tasks_move_between_two_instances),
+        TEST(a_day_of_the_stream_is_committed_at_once_beside_others_only),
         TEST(transactions_end_in_every_way_and_nothing_is_lost_or_doubled),
         TEST(an_assignment_that_is_lost_between_seal_and_commit_is_taken_back),
         TEST(a_revocation_during_a_commit_waits_for_it),

@@ -112,9 +112,12 @@ static uint32_t stronger(const struct shared *s, uint32_t i, uint32_t h) {
     return n;
 }
 
+static bool blocked[DOMAINS * ITEMS]; /* by index, as block_some() did it */
+
 static bool may_be_listed(const struct shared *s, uint32_t i, uint32_t j, uint8_t target,
                           bool hubs) {
-    if (j == i || items_domain(s->items, j) != target || !content_available(s->content, j)) {
+    if (j == i || items_domain(s->items, j) != target || !content_available(s->content, j) ||
+        blocked[j]) {
         return false;
     }
     bool met = is_neighbour(s, i, j);
@@ -124,10 +127,11 @@ static bool may_be_listed(const struct shared *s, uint32_t i, uint32_t j, uint8_
     return met;
 }
 
-static uint32_t assert_list_is_the_true_one(const struct shared *s, uint32_t i, uint8_t target,
+static uint32_t assert_list_is_the_true_one(const struct learner *l, uint32_t i, uint8_t target,
                                             uint32_t n) {
+    const struct shared *s = learner_shared(l);
     struct item_similar list[ITEM_SIMILAR_MAX];
-    const uint32_t got = item_similar_find(s, i, target, n, list);
+    const uint32_t got = learner_similar(l, i, target, n, list);
     uint32_t direct = 0;
     uint32_t possible = 0;
     for (uint32_t j = 0; j < s->n_items; j++) {
@@ -174,14 +178,98 @@ static void lists_are_those_of_brute_force(void **state) {
         }
         for (uint32_t i = 0; i < s->n_items; i += 3) {
             for (uint8_t target = 0; target < DOMAINS; target++) {
-                listed += assert_list_is_the_true_one(s, i, target, 1);
-                listed += assert_list_is_the_true_one(s, i, target, 10);
-                listed += assert_list_is_the_true_one(s, i, target, 60);
+                listed += assert_list_is_the_true_one(l, i, target, 1);
+                listed += assert_list_is_the_true_one(l, i, target, 10);
+                listed += assert_list_is_the_true_one(l, i, target, 60);
             }
         }
         assert_true(listed > 100);
         learner_free(l);
     }
+}
+
+static struct rule rule_of(const struct learner *l, uint32_t i, char id[8]) {
+    const struct items *items = learner_shared(l)->items;
+    struct rule r = {.id = id,
+                     .id_len = (uint16_t)snprintf(id, 8, "i%u", i),
+                     .target = items_domain(items, i),
+                     .segment = -1,
+                     .from_ms = INT64_MIN,
+                     .until_ms = INT64_MAX,
+                     .factor = 1.0F};
+    r.item[r.target] = items_hash(items, i);
+    return r;
+}
+
+/* All but one in `left` items, at random; some only for a segment, which this is not about. */
+static void block_some(struct learner *l, struct rng *rng, uint32_t left) {
+    memset(blocked, 0, sizeof blocked);
+    for (uint32_t i = 0; i < learner_shared(l)->n_items; i++) {
+        char id[8];
+        struct rule r = rule_of(l, i, id);
+        blocked[i] = rng_below(rng, left) > 0;
+        r.segment = blocked[i] ? -1 : (int)rng_below(rng, 3);
+        if (blocked[i] || rng_below(rng, 2)) {
+            assert_int_equal(learner_rule(l, &r), ST_OK);
+        }
+    }
+    learner_rules_at(l, START);
+}
+
+static void n_come_back_when_n_that_are_not_blocked_go_with_an_item(void **state) {
+    (void)state;
+    for (uint64_t seed = 10; seed < 13; seed++) {
+        print_message("seed %llu\n", (unsigned long long)seed);
+        struct rng rng = {seed};
+        struct learner *l = learned(seed, 3000);
+        uint32_t full = 0;
+        block_some(l, &rng, 2 + (uint32_t)(seed - 10) * 3);
+        for (uint32_t i = 0; i < learner_shared(l)->n_items; i += 5) {
+            for (uint8_t target = 0; target < DOMAINS; target++) {
+                const uint32_t n = 1 + rng_below(&rng, 20);
+                full += assert_list_is_the_true_one(l, i, target, n) == n;
+                (void)assert_list_is_the_true_one(l, i, target, 100);
+            }
+        }
+        assert_true(full > 20);
+        learner_free(l);
+    }
+    memset(blocked, 0, sizeof blocked);
+}
+
+static void boosts_move_what_is_not_blocked(void **state) {
+    (void)state;
+    struct rng rng = {20};
+    struct learner *l = learned(20, 3000);
+    uint32_t seen = 0;
+    block_some(l, &rng, 3);
+    for (uint32_t i = 0; i < learner_shared(l)->n_items; i++) {
+        struct item_similar before[ITEM_SIMILAR_MAX];
+        struct item_similar after[ITEM_SIMILAR_MAX];
+        char id[8];
+        const uint32_t n = learner_similar(l, i, 0, 20, before);
+        if (n < 12) {
+            continue;
+        }
+        struct rule r = rule_of(l, before[n - 1].item, id); /* the last comes up */
+        r.id = "up";
+        r.id_len = 2;
+        r.kind = RULE_BOOST;
+        r.factor = 1e6F;
+        assert_int_equal(learner_rule(l, &r), ST_OK);
+        learner_rules_at(l, START);
+        assert_int_equal(learner_similar(l, i, 0, 10, after), 10);
+        assert_int_equal(after[0].item, before[n - 1].item);
+        for (uint32_t k = 1; k < 10; k++) {
+            assert_int_equal(after[k].item, before[k - 1].item);
+        }
+        assert_true(learner_rule_remove(l, r.id, r.id_len, 0));
+        learner_rules_at(l, START);
+        seen++;
+    }
+    assert_true(seen > 20);
+    memset(blocked, 0, sizeof blocked);
+    learner_free(l);
 }
 
 /* Items 1 and 2, and 3 of the other domain, are always taken together; everybody takes 0. */
@@ -212,11 +300,13 @@ static void what_is_taken_together_comes_before_what_everybody_takes(void **stat
     }
     const struct shared *s = learner_shared(l);
     struct item_similar list[10];
-    assert_true(item_similar_find(s, items_find(s->items, item_hash(0, 1)), 0, 10, list) >= 2);
+    assert_true(item_similar_find(s, NULL, items_find(s->items, item_hash(0, 1)), 0, 10, list) >=
+                2);
     assert_int_equal(list[0].item, items_find(s->items, item_hash(0, 2)));
-    assert_true(item_similar_find(s, items_find(s->items, item_hash(0, 1)), 1, 10, list) >= 1);
+    assert_true(item_similar_find(s, NULL, items_find(s->items, item_hash(0, 1)), 1, 10, list) >=
+                1);
     assert_int_equal(list[0].item, items_find(s->items, item_hash(1, 3)));
-    assert_true(item_similar_find(s, items_find(s->items, item_hash(1, 3)), 0, 1, list) == 1);
+    assert_true(item_similar_find(s, NULL, items_find(s->items, item_hash(1, 3)), 0, 1, list) == 1);
     assert_true(list[0].item == items_find(s->items, item_hash(0, 1)) ||
                 list[0].item == items_find(s->items, item_hash(0, 2)));
     learner_free(l);
@@ -227,22 +317,24 @@ static void nothing_goes_with_what_there_is_not(void **state) {
     struct learner *l = learned(9, 500);
     const struct shared *s = learner_shared(l);
     struct item_similar list[10];
-    assert_int_equal(item_similar_find(s, s->n_items, 0, 10, list), 0);
-    assert_int_equal(item_similar_find(s, UINT32_MAX, 0, 10, list), 0);
-    assert_int_equal(item_similar_find(s, 0, DOMAINS, 10, list), 0);
-    assert_int_equal(item_similar_find(s, 0, 0, 0, list), 0);
+    assert_int_equal(item_similar_find(s, NULL, s->n_items, 0, 10, list), 0);
+    assert_int_equal(item_similar_find(s, NULL, UINT32_MAX, 0, 10, list), 0);
+    assert_int_equal(item_similar_find(s, NULL, 0, DOMAINS, 10, list), 0);
+    assert_int_equal(item_similar_find(s, NULL, 0, 0, 0, list), 0);
     learner_free(l);
     l = learner_of(params_of(1), 1);
     struct made m;
     make_one(&m, 1, 1, 0, ACTION_ENROLL, START, 1);
     (void)learn(l, &m); /* alone */
-    assert_int_equal(item_similar_find(learner_shared(l), 0, 0, 10, list), 0);
+    assert_int_equal(item_similar_find(learner_shared(l), NULL, 0, 0, 10, list), 0);
     learner_free(l);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_those_of_brute_force),
+        cmocka_unit_test(n_come_back_when_n_that_are_not_blocked_go_with_an_item),
+        cmocka_unit_test(boosts_move_what_is_not_blocked),
         cmocka_unit_test(what_is_taken_together_comes_before_what_everybody_takes),
         cmocka_unit_test(nothing_goes_with_what_there_is_not),
     };

@@ -20,7 +20,7 @@ enum {
     ITEMS = 40 /* of a category */,
     ROUNDS = 20,
     TOP = 20,
-    SEEDS = 5
+    SEEDS = 12
 };
 
 static bool likes(uint32_t user, uint32_t category) {

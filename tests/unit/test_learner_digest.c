@@ -133,7 +133,7 @@ static void what_is_pending_is_not_in_it(void **state) {
     (void)state;
     uint64_t looked = 0;
     uint64_t pending = 0;
-    for (uint64_t seed = 21; seed <= 24; seed++) {
+    for (uint64_t seed = 21; seed <= 26; seed++) {
         print_message("seed %u\n", (unsigned)seed);
         struct stream s = stream_of(seed, 4);
         struct log_world *w = world_of(seed, params_of_log(), &s, 2, EVENTS);

@@ -312,7 +312,7 @@ static void the_expectation_of_two_candidates_is_their_softmax(void **state) {
             continue;
         }
         struct candidates_view v;
-        candidates_view(s, u, 0, true, m.e.ts_ms, &v);
+        candidates_view(c, s, u, 0, true, m.e.ts_ms, &v);
         assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
         assert_int_equal(candidates_n(c), 2);
         const struct features_block *b = candidates_features(c, s, &v);
@@ -344,7 +344,7 @@ static void see_three(const struct learner *l, struct candidates *c, const struc
     struct candidates_view v;
     const struct shared *s = learner_shared(l);
     const uint32_t slot = users_find(learner_users(l, 0), m->e.user);
-    candidates_view(s, users_get(learner_users(l, 0), slot), 1, repeats, m->e.ts_ms, &v);
+    candidates_view(c, s, users_get(learner_users(l, 0), slot), 1, repeats, m->e.ts_ms, &v);
     assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
     assert_int_equal(candidates_n(c), 3);
     const struct features_block *b = candidates_features(c, s, &v);
@@ -369,7 +369,7 @@ static void learn_against_the_third(struct ranker *r, const struct three *t, uin
         x[k][0] = t->x[k][z];
         x[k][1] = t->x[k][2];
     }
-    const struct ranker_rows rows = {x[0], 16, 2, t->c};
+    const struct ranker_rows rows = {.x = x[0], .stride = 16, .n = 2, .c = t->c};
     (void)ranker_learn(r, &rows, 1.0F, worth, 1, known, two);
     e[z] += (double)two[0];
     e[2] += (double)two[1];
@@ -461,7 +461,7 @@ static void compare_a_step(struct learner *l, struct candidates *c, struct made 
     const struct user *u =
         users_get(learner_users(l, 0), users_find(learner_users(l, 0), m->e.user));
     struct candidates_view v;
-    candidates_view(s, u, 0, repeats, m->e.ts_ms, &v);
+    candidates_view(c, s, u, 0, repeats, m->e.ts_ms, &v);
     assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
     assert_int_equal(candidates_n(c), 2);
     const struct features_block *b = candidates_features(c, s, &v);
@@ -475,7 +475,7 @@ static void compare_a_step(struct learner *l, struct candidates *c, struct made 
         x[k][0] = b->x[k * b->stride + at];
         x[k][1] = b->x[k * b->stride + 1 - at];
     }
-    const struct ranker_rows rows = {x[0], 16, 2, b->c};
+    const struct ranker_rows rows = {.x = x[0], .stride = 16, .n = 2, .c = b->c};
     struct ranker r = *learner_ranker(l, 0);
     const float worth = (repeats && first ? 1.15F : 1.0F) * (repeats && rare ? 1.15F : 1.0F);
     (void)ranker_learn(&r, &rows, 1.0F, worth, 0, true, e);

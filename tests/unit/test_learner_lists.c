@@ -205,9 +205,9 @@ static float score_of(const struct learner *l, const struct candidates_view *v,
     float x[RANKER_X][16] = {{0}};
     float scores[16];
     for (size_t k = 0; k < RANKER_X; k++) {
-        x[k][0] = b->x[k * b->stride + at];
+        x[k][0] = features_at(b, k, at);
     }
-    const struct ranker_rows rows = {x[0], 16, 1, b->c};
+    const struct ranker_rows rows = {.x = x[0], .stride = 16, .n = 1, .c = b->c};
     ranker_scores(r, v->n_history == 0 ? RANKER_TWIN : kind, &rows, scores);
     return scores[0];
 }
@@ -219,7 +219,7 @@ static void assert_sorted(struct learner *l, struct candidates *c, uint32_t slot
     const struct shared *shared = learner_shared(l);
     struct candidates_view v;
     struct list list;
-    candidates_view(shared, users_get(learner_users(l, 0), slot), domain, repeats, now_ms, &v);
+    candidates_view(c, shared, users_get(learner_users(l, 0), slot), domain, repeats, now_ms, &v);
     assert_int_equal(candidates_find(c, shared, &v, n), ST_OK);
     const struct features_block *b = candidates_features(c, shared, &v);
     for (uint32_t k = 0; k < b->n; k++) {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "learner_run.h"
+#include "segment_scan.h"
 
 enum { DOMAINS = 3, USERS = 12, ITEMS = 600, CATEGORIES = 6, RULES = 24, SEEDS = 120 };
 
@@ -380,9 +381,34 @@ static void assert_fallbacks(struct world *w, int64_t now_ms) {
     }
 }
 
+/* As instance_cards.c makes them. Returns how many there were. */
+static uint32_t assert_segments(struct world *w, int64_t now_ms) {
+    struct segment_scan *scan = NULL;
+    learner_rules_at(w->l, now_ms);
+    assert_int_equal(segment_scan_new(w->l, now_ms, true, &scan), ST_OK);
+    while (segment_scan_step(scan, w->l, 50)) {
+    }
+    const struct segments *segments = learner_shared(w->l)->segments;
+    const uint32_t k = segments_ready(segments) ? segments_k(segments) : 0;
+    for (uint32_t x = 0; x < k * w->t->n_domains; x++) {
+        struct list list;
+        const uint32_t n = 1 + rng_below(&w->rng, LIST_MAX);
+        const uint8_t d = (uint8_t)(x % w->t->n_domains);
+        const int segment = (int)(x / w->t->n_domains);
+        const struct whose whose = {NULL, 0, d, segment, now_ms};
+        segment_scan_top(scan, (uint32_t)segment, d, LIST_MAX, &list);
+        learner_rules_apply(w->l, d, segment, n, &list);
+        assert_acceptable(w->l, w->t, &whose, n, &list);
+        assert_pins(w->l, w->t, &whose, n, &list);
+    }
+    segment_scan_free(scan);
+    return k;
+}
+
 static void
 lists_are_full_and_have_nothing_twice_taken_gone_or_blocked_and_pins_in_place(void **state) {
     (void)state;
+    uint32_t segments = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         printf("\rseed %llu ", (unsigned long long)seed); /* the last one is the one that failed */
         struct world w;
@@ -394,14 +420,17 @@ lists_are_full_and_have_nothing_twice_taken_gone_or_blocked_and_pins_in_place(vo
         for (size_t k = 0; k < 4; k++) {
             assert_users(&w, w.s.now_ms + edges[k]);
             assert_fallbacks(&w, w.s.now_ms + edges[k]);
+            segments += assert_segments(&w, w.s.now_ms + edges[k]);
         }
         feed(&w, 20);                             /* items that are new to the rules, */
         random_rows(w.l, w.t, &w.rng, w.s.items); /* and rows that change */
         assert_users(&w, w.s.now_ms);
         assert_fallbacks(&w, w.s.now_ms);
+        segments += assert_segments(&w, w.s.now_ms);
         end(&w);
     }
-    printf("\n");
+    printf("\nlists of %u segments\n", segments);
+    assert_true(segments > SEEDS);
 }
 
 static void without_rules_again_lists_are_what_they_were(void **state) {

@@ -15,6 +15,7 @@
 #include "failing_alloc.h"
 #include "fixed.h"
 #include "log_record.h"
+#include "log_record_v1.h"
 #include "mix.h"
 
 enum { ITEMS = 30, CATEGORIES = 6 };
@@ -462,6 +463,62 @@ static void controls_come_back(void **state) {
     log_record_free(&r);
 }
 
+/* As of the checked-in record: format 1 has counts of all clocks in units of 2^-20. */
+static void assert_takes_of_v1(const struct log_record *r) {
+    static const int64_t units[2][POP_CLOCKS] = {{3, 300, 70000, 9000000},
+                                                 {0, 1, FIXED_ONE, (INT64_C(1) << 36) + 1}};
+    static const int64_t finer[POP_CLOCKS] = {128, 16, 4, 1};
+    const int64_t landmark = INT64_C(108864000000);
+    assert_int_equal(r->n_takes, 2);
+    for (size_t k = 0; k < 2; k++) {
+        for (int c = 0; c < POP_CLOCKS; c++) {
+            assert_true(r->takes[k].w[c] == units[k][c] * finer[c]);
+        }
+        assert_int_equal(r->takes[k].item, k);
+        assert_int_equal(r->takes[k].count, 2 - k);
+        assert_true(r->takes[k].weight == (int64_t)(2 - k) * FIXED_ONE);
+    }
+    assert_true(r->takes[0].first_ms == landmark - 5 && r->takes[0].last_ms == landmark + 7);
+    assert_true(r->obs[0].obs == -11 && r->obs[0].exp == 12 && r->landmarks[3] == landmark);
+}
+
+static void records_of_format_1_are_read_for_ever(void **state) {
+    (void)state;
+    struct log_record r = {.kind = LOG_DELTA};
+    assert_int_equal(read_exactly(log_record_v1, sizeof log_record_v1, &r), ST_OK);
+    assert_int_equal(r.n_items, 2);
+    assert_true(r.items[0].hash == UINT64_C(0x1122334455667788) && r.items[0].id_len == 6);
+    assert_true(r.name.task == 3 && r.name.epoch == 40 && r.name.batch == 500 && r.n_events == 3);
+    assert_takes_of_v1(&r);
+    assert_int_equal(log_record_read(log_record_v1, sizeof log_record_v1, &r), ST_OK);
+    struct pack p = {0};
+    log_record_write(&p, &r); /* as format 2, which those who know format 1 alone refuse */
+    assert_false(p.failed);
+    assert_int_equal(p.bytes[0], 2);
+    assert_int_equal(read_exactly(p.bytes, p.len, &r), ST_OK);
+    assert_takes_of_v1(&r);
+    free(p.bytes);
+    log_record_free(&r);
+}
+
+static void a_sum_of_format_1_that_no_record_has_is_refused(void **state) {
+    (void)state;
+    const size_t at = 69; /* of the first take's count of a day, one byte */
+    assert_int_equal(log_record_v1[at], 3);
+    for (uint64_t over = 0; over < 2; over++) {
+        struct log_record r = {.kind = LOG_DELTA};
+        struct pack p = {0};
+        pack_raw(&p, log_record_v1, at);
+        pack_uint(&p, (UINT64_C(1) << 53) + over); /* 2^60 in units of 2^-27 */
+        pack_raw(&p, log_record_v1 + at + 1, sizeof log_record_v1 - at - 1);
+        assert_false(p.failed);
+        assert_int_equal(read_exactly(p.bytes, p.len, &r), over ? ST_INVALID : ST_OK);
+        assert_true(over || r.takes[0].w[0] == INT64_C(1) << 60);
+        free(p.bytes);
+        log_record_free(&r);
+    }
+}
+
 static void later_formats_and_kinds_are_refused_as_such(void **state) {
     struct bench *b = *state;
     struct log_record r = {.kind = LOG_DELTA};
@@ -575,7 +632,7 @@ static void bytes_that_nobody_wrote_are_refused(void **state) {
         for (size_t k = 0; k < len; k++) {
             bytes[k] = (uint8_t)rng_below(&b->rng, rng_below(&b->rng, 2) ? 256 : 4);
         }
-        bytes[0] = LOG_RECORD_FORMAT;
+        bytes[0] = (uint8_t)(1 + rng_below(&b->rng, LOG_RECORD_FORMAT));
         bytes[1] = (uint8_t)(1 + rng_below(&b->rng, 4));
         (void)read_exactly(bytes, len, &r);
     }
@@ -613,6 +670,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_pair_of_one_event_of_weight_1_takes_few_bytes, setup,
                                         teardown),
         cmocka_unit_test(controls_come_back),
+        cmocka_unit_test(records_of_format_1_are_read_for_ever),
+        cmocka_unit_test(a_sum_of_format_1_that_no_record_has_is_refused),
         cmocka_unit_test_setup_teardown(later_formats_and_kinds_are_refused_as_such, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_cut_off_or_too_long_is_refused, setup, teardown),

@@ -654,10 +654,28 @@ static void bytes_follow_the_longest_lists(void **state) {
     for (uint32_t j = 1; j < ITEMS; j++) {
         const struct pair_add x = pairs_weigh(0, j, 0, 0);
         assert_int_equal(pairs_add(p, &x), ST_OK);
+        assert_true(pairs_bytes(p) <= empty + (j + j / 16 + 8) * 16 + j * 8 * 16);
     }
-    /* 40 bytes a neighbour: one list of 499, 499 lists of 1 (room for 8) */
-    assert_true(pairs_bytes(p) >= empty + 499 * 40 + 499 * 40);
-    assert_true(pairs_bytes(p) <= empty + 512 * 40 + 499 * 8 * 40);
+    /* 16 bytes a neighbour: one list of 499, 499 lists of 1 (room for 8) */
+    assert_true(pairs_bytes(p) >= empty + 499 * 16 + 499 * 16);
+    assert_true(pairs_bytes(p) <= empty + 536 * 16 + 499 * 8 * 16);
+    pairs_prune(p, 0); /* and what was pruned is given back */
+    assert_true(pairs_bytes(p) <= empty + 152 * 16 + 499 * 8 * 16);
+}
+
+/* The wider the sums, the more bytes a neighbour: 16, 19, 22, 40. */
+static void large_sums_cost_more_in_their_own_list_only(void **state) {
+    struct pairs *p = *state;
+    const int64_t sums[] = {(1 << 24) - 1,          1 << 24,
+                            (INT64_C(1) << 31) - 1, INT64_C(1) << 31,
+                            (INT64_C(1) << 39) - 1, INT64_C(1) << 39};
+    const size_t each[] = {16, 19, 19, 22, 22, 40};
+    for (uint32_t k = 0; k < 6; k++) {
+        const size_t before = pairs_bytes(p);
+        const struct pair_sum x = {.a = 1, .f = 1, .s = sums[k], .from = k, .to = 100};
+        assert_int_equal(pairs_add_sum(p, &x, PAIR_FROM), ST_OK);
+        assert_int_equal(pairs_bytes(p) - before, 8 * each[k]);
+    }
 }
 
 /* ---- sums ------------------------------------------------------------------- */
@@ -743,6 +761,136 @@ static void sums_enter_the_sides_asked_for_and_leave_no_trace(void **state) {
         pairs_free(p);
         free(t);
     }
+}
+
+/* Of any magnitude to 2^50 units, in a and f and s each. */
+static struct pair_sum random_large(struct rng *rng, unsigned bits) {
+    struct pair_sum x = random_sum(rng);
+    int64_t *const of[] = {&x.a, &x.f, &x.s};
+    for (int k = 0; k < 3; k++) {
+        const unsigned up = rng_below(rng, bits);
+        *of[k] = (int64_t)((UINT64_C(1) << up) + (rng_next(rng) & ((UINT64_C(1) << up) - 1)));
+    }
+    return x;
+}
+
+/* Floats say each to the nearest; sums are exact however many bits a list has had to be widened
+ * to, by values that came later, and wherever pruning has moved them. */
+static void sums_of_any_size_are_exact(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct rng rng = {seed};
+        print_message("seed %llu\n", (unsigned long long)seed);
+        struct truth *t = truth_new();
+        struct pairs *p = NULL;
+        assert_int_equal(pairs_new(20, 12, &p), ST_OK);
+        assert_int_equal(pairs_reserve(p, ITEMS), ST_OK);
+        struct pair_sum later = {.from = 0, .to = 1}; /* to be taken back; now nothing */
+        for (int round = 0; round < 300; round++) {
+            const unsigned bits = 1 + (unsigned)round / 6; /* so every width is met, and left */
+            const struct pair_sum x = random_large(&rng, bits);
+            assert_int_equal(pairs_add_sum(p, &x, PAIR_FROM | PAIR_TO), ST_OK);
+            truth_add_sum(t, &x, PAIR_FROM | PAIR_TO, 1);
+            if (round % 3 == 0) {
+                const struct pair_sum was = later;
+                later = x;
+                pairs_subtract_sum(p, &was, PAIR_FROM | PAIR_TO);
+                truth_add_sum(t, &was, PAIR_FROM | PAIR_TO, -1);
+            }
+            if (round % 10 == 0) {
+                assert_is(p, t);
+            }
+        }
+        for (uint32_t i = 0; i < 30; i++) {
+            struct cell before[ITEMS];
+            memcpy(before, t->of[i], sizeof before);
+            pairs_prune(p, i);
+            const struct pair_list l = pairs_list(p, i);
+            int64_t least = INT64_MAX;
+            for (uint32_t k = 0; k < l.n; k++) {
+                const struct pair_sum x = pairs_at(p, i, k);
+                const struct cell *c = &before[x.to];
+                assert_true(x.a == c->a && x.f == c->f && x.s == c->s);
+                assert_true(l.a[k] == (float)fixed_to(c->a) && l.f[k] == (float)fixed_to(c->f) &&
+                            l.s[k] == (float)fixed_to(c->s));
+                least = c->a < least ? c->a : least;
+                before[x.to].a = -1;
+            }
+            for (uint32_t j = 0; j < 30; j++) { /* who goes is not ahead of who stays */
+                assert_true(before[j].a <= least);
+            }
+        }
+        pairs_free(p);
+        free(t);
+    }
+}
+
+/* Those that a float cannot tell apart. */
+static void pruning_goes_by_the_last_bit(void **state) {
+    struct pairs *p = *state;
+    for (uint32_t bits = 26; bits <= 44; bits += 6) {
+        for (uint32_t k = 0; k < PAIRS_NEIGHBOURS + 1; k++) {
+            const uint32_t place = k * 7 % (PAIRS_NEIGHBOURS + 1);
+            const struct pair_sum x = {
+                .a = (INT64_C(1) << bits) + place, .from = bits, .to = 100 + k};
+            assert_int_equal(pairs_add_sum(p, &x, PAIR_FROM), ST_OK);
+        }
+        pairs_prune(p, bits);
+        assert_int_equal(pairs_list(p, bits).n, PAIRS_KEEP);
+        for (uint32_t k = 0; k < PAIRS_KEEP; k++) {
+            const int64_t place = pairs_at(p, bits, k).a - (INT64_C(1) << bits);
+            assert_true(place > PAIRS_NEIGHBOURS - PAIRS_KEEP && place <= PAIRS_NEIGHBOURS);
+        }
+    }
+}
+
+static void a_list_that_cannot_be_widened_stays_as_it_was(void **state) {
+    (void)state;
+    if (!CAN_FAIL) {
+        return;
+    }
+    struct pairs *p = NULL;
+    assert_int_equal(pairs_new(PAIRS_NEIGHBOURS, PAIRS_KEEP, &p), ST_OK);
+    assert_int_equal(pairs_reserve(p, 4), ST_OK);
+    struct pair_sum had = {.a = 5, .f = 6, .s = 7, .from = 1, .to = 2};
+    assert_int_equal(pairs_add_sum(p, &had, PAIR_FROM | PAIR_TO), ST_OK);
+    const int64_t large[] = {INT64_C(1) << 25, INT64_C(1) << 33, INT64_C(1) << 41};
+    for (int k = 0; k < 3; k++) {
+        const struct pair_sum sum = {.a = large[k] + 1, .f = 3, .s = 1, .from = 1, .to = 2};
+        for (int n = 0; n < 2; n++) {
+            fail_after(n); /* the first of both lists, or the second */
+            const enum status st = pairs_add_sum(p, &sum, PAIR_FROM | PAIR_TO);
+            fail_after(-1);
+            const struct pair_sum x = pairs_at(p, 1, 0);
+            const struct pair_sum y = pairs_at(p, 2, 0);
+            assert_int_equal(st, ST_NOMEM);
+            assert_true(x.a == had.a && x.f == had.f && x.s == had.s && y.a == had.a && y.f == 0);
+            assert_true(pairs_s(p, 1) == had.s && pairs_s(p, 2) == had.s);
+        }
+        assert_int_equal(pairs_add_sum(p, &sum, PAIR_FROM | PAIR_TO), ST_OK);
+        had.a += sum.a;
+        had.f += sum.f;
+        had.s += sum.s;
+    }
+    pairs_free(p);
+}
+
+static void pruning_needs_no_memory(void **state) {
+    struct pairs *p = *state;
+    struct truth *t = truth_new();
+    for (uint32_t j = 1; j < ITEMS; j++) {
+        const struct pair_add x = pairs_weigh(0, j, (int)j % PAIRS_WINDOW, 0);
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+        truth_add(t, &x);
+    }
+    const size_t before = pairs_bytes(p);
+    fail_after(0);
+    pairs_prune(p, 0);
+    fail_after(-1);
+    truth_prune(t, 0);
+    assert_agrees(t, p);
+    assert_true(!CAN_FAIL || pairs_bytes(p) == before);
+    free(t);
 }
 
 static void a_sum_is_so_many_pairs(void **state) {
@@ -846,6 +994,11 @@ int main(void) {
         T(a_failed_allocation_changes_nothing),
         T(queries_equal_the_formulas_over_the_log),
         T(bytes_follow_the_longest_lists),
+        T(large_sums_cost_more_in_their_own_list_only),
+        cmocka_unit_test(sums_of_any_size_are_exact),
+        cmocka_unit_test(a_list_that_cannot_be_widened_stays_as_it_was),
+        T(pruning_needs_no_memory),
+        T(pruning_goes_by_the_last_bit),
         cmocka_unit_test(sums_enter_the_sides_asked_for_and_leave_no_trace),
         T(a_sum_is_so_many_pairs),
         T(ties_by_hash_are_the_same_choice_whatever_the_indices),

@@ -99,8 +99,10 @@ static void truth_move(struct truth *t, int clock, int half_lives) {
     }
 }
 
-static double lg_units(int64_t c) {
-    return c > 0 ? log2((double)c) - 20 : -1e9;
+static const int BITS[POP_CLOCKS] = {27, 24, 22, 20};
+
+static double lg_units(int64_t c, int clock) {
+    return c > 0 ? log2((double)c) - BITS[clock] : -1e9;
 }
 
 struct ranked {
@@ -159,7 +161,7 @@ static void assert_hot(const struct truth *t, const struct popularity *p, uint32
     const double n = t->count[i];
     for (int k = 0; k < POP_CLOCKS; k++) {
         assert_true(popularity_count(p, i, k) == t->c[i][k]);
-        assert_near((double)h->lg[k], lg_units(t->c[i][k]), 1e-5);
+        assert_near((double)h->lg[k], lg_units(t->c[i][k], k), 1e-5);
     }
     assert_int_equal(h->count, t->count[i]);
     assert_near((double)h->cnt, .25 * log2(1 + n) - 1, 1e-6);
@@ -181,7 +183,7 @@ static void assert_agrees(const struct truth *t, const struct popularity *p) {
     for (uint8_t d = 0; d < N_DOMAINS; d++) {
         assert_true(popularity_events(p, d) == t->events[d]);
         for (int k = 0; k < POP_CLOCKS; k++) {
-            assert_near((double)popularity_lg_sum(p, d, k), lg_units(sum[d][k]), 1e-5);
+            assert_near((double)popularity_lg_sum(p, d, k), lg_units(sum[d][k], k), 1e-5);
         }
     }
     assert_tops_exact(t, p);
@@ -210,9 +212,7 @@ static void what_events_weigh_adds_up_and_is_taken_back(void **state) {
         weight[e] = 1 + (int64_t)rng_below(&rng, 100 * (uint32_t)FIXED_ONE);
         n += (double)weight[e] / 1048576.0;
         assert_int_equal(popularity_weigh(p, START + e * HOUR, w[e]), ST_OK);
-        for (int k = 0; k < POP_CLOCKS; k++) {
-            w[e][k] = fixed_times(w[e][k], weight[e]);
-        }
+        popularity_weigh_times(w[e], weight[e]);
         popularity_take(p, 4, domain_of(4), START + e * HOUR, w[e], weight[e]);
         const struct pop_hot *h = &popularity_hot(p)[4];
         assert_int_equal(h->count, e + 1);
@@ -318,32 +318,34 @@ static void an_event_weighs_two_to_its_age_in_half_lives(void **state) {
     struct rng rng = {.state = 1};
     print_message("seed %llu\n", (unsigned long long)rng.state);
     for (int e = 0; e < 2000; e++) {
-        const double days = rng_unit(&rng) * 116 - 100; /* late ones, too; at most 16 */
+        const double days = rng_unit(&rng) * 112 - 100; /* late ones, too; at most 12 */
         const int64_t ts = START + (int64_t)(days * (double)DAY);
         int64_t w[POP_CLOCKS];
         assert_int_equal(popularity_weigh(p, ts, w), ST_OK);
         for (int k = 0; k < POP_CLOCKS; k++) {
             const double z = (double)(ts - START) / (double)DAY / HALF_LIFE_DAYS[k];
-            const double want = ldexp(exp2(z), 20);
+            const double want = ldexp(exp2(z), BITS[k]);
             assert_near((double)w[k], want, .5 + want * 0x1p-17);
         }
     }
 }
 
-/* Whether it is counted before the landmark moves or afterwards. */
-static void an_event_weighs_the_same_on_both_sides_of_a_move(void **state) {
-    struct popularity *p = *state;
-    struct rng rng = {.state = 5};
-    print_message("seed %llu\n", (unsigned long long)rng.state);
-    int64_t ts[500], before[500][POP_CLOCKS], after[POP_CLOCKS];
-    for (int e = 0; e < 500; e++) { /* at most four half-lives behind the later landmark */
-        ts[e] = START + 12 * DAY + (int64_t)rng_below(&rng, 4U * (uint32_t)DAY);
-        assert_int_equal(popularity_weigh(p, ts[e], before[e]), ST_OK);
-    }
-    assert_int_equal(popularity_move(p, 0, START + 16 * DAY), ST_OK);
-    for (int e = 0; e < 500; e++) {
-        assert_int_equal(popularity_weigh(p, ts[e], after), ST_OK);
-        assert_true(after[0] << 16 == before[e][0]);
+/* Also where the product has more than 63 bits. */
+static void weights_times_what_an_event_weighs_are_exact(void **state) {
+    (void)state;
+    struct rng rng = {.state = 6};
+    const int64_t top = INT64_C(1) << 39;
+    for (int n = 0; n < 5000; n++) {
+        const int64_t w = n == 0 ? top : (int64_t)(rng_next(&rng) >> (25 + rng_below(&rng, 39)));
+        const int64_t most = EVENT_WEIGHT_MAX * FIXED_ONE;
+        const int64_t weight = n < 2 ? most : 1 + (int64_t)(rng_unit(&rng) * (double)(most - 1));
+        int64_t got[POP_CLOCKS] = {w, 0, 1, w};
+        popularity_weigh_times(got, weight);
+        const long double want = floorl((long double)w * (long double)weight / 0x1p20L + 0.5L);
+        assert_true(got[0] == got[3] && got[1] == 0 && got[2] == fixed_times(1, weight));
+        assert_true(fabsl((long double)got[0] - want) <= ldexpl(want, -62)); /* 64 bits */
+        popularity_weigh_times(got, FIXED_ONE);
+        assert_true(got[2] == fixed_times(1, weight));
     }
 }
 
@@ -357,12 +359,15 @@ static void the_half_lives_are_1_7_30_and_180_days(void **state) {
 static void a_late_event_weighs_less_down_to_nothing(void **state) {
     struct popularity *p = *state;
     const int64_t late[] = {START - DAY, START - 22 * DAY, START - 4000 * YEAR, INT64_MIN};
-    const int64_t first_clock[] = {FIXED_ONE / 2, 0, 0, 0};
+    const int64_t first_clock[] = {INT64_C(1) << 26, 1 << 5, 0, 0};
     int64_t w[POP_CLOCKS];
     for (int e = 0; e < 4; e++) {
         assert_int_equal(popularity_weigh(p, late[e], w), ST_OK);
         assert_true(w[0] == first_clock[e]);
-        assert_true(w[0] <= w[1] && w[1] <= w[2] && w[2] <= w[3] && w[3] < FIXED_ONE);
+        for (int k = 1; k < POP_CLOCKS; k++) {
+            assert_true(popularity_count_to(w[k - 1], k - 1) <= popularity_count_to(w[k], k));
+        }
+        assert_true(popularity_count_to(w[3], 3) < 1.0);
     }
     popularity_take(p, 4, 0, INT64_MIN, w, FIXED_ONE); /* weighs nothing, but was taken */
     assert_int_equal(popularity_hot(p)[4].count, 1);
@@ -371,22 +376,24 @@ static void a_late_event_weighs_less_down_to_nothing(void **state) {
     assert_int_equal(popularity_top(p, 0, 0, &items), 0);
 }
 
-static void more_than_16_half_lives_ahead_is_refused(void **state) {
+static void no_weight_is_above_2_to_39_units_or_of_16_half_lives_ahead(void **state) {
     struct popularity *p = *state;
     int64_t w[POP_CLOCKS] = {-7, -7, -7, -7};
-    assert_int_equal(popularity_weigh(p, START + 16 * DAY + 1, w), ST_RANGE);
+    assert_int_equal(popularity_weigh(p, START + 12 * DAY + 1, w), ST_RANGE);
     assert_int_equal(popularity_weigh(p, START + 50 * YEAR, w), ST_RANGE);
     assert_int_equal(popularity_weigh(p, INT64_MAX, w), ST_RANGE);
     for (int k = 0; k < POP_CLOCKS; k++) {
         assert_true(w[k] == -7);
     }
-    assert_int_equal(popularity_weigh(p, START + 16 * DAY, w), ST_OK);
-    assert_true(w[0] == FIXED_ONE << 16);
     /* each clock has a limit of its own */
-    assert_int_equal(popularity_move(p, 0, START + 120 * DAY), ST_OK);
-    assert_int_equal(popularity_weigh(p, START + 112 * DAY + 1, w), ST_RANGE);
-    assert_int_equal(popularity_weigh(p, START + 112 * DAY, w), ST_OK);
-    assert_true(w[1] == FIXED_ONE << 16);
+    static const int64_t days[POP_CLOCKS] = {12, 15 * 7, 16 * 30, 16 * 180};
+    for (int k = 0; k < POP_CLOCKS; k++) {
+        const int64_t at = START + days[k] * DAY;
+        assert_int_equal(popularity_weigh(p, at + 1, w), ST_RANGE);
+        assert_int_equal(popularity_weigh(p, at, w), ST_OK);
+        assert_true(w[k] == INT64_C(1) << (k < 2 ? 39 : BITS[k] + 16));
+        assert_int_equal(popularity_move(p, k, START + 8000 * popularity_half_life_ms[k]), ST_OK);
+    }
 }
 
 static void a_move_is_due_after_8_half_lives(void **state) {
@@ -473,7 +480,7 @@ static void the_order_of_events_does_not_matter(void **state) {
     print_message("seed %llu\n", (unsigned long long)rng.state);
     for (int e = 0; e < N; e++) {
         item[e] = rng_below(&rng, 1 + rng_below(&rng, ITEMS));
-        ts[e] = START + (int64_t)rng_below(&rng, 14) * DAY; /* many ties */
+        ts[e] = START + (int64_t)rng_below(&rng, 12) * DAY; /* many ties */
         int64_t w[POP_CLOCKS];
         assert_int_equal(popularity_weigh(p, ts[e], w), ST_OK);
         popularity_take(p, item[e], domain_of(item[e]), ts[e], w, FIXED_ONE);
@@ -734,13 +741,13 @@ static void assert_century(const struct century *y) {
         int64_t sum[N_DOMAINS] = {0};
         for (uint32_t i = 0; i < CROWD; i++) {
             const int64_t units = popularity_count(y->p, i, k);
-            const double want = ldexp(y->c[i][k], 20);
-            assert_true(units >= 0 && units < INT64_C(1) << 50);
+            const double want = ldexp(y->c[i][k], BITS[k]);
+            assert_true(units >= 0 && units < INT64_C(1) << 52);
             assert_near((double)units, want, .5 * y->taken[i] + 1 + want * 0x1p-17);
             sum[domain_of(i)] += units;
         }
         for (uint8_t d = 0; d < N_DOMAINS; d++) {
-            assert_near((double)popularity_lg_sum(y->p, d, k), lg_units(sum[d]), 1e-5);
+            assert_near((double)popularity_lg_sum(y->p, d, k), lg_units(sum[d], k), 1e-5);
         }
     }
 }
@@ -923,7 +930,7 @@ static void a_sum_is_so_many_takes_and_is_taken_back_exactly(void **state) {
             const uint32_t n = 1 + rng_below(&rng, 4);
             int64_t ts_ms[4];
             for (uint32_t e = 0; e < n; e++) {
-                ts_ms[e] = START + (int64_t)rng_below(&rng, 400) * HOUR - 50 * HOUR;
+                ts_ms[e] = START + (int64_t)rng_below(&rng, 330) * HOUR - 50 * HOUR;
                 take(a, i, ts_ms[e]);
             }
             const struct popularity_sum sum = sum_of(b, ts_ms, n);
@@ -960,7 +967,7 @@ static void an_items_sum_makes_another_item_equal(void **state) {
     struct popularity *q = new_popularity(ITEMS);
     struct rng rng = {3};
     for (int e = 0; e < 3000; e++) {
-        take(p, rng_below(&rng, ITEMS), START + (int64_t)rng_below(&rng, 300) * HOUR);
+        take(p, rng_below(&rng, ITEMS), START + (int64_t)rng_below(&rng, 280) * HOUR);
     }
     for (uint32_t i = ITEMS; i-- > 0;) {
         struct popularity_sum sum;
@@ -1099,10 +1106,10 @@ int main(void) {
         T(growing_keeps_what_was_counted),
         T(a_failed_allocation_changes_nothing),
         T(an_event_weighs_two_to_its_age_in_half_lives),
-        T(an_event_weighs_the_same_on_both_sides_of_a_move),
+        T(weights_times_what_an_event_weighs_are_exact),
         T(the_half_lives_are_1_7_30_and_180_days),
         T(a_late_event_weighs_less_down_to_nothing),
-        T(more_than_16_half_lives_ahead_is_refused),
+        T(no_weight_is_above_2_to_39_units_or_of_16_half_lives_ahead),
         T(a_move_is_due_after_8_half_lives),
         T(a_sum_near_the_limit_makes_a_move_due_early),
         T(untake_restores_every_bit),

@@ -125,7 +125,7 @@ static void scores_equal_the_naive_net_for_every_length(void **state) {
         for (size_t k = 0; k < C; k++) {
             c[k] = (float)rng_normal(&rng);
         }
-        const struct ranker_rows rows = {x[0], RANKER_LIST_MAX + 16, n, c};
+        const struct ranker_rows rows = {.x = x[0], .stride = RANKER_LIST_MAX + 16, .n = n, .c = c};
         for (int kind = 0; kind < RANKER_NETS; kind++) {
             const struct naive_net net = naive_of(&r.net[kind]);
             scores[room] = 7.0F;
@@ -156,11 +156,11 @@ static void the_bits_of_a_score_do_not_depend_on_its_place(void **state) {
         c[k % C] = (float)rng_normal(&rng);
     }
     for (int kind = 0; kind < RANKER_NETS; kind++) {
-        const struct ranker_rows rows = {wide[0], RANKER_LIST_MAX, N, c};
+        const struct ranker_rows rows = {.x = wide[0], .stride = RANKER_LIST_MAX, .n = N, .c = c};
         ranker_scores(&r, (enum ranker_kind)kind, &rows, a);
         for (uint32_t at = 0; at < N; at++) {
             for (uint32_t n = 1; n <= 4 && at + n <= N; n++) {
-                const struct ranker_rows some = {tight[0] + at, 80, n, c};
+                const struct ranker_rows some = {.x = tight[0] + at, .stride = 80, .n = n, .c = c};
                 ranker_scores(&r, (enum ranker_kind)kind, &some, b);
                 assert_memory_equal(a + at, b, n * sizeof *a);
             }
@@ -546,12 +546,55 @@ static void the_same_samples_give_the_same_bits(void **state) {
             }
         }
         const struct ranker_rows rows = rows_of(&s);
-        const struct ranker_rows same = {wide[0], RANKER_LIST_MAX, s.n, s.c};
+        const struct ranker_rows same = {
+            .x = wide[0], .stride = RANKER_LIST_MAX, .n = s.n, .c = s.c};
         const float p = ranker_learn(&a, &rows, 3.0F, 1.0F, 2, false, e);
         const float q = ranker_learn(&b, &same, 3.0F, 1.0F, 2, false, f);
         assert_true(p == q);
         assert_memory_equal(e, f, s.n * sizeof *e);
         assert_memory_equal(&a, &b, sizeof a);
+    }
+}
+
+/* Features from n_x on are 0, whatever stands there: as if 0 did. */
+static void what_is_0_in_every_row_need_not_be_there(void **state) {
+    (void)state;
+    static struct sample s;
+    static struct sample rest;
+    struct rng rng = {33};
+    for (uint32_t n_x = 1; n_x < X; n_x += 3) {
+        struct ranker a = random_ranker(&rng);
+        struct ranker b = a;
+        float scores[2][SAMPLE];
+        float e[2][SAMPLE];
+        float parts[2][X];
+        float mean[X] = {0};
+        random_sample(&rng, 2 + rng_below(&rng, SAMPLE - 1), &s);
+        random_sample(&rng, s.n, &rest);
+        memset(s.x[n_x], 0, (X - n_x) * sizeof s.x[0]);
+        memcpy(rest.x, s.x, n_x * sizeof s.x[0]);
+        memcpy(rest.c, s.c, sizeof s.c);
+        const struct ranker_rows whole = rows_of(&s);
+        struct ranker_rows part = rows_of(&rest);
+        part.n_x = n_x;
+        for (int kind = 0; kind < RANKER_NETS; kind++) {
+            ranker_scores(&a, (enum ranker_kind)kind, &whole, scores[0]);
+            ranker_scores(&b, (enum ranker_kind)kind, &part, scores[1]);
+            assert_memory_equal(scores[0], scores[1], s.n * sizeof scores[0][0]);
+            ranker_parts(&a, (enum ranker_kind)kind, &whole, 1, mean, parts[0]);
+            ranker_parts(&b, (enum ranker_kind)kind, &part, 1, mean, parts[1]);
+            for (size_t k = 0; k < X; k++) {
+                assert_true(parts[0][k] == parts[1][k]);
+            }
+        }
+        const float p = ranker_learn(&a, &whole, 3.0F, 1.0F, 1, true, e[0]);
+        assert_true(p == ranker_learn(&b, &part, 3.0F, 1.0F, 1, true, e[1]));
+        assert_memory_equal(e[0], e[1], s.n * sizeof e[0][0]);
+        for (int kind = 0; kind < RANKER_NETS; kind++) {
+            for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+                assert_true(a.net[kind].weights[k] == b.net[kind].weights[k]);
+            }
+        }
     }
 }
 
@@ -713,6 +756,7 @@ int main(void) {
         cmocka_unit_test(the_order_of_the_sampled_candidates_does_not_matter),
         cmocka_unit_test(masked_weights_of_the_twin_are_zero_for_ever),
         cmocka_unit_test(the_same_samples_give_the_same_bits),
+        cmocka_unit_test(what_is_0_in_every_row_need_not_be_there),
         cmocka_unit_test(columns_beyond_n_may_hold_any_number),
         cmocka_unit_test(scores_a_thousand_apart_do_not_overflow),
         cmocka_unit_test(any_finite_input_leaves_everything_finite),

@@ -14,13 +14,15 @@
 #include "learner_run.h"
 #include "segment_scan.h"
 
-enum { DOMAINS = 2, TASKS = 3, USERS = 150, ITEMS = 60, EVENTS = 6000 };
+enum { DOMAINS = 2, TASKS = 3, USERS = 150, ITEMS = 160, SEGMENTS = 3, EVENTS = 6000 };
+enum { ROWS = 40 /* items that nobody takes */, ALL = DOMAINS * ITEMS + ROWS };
 
 static const char *const NAMES[DOMAINS] = {"course", "food"};
 
 struct fixture {
     struct learner *l;
     int64_t now_ms;
+    bool blocked[SEGMENTS][ALL]; /* by index */
 };
 
 static int setup(void **state) {
@@ -29,7 +31,7 @@ static int setup(void **state) {
     struct learner_params params = params_of(DOMAINS);
     params.repeats[1] = true;
     params.prequential_sample = 0;
-    params.segments.k = 3;
+    params.segments.k = SEGMENTS;
     f->l = learner_of(params, TASKS);
     struct stream s = {.rng = {20261126},
                        .now_ms = START,
@@ -115,7 +117,7 @@ static double share_of(const struct fixture *f, uint32_t item, uint8_t domain) {
 static double assert_top_is_that_of_a_recount(const struct fixture *f, const struct list *top,
                                               int segment, uint8_t domain) {
     const struct shared *s = learner_shared(f->l);
-    double t[DOMAINS * ITEMS];
+    double t[ALL];
     const double sum = recount(f, segment, domain, t);
     uint32_t allowed = 0;
     double least = (double)INFINITY;
@@ -124,9 +126,9 @@ static double assert_top_is_that_of_a_recount(const struct fixture *f, const str
         const double p = share_of(f, i, domain);
         const double score = (t[i] + 100.0 * p) / (sum + 100.0);
         assert_int_equal(items_domain(s->items, i), domain);
-        assert_true(fabs((double)top->items[k].score - score) < 1e-5 * score);
+        assert_true(fabs((double)top->items[k].score - score) <= 1e-5 * score);
         assert_true(k == 0 || top->items[k].score <= top->items[k - 1].score);
-        if (fabs(score - 1.25 * p) > 1e-4 * p) {
+        if (!(p > 0.0) || fabs(score - 1.25 * p) > 1e-4 * p) {
             assert_int_equal(top->items[k].reason,
                              score > 1.25 * p ? REASON_TASTE : REASON_POPULAR);
         }
@@ -134,8 +136,9 @@ static double assert_top_is_that_of_a_recount(const struct fixture *f, const str
     }
     for (uint32_t i = 0; i < s->n_items; i++) {
         const double score = (t[i] + 100.0 * share_of(f, i, domain)) / (sum + 100.0);
-        const bool may = items_domain(s->items, i) == domain && content_available(s->content, i);
-        allowed += may && score > 0.0;
+        const bool may = items_domain(s->items, i) == domain && content_available(s->content, i) &&
+                         !f->blocked[segment][i];
+        allowed += may;
         bool listed = false;
         for (uint32_t k = 0; k < top->n; k++) {
             listed = listed || top->items[k].item == i;
@@ -156,7 +159,7 @@ static void the_top_of_every_segment_is_that_of_a_recount(void **state) {
     int tastes = 0;
     double least = (double)INFINITY;
     double most = 0.0;
-    for (uint32_t segment = 0; segment < 3; segment++) {
+    for (uint32_t segment = 0; segment < SEGMENTS; segment++) {
         for (uint8_t d = 0; d < DOMAINS; d++) {
             struct list top;
             segment_scan_top(s, segment, d, LIST_MAX, &top);
@@ -220,8 +223,121 @@ static void withdrawn_items_are_on_no_list(void **state) {
     s = scan_by(f, 100);
     struct list now;
     segment_scan_top(s, 0, 0, LIST_MAX, &now);
-    assert_int_equal(now.n, top.n - 1);
-    assert_int_equal(now.items[0].item, top.items[1].item);
+    assert_int_equal(now.n, top.n); /* the next one comes */
+    assert_memory_equal(now.items, top.items + 1, (LIST_MAX - 1) * sizeof *top.items);
+    segment_scan_free(s);
+}
+
+/* Items that nobody took, but the catalogue has. */
+static void say_rows(const struct fixture *f, uint32_t first, uint32_t n) {
+    for (uint32_t k = first; k < first + n; k++) {
+        char id[16];
+        const uint8_t d = (uint8_t)(k % DOMAINS);
+        const struct content_row row = {.item = item_hash(d, k),
+                                        .id = id,
+                                        .id_len = (uint16_t)snprintf(id, sizeof id, "%u", k),
+                                        .domain = d,
+                                        .available = true,
+                                        .price = NAN};
+        struct content_change change;
+        assert_int_equal(learner_item(f->l, &row, &change), ST_OK);
+    }
+}
+
+/* The best `n` of a segment and domain, and others by chance; for everybody, or for it alone, or in
+ * a window that is not open. */
+static void block_some(struct fixture *f, struct rng *rng, uint32_t segment, uint8_t d,
+                       const struct list *top, uint32_t n) {
+    const struct items *items = learner_shared(f->l)->items;
+    for (uint32_t i = 0; i < items_n(items); i++) {
+        bool best = false;
+        for (uint32_t k = 0; k < top->n && k < n; k++) {
+            best = best || top->items[k].item == i;
+        }
+        if (items_domain(items, i) != d || !(best || rng_below(rng, 8) == 0)) {
+            continue;
+        }
+        char id[16];
+        const bool everybody = rng_below(rng, 3) == 0;
+        const bool open = best || rng_below(rng, 2);
+        struct rule r = {.id = id,
+                         .id_len = (uint16_t)snprintf(id, sizeof id, "%u-%u-%u", n, segment, i),
+                         .target = rng_below(rng, 2) ? d : (uint8_t)RULES_EVERY_DOMAIN,
+                         .segment = everybody ? -1 : (int)segment,
+                         .from_ms = open ? INT64_MIN : f->now_ms + 1,
+                         .until_ms = INT64_MAX};
+        r.item[d] = items_hash(items, i);
+        r.item[1 - d] = r.target == d ? 0 : item_hash((uint8_t)(1 - d), 999999); /* is not there */
+        assert_int_equal(learner_rule(f->l, &r), ST_OK);
+        for (uint32_t s = 0; s < SEGMENTS && open; s++) {
+            f->blocked[s][i] |= everybody || s == segment;
+        }
+    }
+}
+
+static void n_come_back_when_n_exist_whatever_is_blocked_of_the_best(void **state) {
+    struct fixture *f = *state;
+    static const uint32_t MOST[] = {5, 60, 95, 100};
+    say_rows(f, 500, ROWS);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct rng rng = {seed};
+        print_message("seed %llu\n", (unsigned long long)seed);
+        struct segment_scan *s = scan_by(f, 100);
+        for (uint32_t k = 0; k < SEGMENTS * DOMAINS; k++) {
+            struct list top;
+            segment_scan_top(s, k / DOMAINS, (uint8_t)(k % DOMAINS), LIST_MAX, &top);
+            block_some(f, &rng, k / DOMAINS, (uint8_t)(k % DOMAINS), &top, MOST[seed - 1]);
+        }
+        segment_scan_free(s);
+        learner_rules_at(f->l, f->now_ms);
+        s = scan_by(f, 100);
+        uint32_t least = LIST_MAX;
+        for (uint32_t k = 0; k < SEGMENTS * DOMAINS; k++) {
+            struct list top;
+            segment_scan_top(s, k / DOMAINS, (uint8_t)(k % DOMAINS), LIST_MAX, &top);
+            (void)assert_top_is_that_of_a_recount(f, &top, (int)(k / DOMAINS),
+                                                  (uint8_t)(k % DOMAINS));
+            least = top.n < least ? top.n : least;
+            struct list shown = top; /* as it is published: nothing is missing */
+            learner_rules_filter(f->l, (uint8_t)(k % DOMAINS), (int)(k / DOMAINS), 10, &shown);
+            assert_int_equal(shown.n, top.n < 10 ? top.n : 10);
+        }
+        print_message("at least %u are left\n", least);
+        assert_true(seed > 1 || least == LIST_MAX);
+        segment_scan_free(s);
+    }
+}
+
+/* They come last, by their hashes. */
+static void what_nobody_took_fills_the_list(void **state) {
+    struct fixture *f = *state;
+    const struct items *items = learner_shared(f->l)->items;
+    for (uint32_t i = 0; i < items_n(items); i++) {
+        char id[16];
+        const uint8_t d = items_domain(items, i);
+        struct rule r = {.id = id,
+                         .id_len = (uint16_t)snprintf(id, sizeof id, "%u", i),
+                         .target = d,
+                         .segment = -1,
+                         .from_ms = INT64_MIN,
+                         .until_ms = INT64_MAX};
+        r.item[d] = items_hash(items, i);
+        if (i % 4) {
+            assert_int_equal(learner_rule(f->l, &r), ST_OK);
+            f->blocked[0][i] = true;
+        }
+    }
+    say_rows(f, 500, ROWS);
+    learner_rules_at(f->l, f->now_ms);
+    struct segment_scan *s = scan_by(f, 100);
+    struct list top;
+    segment_scan_top(s, 0, 0, LIST_MAX, &top);
+    (void)assert_top_is_that_of_a_recount(f, &top, 0, 0);
+    assert_true(top.n > ROWS && top.n < LIST_MAX);
+    for (uint32_t k = 0; k < top.n; k++) {
+        assert_int_equal(top.items[k].score > 0.0F, k < top.n - ROWS / DOMAINS);
+        assert_true(top.items[k].score > 0.0F || top.items[k].reason == REASON_POPULAR);
+    }
     segment_scan_free(s);
 }
 
@@ -241,7 +357,7 @@ static void a_member_counts_once_an_item(void **state) {
     }
     const uint32_t slot = users_find(users, user_hash(0));
     assert_true(slot != USER_NONE);
-    double t[DOMAINS * ITEMS];
+    double t[ALL];
     f->now_ms = learner_stream_ms(f->l);
     const double sum = recount(f, user_segment(users_get(users, slot)), 1, t);
     const uint32_t item = items_find(learner_shared(f->l)->items, item_hash(1, 5));
@@ -319,6 +435,8 @@ int main(void) {
         TEST(the_top_of_every_segment_is_that_of_a_recount),
         TEST(slices_change_nothing),
         TEST(withdrawn_items_are_on_no_list),
+        TEST(n_come_back_when_n_exist_whatever_is_blocked_of_the_best),
+        TEST(what_nobody_took_fills_the_list),
         TEST(a_member_counts_once_an_item),
         TEST(what_there_is_not_has_an_empty_list),
         cmocka_unit_test(before_there_are_segments_there_is_nothing),

@@ -82,7 +82,8 @@ static void proposing_and_adopting_is_renewing_bit_for_bit(void **state) {
         struct segments *hears = new_segments(k, DIMS, 20000.0, 2);
         int n_seeded = 0;
         int n_reviews = 0;
-        for (uint32_t i = 0; i < POINTS; i += BATCH) {
+        for (uint32_t at = 0; at < 2 * POINTS; at += BATCH) {
+            const uint32_t i = at / (2 * BATCH) * BATCH; /* each batch twice: it drifts slowly */
             sum = (struct segments_sum){.n_all = 0};
             for (uint32_t b = i; b < i + BATCH; b++) {
                 segments_vote(author, points + (size_t)b * DIMS, &sum);

@@ -153,7 +153,7 @@ static uint32_t votes_until_due(struct segments *s) {
     return votes;
 }
 
-static void a_review_is_due_after_2048_votes_when_4096_are_remembered(void **state) {
+static void a_review_is_due_after_4096_votes_when_as_many_are_remembered(void **state) {
     (void)state;
     struct segments *s = new_segments(3, 1, HUGE_VAL, 1);
     bool seeded = true;
@@ -167,7 +167,7 @@ static void a_review_is_due_after_2048_votes_when_4096_are_remembered(void **sta
     seeded = false;
     assert_int_equal(segments_renew(s, &seeded), ST_OK);
     assert_true(seeded);
-    assert_int_equal(votes_until_due(s), SEGMENTS_RECENT - SEEDS);
+    assert_int_equal(votes_until_due(s), SEGMENTS_REVIEW);
     for (int i = 0; i < 3; i++) { /* three segments have no better place */
         seeded = true;
         assert_int_equal(segments_renew(s, &seeded), ST_OK);
@@ -441,7 +441,7 @@ int main(void) {
         cmocka_unit_test(inertia_is_within_5_percent_of_ten_lloyd_runs_under_drift),
         cmocka_unit_test(inertia_is_within_5_percent_once_groups_have_come_and_gone),
         cmocka_unit_test(a_steady_world_keeps_its_segments),
-        cmocka_unit_test(a_review_is_due_after_2048_votes_when_4096_are_remembered),
+        cmocka_unit_test(a_review_is_due_after_4096_votes_when_as_many_are_remembered),
         cmocka_unit_test(a_review_leaves_a_bad_division),
         cmocka_unit_test(the_newest_votes_are_remembered),
         cmocka_unit_test(a_review_that_runs_out_of_memory_changes_nothing),

@@ -483,8 +483,8 @@ static void the_same_calls_give_the_same_bits(void **state) {
 
 static void a_landmark_is_needed_where_a_time_cannot_be_weighed(void **state) {
     struct bench *b = *state;
-    assert_false(shared_landmark_needed(b->s, INT64_C(16) * DAY_MS));
-    assert_true(shared_landmark_needed(b->s, INT64_C(16) * DAY_MS + 1));
+    assert_false(shared_landmark_needed(b->s, INT64_C(12) * DAY_MS));
+    assert_true(shared_landmark_needed(b->s, INT64_C(12) * DAY_MS + 1));
     assert_false(shared_landmark_needed(b->s, -(INT64_C(1) << 46))); /* the past always can */
     b->s->n_events = 16 * 20000;
     assert_false(shared_landmark_needed(b->s, 0));

@@ -22,6 +22,7 @@
 #include "mix.h"
 #include "snapshot.h"
 #include "snapshot_v1.h"
+#include "snapshot_v2.h"
 
 enum { ITEMS = 40, CATEGORIES = 7, PIECES = ITEMS + CATEGORIES + 1, STEPS = 300 };
 
@@ -73,9 +74,7 @@ static void take(struct shared *s, struct rng *rng, uint32_t i, int64_t ts_ms) {
     const int64_t weight = FIXED_ONE / 4 * (1 + rng_below(rng, 8));
     struct popularity_sum sum = {.weight = weight, .first_ms = ts_ms, .last_ms = ts_ms, .count = 1};
     assert_int_equal(popularity_weigh(s->popularity, ts_ms, sum.w), ST_OK);
-    for (int k = 0; k < POP_CLOCKS; k++) {
-        sum.w[k] = fixed_times(sum.w[k], weight);
-    }
+    popularity_weigh_times(sum.w, weight);
     const int64_t obs = rng_below(rng, 99999);
     const int64_t expected = rng_below(rng, 99999);
     if (!shared_awaits_item(s, item)) {
@@ -185,7 +184,7 @@ static struct shared *grown(uint64_t seed) {
     bool seeded = false;
     assert_int_equal(segments_renew(s->segments, &seeded), ST_OK);
     assert_true(seeded);
-    live(s, seed + 1, STEPS, START + 9 * DAY);
+    live(s, seed + 1, STEPS, START + 5 * DAY);
     return s;
 }
 
@@ -872,7 +871,7 @@ static void what_is_not_configured_is_refused(void **state) {
     shared_free(b);
 }
 
-/* ---- format 1 ------------------------------------------------------------------ */
+/* ---- former formats ------------------------------------------------------------------ */
 
 /* The model that the checked-in pieces are of: numbers that need no libm. */
 static struct shared *fixture(void) {
@@ -887,7 +886,7 @@ static struct shared *fixture(void) {
     (void)categories_move(s->categories, landmark);
     popularity_obs_move(s->popularity, 40000);
     s->n_events = 40007;
-    const struct popularity_sum sum = {.w = {-1, 300, 70000, 9000000},
+    const struct popularity_sum sum = {.w = {-1 * 128, 300 * 16, 70000 * 4, 9000000},
                                        .weight = 2 * FIXED_ONE,
                                        .first_ms = landmark - 5,
                                        .last_ms = landmark + 7,
@@ -950,68 +949,107 @@ static const struct {
     {SNAPSHOT_NETS, snapshot_v1_nets_head, sizeof snapshot_v1_nets_head},
 };
 
-static void pieces_of_format_1_are_read_for_ever(void **state) {
-    (void)state;
-    struct shared *a = fixture();
-    struct shared *b = new_model();
-    for (size_t k = 0; k < 4; k++) {
-        struct snapshot_head head;
-        assert_int_equal(snapshot_head(V1[k].bytes, V1[k].len, &head), ST_OK);
-        assert_int_equal(head.kind, V1[k].kind);
-        assert_true(head.position == 1000 + k);
-        if (V1[k].kind != SNAPSHOT_NETS) {
-            assert_int_equal(snapshot_load(b, V1[k].bytes, V1[k].len), ST_OK);
-        } else {
-            assert_true(head.key == 3);
-            assert_int_equal(snapshot_load(b, V1[k].bytes, V1[k].len), ST_INVALID);
-        }
+/* Format 2 is format 1 but for an item's counts: not in 2^-20 but in units of popularity_bits. */
+static struct pack checked_in(size_t k, uint8_t format) {
+    struct pack p = {0};
+    if (format == 2 && V1[k].kind == SNAPSHOT_ITEM) {
+        pack_raw(&p, snapshot_v2_item, sizeof snapshot_v2_item);
+    } else {
+        pack_raw(&p, V1[k].bytes, V1[k].len);
     }
-    const struct look x = look_at(a);
-    const struct look y = look_at(b);
-    assert_true(x.items[1] == y.items[1] && x.categories[1] == y.categories[1]);
-    assert_true(x.totals == y.totals && x.landmarks == y.landmarks && x.factors == y.factors);
-    assert_true(x.segments == y.segments && x.recent == y.recent);
-    /* a few of the numbers, by hand */
-    struct popularity_sum sum;
-    popularity_item(b->popularity, items_find(b->items, item_hash(1)), &sum);
-    assert_true(sum.w[0] == -1 && sum.w[3] == 9000000 && sum.count == 2);
-    assert_true(sum.last_ms == 1260 * DAY + 7 && b->n_events == 40007);
-    assert_int_equal(segments_k(b->segments), 2);
-    assert_true(segments_centroid(b->segments, 1)[1] == 1.5F);
-    shared_free(a);
-    shared_free(b);
+    assert_false(p.failed);
+    p.bytes[0] = format;
+    return p;
 }
 
-static void format_1_is_written_as_it_was(void **state) {
+static void pieces_of_formats_1_and_2_are_read_for_ever(void **state) {
+    (void)state;
+    for (uint8_t format = 1; format <= 2; format++) {
+        struct shared *a = fixture();
+        struct shared *b = new_model();
+        for (size_t k = 0; k < 4; k++) {
+            struct pack p = checked_in(k, format);
+            struct snapshot_head head;
+            assert_int_equal(snapshot_head(p.bytes, p.len, &head), ST_OK);
+            assert_int_equal(head.kind, V1[k].kind);
+            assert_int_equal(head.format, format);
+            assert_true(head.position == 1000 + k);
+            if (V1[k].kind != SNAPSHOT_NETS) {
+                assert_int_equal(snapshot_load(b, p.bytes, p.len), ST_OK);
+            } else {
+                assert_true(head.key == 3);
+                assert_int_equal(snapshot_load(b, p.bytes, p.len), ST_INVALID);
+            }
+            free(p.bytes);
+        }
+        const struct look x = look_at(a);
+        const struct look y = look_at(b);
+        assert_true(x.items[1] == y.items[1] && x.categories[1] == y.categories[1]);
+        assert_true(x.totals == y.totals && x.landmarks == y.landmarks && x.factors == y.factors);
+        assert_true(x.segments == y.segments && x.recent == y.recent);
+        /* a few of the numbers, by hand */
+        struct popularity_sum sum;
+        popularity_item(b->popularity, items_find(b->items, item_hash(1)), &sum);
+        assert_true(sum.w[0] == -128 && sum.w[1] == 4800 && sum.w[2] == 280000);
+        assert_true(sum.w[3] == 9000000 && sum.weight == 2 * FIXED_ONE && sum.count == 2);
+        assert_true(sum.last_ms == 1260 * DAY + 7 && b->n_events == 40007);
+        assert_int_equal(segments_k(b->segments), 2);
+        assert_true(segments_centroid(b->segments, 1)[1] == 1.5F);
+        shared_free(a);
+        shared_free(b);
+    }
+}
+
+/* Nothing of format 1 that its own writer may have written overflows; beyond it is damage. */
+static void counts_of_format_1_have_room_in_finer_units(void **state) {
+    (void)state;
+    static const uint64_t zigzag[] = {UINT64_C(1) << 55, (UINT64_C(1) << 55) - 1,
+                                      (UINT64_C(1) << 55) + 2}; /* of 2^54, -2^54, 2^54 + 1 */
+    static const int64_t want[] = {INT64_C(1) << 61, -(INT64_C(1) << 61), 0};
+    const size_t at = 53; /* of the count of one day, one byte, in the item's piece */
+    assert_int_equal(snapshot_v1_item[at], 1);
+    for (int k = 0; k < 3; k++) {
+        struct shared *s = new_model();
+        struct pack p = {0};
+        pack_raw(&p, snapshot_v1_item, at);
+        pack_uint(&p, zigzag[k]);
+        pack_raw(&p, snapshot_v1_item + at + 1, sizeof snapshot_v1_item - at - 1);
+        assert_false(p.failed);
+        assert_int_equal(snapshot_load(s, p.bytes, p.len), k < 2 ? ST_OK : ST_INVALID);
+        if (k < 2) {
+            const uint32_t i = items_find(s->items, item_hash(1));
+            assert_true(popularity_count(s->popularity, i, 0) == want[k]);
+        }
+        free(p.bytes);
+        shared_free(s);
+    }
+}
+
+static void format_2_is_written_as_it_was(void **state) {
     (void)state;
     struct shared *s = fixture();
     for (size_t k = 0; k < 4; k++) {
         struct pack p = fixture_piece(s, V1[k].kind);
-        assert_int_equal(p.len, V1[k].len);
-        assert_memory_equal(p.bytes, V1[k].bytes, p.len);
+        struct pack want = checked_in(k, 2);
+        assert_int_equal(p.len, want.len);
+        assert_memory_equal(p.bytes, want.bytes, p.len);
         free(p.bytes);
+        free(want.bytes);
     }
     shared_free(s);
 }
 
-/* test_snapshot --fixture > tests/unit/snapshot_v1.h made it; a later format gets a file of its
- * own. */
+/* test_snapshot --fixture made what is in snapshot_v2.h, and all of snapshot_v1.h once; a later
+ * format gets a file of its own. */
 static void print_fixture(void) {
-    static const char *const names[] = {"item", "category", "globals", "nets_head"};
     struct shared *s = fixture();
-    puts("/* SPDX-License-Identifier: Apache-2.0\n *\n * snapshot_v1.h -- pieces of format 1, made "
-         "by test_snapshot --fixture. Never made again. */\n#ifndef SNAPSHOT_V1_H\n#define "
-         "SNAPSHOT_V1_H\n\n#include <stdint.h>");
-    for (int kind = SNAPSHOT_ITEM; kind <= SNAPSHOT_NETS; kind++) {
-        struct pack p = fixture_piece(s, (enum snapshot_kind)kind);
-        printf("\nstatic const uint8_t snapshot_v1_%s[] = {", names[kind - 1]);
-        for (size_t k = 0; k < p.len; k++) {
-            printf("%s0x%02x,", k % 16 == 0 ? "\n    " : " ", p.bytes[k]);
-        }
-        puts("\n};");
-        free(p.bytes);
+    struct pack p = fixture_piece(s, SNAPSHOT_ITEM);
+    printf("static const uint8_t snapshot_v%d_item[] = {", SNAPSHOT_FORMAT);
+    for (size_t k = 0; k < p.len; k++) {
+        printf("%s0x%02x,", k % 16 == 0 ? "\n    " : " ", p.bytes[k]);
     }
-    puts("\n#endif");
+    puts("\n};");
+    free(p.bytes);
     shared_free(s);
 }
 
@@ -1039,8 +1077,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(globals_that_are_behind_their_own_landmark_are_refused),
         cmocka_unit_test(where_pieces_are_awaited_one_that_is_not_is_refused),
         cmocka_unit_test(what_is_not_configured_is_refused),
-        cmocka_unit_test(pieces_of_format_1_are_read_for_ever),
-        cmocka_unit_test(format_1_is_written_as_it_was),
+        cmocka_unit_test(pieces_of_formats_1_and_2_are_read_for_ever),
+        cmocka_unit_test(counts_of_format_1_have_room_in_finer_units),
+        cmocka_unit_test(format_2_is_written_as_it_was),
     };
     return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
 }

@@ -201,8 +201,8 @@ static inline void stand(struct standing *x, const struct log *log, const struct
     for (uint32_t i = 0; i < LOG_ITEMS; i++) {
         x->hash[i] = item_hash(d, i);
     }
-    candidates_view(s, users_get(learner_users(l, m->task), slot), d, log->repeats[d], m->e.ts_ms,
-                    &v);
+    candidates_view(c, s, users_get(learner_users(l, m->task), slot), d, log->repeats[d],
+                    m->e.ts_ms, &v);
     assert_int_equal(candidates_find(c, s, &v, TRIAL_RANKS), ST_OK);
     const struct features_block *block = candidates_features(c, s, &v);
     const struct ranker_rows rows = candidates_rows(block);

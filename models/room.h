@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * room.h -- how arrays grow that have an element an item.
+ */
+#ifndef ROOM_H
+#define ROOM_H
+
+#include <stddef.h>
+
+/** Room for `n` elements, at most `most`, of an array that had room for `cap`: an eighth more than
+ *  it had, at least `least`. Doubling would leave a third of the memory of a large catalogue
+ * unused; so each element is copied eight times in the end instead of once. */
+static inline size_t room_for(size_t cap, size_t n, size_t least, size_t most) {
+    size_t room = cap + cap / 8;
+    room = room < least ? least : room;
+    room = room < n ? n : room;
+    return room < most ? room : most;
+}
+
+#endif
