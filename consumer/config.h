@@ -231,7 +231,7 @@ struct config {
     int64_t similar_takes_min;   /* similar.takes.min, 5                               */
     int64_t segments_users_min;  /* segments.users.min, 20                             */
     int64_t commit_interval_ms;  /* commit.interval, 1 s                               */
-    int64_t commit_history_ms;   /* commit.history, 1 d                                */
+    int64_t commit_history_ms;   /* commit.history, 6 h                                */
 
     /* [redis], [http] */
     char redis_address[CONFIG_VALUE_MAX]; /* host:port, [v6]:port, unix:/path, or several nodes

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * heap_ahead.c -- see heap_ahead.h. */
-#define _DEFAULT_SOURCE 1 /* sbrk(), madvise() */
-#include "heap_ahead.h"
+#include "heap_ahead.h" /* built with _DEFAULT_SOURCE: sbrk(), madvise() */
 
 #include <malloc.h>
 #include <stddef.h>

@@ -324,7 +324,7 @@ static const struct option OPTIONS[] = {
            "An item that was taken less has no similar items."),
     TIME("commit", "interval", commit_interval_ms, "1s", 10, MINUTE,
          "Offsets are committed this often."),
-    TIME("commit", "history", commit_history_ms, "1d", 0, 365 * DAY,
+    TIME("commit", "history", commit_history_ms, "6h", 0, 365 * DAY,
          "Beside other instances also whenever the events learned span this time: history that is "
          "read fast is not learned without what the others have counted; 0: never."),
     REAL("breaker", "share", breaker_share, "0.5", 0, 1, "of the records",

@@ -68,7 +68,7 @@ struct opened *window_add_copy(struct window *w, const struct record *rec) {
     if (rec->key_len > 0) {
         memcpy(to, rec->key, rec->key_len);
     }
-    if (rec->value_len > 0) {
+    if (rec->value) {
         memcpy(to + rec->key_len, rec->value, rec->value_len);
     }
     w->copies.len += rec->key_len + rec->value_len;

@@ -21,7 +21,7 @@ CROSSREC_KAFKA_PACKAGES='default-jre-headless|openjdk-17-jre-headless|openjdk-21
     maven ca-certificates'
 CROSSREC_TEST_PACKAGES='libcmocka-dev clang clang-format clang-tidy
     default-jre-headless|openjdk-17-jre-headless|openjdk-21-jre-headless
-    maven python3 python3-venv nodejs ca-certificates openssl gnuplot-nox xz-utils curl'
+    maven python3 python3-venv nodejs ca-certificates openssl gnuplot-nox xz-utils curl valgrind'
 
 need_build_packages() {
     # shellcheck disable=SC2086 # a list of words

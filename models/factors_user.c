@@ -26,7 +26,7 @@ static inline void normal_tile(const struct factors *f, float h[][FACTORS], uint
     }
     for (size_t z = 0; z < ROWS; z++) {
         float *to = a[r + z] + v * LANES;
-        for (size_t c = 0; c < COLUMNS * LANES; c++) {
+        for (size_t c = 0; c < (size_t)COLUMNS * LANES; c++) {
             to[c] = (float)(FACTORS_PRIOR * f->gv[r + z][v * LANES + c]);
         }
         for (size_t c = 0; c < COLUMNS; c++) {
@@ -40,7 +40,7 @@ static inline void normal_tile(const struct factors *f, float h[][FACTORS], uint
 static void normal_matrix(const struct factors *f, float h[][FACTORS], uint32_t n,
                           float a[FACTORS][FACTORS]) {
     for (size_t r = 0; r < FACTORS; r += ROWS) {
-        for (size_t v = r / (COLUMNS * LANES) * COLUMNS; v < VECTORS; v += COLUMNS) {
+        for (size_t v = r / ((size_t)COLUMNS * LANES) * COLUMNS; v < VECTORS; v += COLUMNS) {
             normal_tile(f, h, n, r, v, a);
         }
         for (size_t z = r; z < r + ROWS; z++) {

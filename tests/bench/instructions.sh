@@ -29,7 +29,7 @@ check() { # FUNCTION BOUND
 }
 
 program=$1
-check count_decode 2000
-check count_learn 600000
-check count_rank 700000
+check count_decode 1400
+check count_learn 425000
+check count_rank 500000
 exit "$status"

@@ -150,7 +150,7 @@ static enum status commit(struct kafka_tx *tx, struct member *m, int64_t offset)
 /* The committed offset of partition 1, waiting for transactions that are open. */
 static int64_t committed(struct member *m) {
     struct position part = {.partition = 1};
-    UNTIL(m->source.committed(m->source.ctx, &part, 1) == ST_OK, ms_sleep(10));
+    UNTIL(m->source.committed(m->source.ctx, &part, 1) == ST_OK, step(m));
     return part.offset;
 }
 
