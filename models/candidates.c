@@ -193,7 +193,7 @@ static void walk_list(struct candidates *c, const struct pop_hot *hot, const str
                       const uint8_t *domains, uint8_t domain, k_sums w) {
     for (uint32_t from = 0; from < list->n; from += TOGETHER) {
         const uint32_t end = list->n - from < TOGETHER ? list->n : from + TOGETHER;
-        uint32_t of_domain[TOGETHER];
+        uint32_t of_domain[TOGETHER] = {0};
         uint32_t n = 0;
         for (uint32_t y = from; y < end; y++) {
             of_domain[n] = y;
