@@ -104,37 +104,6 @@ static bool fold_in(struct folded *last, const struct factors *f, const uint32_t
     return last->has_p;
 }
 
-static void fetch_lines(const float *x, uint32_t n) {
-    enum { LINE = 16 /* floats */ };
-    for (uint32_t y = 0; y < n; y += LINE) {
-        __builtin_prefetch(x + y);
-    }
-}
-
-/* Asks for what a search reads of a history, some 20 KB that nobody may have touched for long,
- * before anything is waited for: first what says where it lies. */
-static void fetch_history(const struct shared *s, const uint32_t *items, uint32_t n) {
-    const struct pop_hot *hot = popularity_hot(s->popularity);
-    const float *q = factors_q(s->factors);
-    const uint32_t n_lists = n < PAIRS_WINDOW ? n : PAIRS_WINDOW;
-    for (uint32_t r = 0; r < n_lists; r++) {
-        pairs_fetch(s->pairs, items[r]);
-        __builtin_prefetch(&hot[items[r]]);
-    }
-    for (uint32_t r = 0; r < n && r < FACTORS_HISTORY; r++) {
-        fetch_lines(q + (size_t)items[r] * FACTORS, FACTORS);
-    }
-    for (uint32_t r = 0; r < n_lists; r++) {
-        const struct pair_list list = pairs_list(s->pairs, items[r]);
-        for (uint32_t y = 0; y < list.n; y += 16) {
-            __builtin_prefetch(list.item + y);
-        }
-        fetch_lines(list.a, list.n);
-        fetch_lines(list.f, list.n);
-        fetch_lines(list.s, list.n);
-    }
-}
-
 void candidates_view(struct candidates *c, const struct shared *s, const struct user *u,
                      uint8_t domain, bool repeats, int64_t now_ms, struct candidates_view *out) {
     out->user = u;
@@ -148,7 +117,6 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
     for (uint32_t r = 0; r < out->n_history; r++) {
         items[r] = out->history[r].item;
     }
-    fetch_history(s, items, out->n_history);
     out->has_p = fold_in(&c->folded, s->factors, items, out->n_history, out->p);
 }
 
@@ -156,9 +124,7 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
 
 static void next_stamp(struct candidates *c) {
     if (++c->stamp == 0) { /* after 2^32 searches: old stamps could seem valid */
-        for (uint32_t i = 0; i < c->cap; i++) {
-            c->cells[i].stamp = 0;
-        }
+        memset(c->cells, 0, c->cap * sizeof *c->cells);
         c->stamp = 1;
     }
     c->n_touched = 0;
@@ -215,8 +181,13 @@ static void walk_history(struct candidates *c, const struct shared *s,
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
     struct pair_list lists[PAIRS_WINDOW];
-    for (uint32_t r = 0; r < n; r++) {
+    for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
         lists[r] = pairs_list(s->pairs, v->history[r].item);
+        __builtin_prefetch(&hot[v->history[r].item]);
+        __builtin_prefetch(lists[r].item);
+        __builtin_prefetch(lists[r].a);
+        __builtin_prefetch(lists[r].f);
+        __builtin_prefetch(lists[r].s);
     }
     const uint8_t *domains = items_domains(s->items);
     float w1 = 1.0F;

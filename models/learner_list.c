@@ -15,7 +15,6 @@ enum {
     SEVEN_DAYS = 1,        /* the clock of the fallback */
     CALIBRATED_DEPTH = 60, /* candidates that a category mix is chosen from, at least */
     UNPROVEN = 20,         /* events: an item with fewer is worth finding out about   */
-    EIGHT = 8,
 };
 
 uint32_t learner_insert_ranked(struct ranked *top, uint32_t n, uint32_t max, struct ranked r) {
@@ -31,28 +30,14 @@ uint32_t learner_insert_ranked(struct ranked *top, uint32_t n, uint32_t max, str
     return n < max ? n + 1 : n;
 }
 
-/* Is any of eight at least so much? Most eights have none. */
-static bool any_of_eight(const float *scores, float least) {
-    int any = 0;
-    for (uint32_t z = 0; z < EIGHT; z++) {
-        any |= scores[z] >= least;
-    }
-    return any != 0;
-}
-
 uint32_t learner_best(const struct shared *s, const struct features_block *b, const float *scores,
                       uint32_t max, struct ranked *top) {
     const uint64_t *hashes = items_hashes(s->items);
     uint32_t n = 0;
-    for (uint32_t from = 0; from < b->n; from += EIGHT) {
-        if (n == max && !any_of_eight(scores + from, top[n - 1].score)) {
-            continue;
-        }
-        for (uint32_t c = from; c < from + EIGHT && c < b->n; c++) {
-            if (n < max || scores[c] >= top[n - 1].score) {
-                n = learner_insert_ranked(top, n, max,
-                                          (struct ranked){scores[c], c, hashes[b->item[c]]});
-            }
+    for (uint32_t c = 0; c < b->n; c++) {
+        if (n < max || scores[c] >= top[n - 1].score) { /* most are not */
+            n = learner_insert_ranked(top, n, max,
+                                      (struct ranked){scores[c], c, hashes[b->item[c]]});
         }
     }
     return n;

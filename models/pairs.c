@@ -481,10 +481,6 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
 
 /* ---- reading ------------------------------------------------------------- */
 
-void pairs_fetch(const struct pairs *p, uint32_t i) {
-    __builtin_prefetch(&p->lists[i]);
-}
-
 struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
     const struct list *l = &p->lists[i];
     struct pair_list out = {.n = l->n, .item = l->item, .s_sum = (float)fixed_to(l->s_sum)};

@@ -113,8 +113,6 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes);
 
 /** The list of item i, in no particular order. */
 struct pair_list pairs_list(const struct pairs *p, uint32_t i);
-/** It will be asked for soon. */
-void pairs_fetch(const struct pairs *p, uint32_t i);
 
 /** Exact sums of the directed entry (from -> to); false if there is none.
  *  a and s are symmetric. */
