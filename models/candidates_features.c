@@ -9,7 +9,7 @@
 #include "candidates_state.h"
 #include "lg.h"
 
-enum { LANES = 16, WIDTH = 8, DOTS = 4, AHEAD = 8, RAW_FEATURES = 13 };
+enum { LANES = 16, WIDTH = 8, DOTS = 4, AHEAD = 8 };
 
 /* An array of floats that the compiler keeps in a register (GCC and Clang). */
 typedef float lanes __attribute__((vector_size(WIDTH * sizeof(float))));
@@ -96,57 +96,27 @@ static void fetch(const struct shared *s, const struct list_terms *t, uint32_t i
     }
 }
 
-/* What is gathered of a candidate as it stands somewhere, and the feature that it is or becomes. */
-enum {
-    RAW_EXPECTED = RAW_FEATURES, /* what X_OBS_EXP is divided by */
-    RAWS
-};
-static const uint8_t raw_feature[RAW_FEATURES] = {
-    X_POP_1D, X_POP_7D, X_POP_30D, X_POP_180D, X_RECENT, X_AGE,    X_COUNT,
-    X_K1,     X_K3,     X_K4,      X_KX,       X_COS,    X_OBS_EXP};
-
-static void gather_one(const struct candidates *c, const struct list_terms *t, uint32_t i,
-                       float (*raw)[WIDTH]) {
+static void gather_one(const struct candidates *c, const struct list_terms *t,
+                       struct features_block *b, uint32_t at) {
     static const struct cell none = {0};
+    const uint32_t i = b->item[at];
     const struct pop_hot *hot = &t->hot[i];
     const struct cell *cell = i < c->cap && c->cells[i].stamp == c->stamp ? &c->cells[i] : &none;
-    const bool known = hot->count > 0;
-    raw[0][0] = hot->lg[0] - t->lg_sum[0];
-    raw[1][0] = hot->lg[1] - t->lg_sum[1];
-    raw[2][0] = hot->lg[2] - t->lg_sum[2];
-    raw[3][0] = hot->lg[3] - t->lg_sum[3];
-    raw[4][0] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
-    raw[5][0] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
-    raw[6][0] = hot->cnt;
-    raw[7][0] = cell->k[0] * hot->inv4;
-    raw[8][0] = cell->k[1];
-    raw[9][0] = cell->k[2];
-    raw[10][0] = cell->k[3];
-    raw[11][0] = t->qq[i];
-    raw[12][0] = hot->obs * t->obs_scale + 2.0F;
-    raw[RAW_EXPECTED][0] = hot->exp * t->obs_scale + 2.0F;
-}
-
-/* WIDTH candidates, one after the other, into rows of WIDTH: these go to their features as whole
- * vectors. Columns from n on are those of the last candidate (the rows have room). */
-static void gather(const struct candidates *c, const struct shared *s, const struct list_terms *t,
-                   struct features_block *b) {
-    for (uint32_t at = 0; at < b->n; at += WIDTH) {
-        _Alignas(32) float raw[RAWS][WIDTH];
-        for (uint32_t z = 0; z < WIDTH; z++) {
-            const uint32_t later = at + z + AHEAD;
-            if (later < b->n) {
-                fetch(s, t, b->item[later]);
-            }
-            gather_one(c, t, b->item[at + z < b->n ? at + z : b->n - 1],
-                       (float(*)[WIDTH])(&raw[0][z]));
-        }
-        const lanes obs_exp = load(raw[RAW_FEATURES - 1]) / load(raw[RAW_EXPECTED]);
-        memcpy(raw[RAW_FEATURES - 1], &obs_exp, sizeof obs_exp);
-        for (size_t k = 0; k < RAW_FEATURES; k++) {
-            memcpy(b->x + raw_feature[k] * (size_t)b->stride + at, raw[k], sizeof raw[k]);
-        }
+    float *x = b->x + at;
+    const size_t k = b->stride;
+    for (int clock = 0; clock < POP_CLOCKS; clock++) {
+        x[(size_t)(X_POP_1D + clock) * k] = hot->lg[clock] - t->lg_sum[clock];
     }
+    const bool known = hot->count > 0;
+    x[X_RECENT * k] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
+    x[X_AGE * k] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
+    x[X_COUNT * k] = hot->cnt;
+    x[X_K1 * k] = cell->k[0] * hot->inv4;
+    x[X_K3 * k] = cell->k[1];
+    x[X_K4 * k] = cell->k[2];
+    x[X_KX * k] = cell->k[3];
+    x[X_OBS_EXP * k] = (hot->obs * t->obs_scale + 2.0F) / (hot->exp * t->obs_scale + 2.0F);
+    x[X_COS * k] = t->qq[i];
 }
 
 static void repeat_one(const struct candidates_view *v, struct features_block *b, uint32_t at) {
@@ -290,7 +260,12 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
         t.lg_sum[clock] = fmaxf(popularity_lg_sum(s->popularity, v->domain, clock), LG_SUM_LEAST);
     }
-    gather(c, s, &t, b);
+    for (uint32_t at = 0; at < b->n; at++) {
+        if (at + AHEAD < b->n) {
+            fetch(s, &t, b->item[at + AHEAD]);
+        }
+        gather_one(c, &t, b, at);
+    }
     gather_dots(v, &t, b);
     transform_popularity(b, &t);
     transform_pairs(b, &t);
