@@ -80,10 +80,7 @@ void instance_cards_hurry(struct instance *in) {
 
 /* How many users of the group one of this instance stands for. */
 static double users_behind_one(struct instance *in, const struct segment_cards *told) {
-    uint32_t here = 0;
-    for (uint32_t p = 0; p < in->n_places; p++) {
-        here += in->places[p].exists && in->places[p].task.state == TASK_RUNNING;
-    }
+    const uint32_t here = instance_n_running(in);
     const uint32_t all = instance_n_tasks(in);
     const double tasks = here > 0 && all > here ? (double)all / (double)here : 1.0;
     const double users =

@@ -266,6 +266,8 @@ void instance_revoked(void *ctx, const struct position *parts, size_t n, bool lo
 void instance_restore(struct instance *in);
 /** Tasks that there are, whoever has them: partitions of a topic. May ask the brokers. */
 uint32_t instance_n_tasks(const struct instance *in);
+/** Tasks that run here. */
+uint32_t instance_n_running(const struct instance *in);
 /** Forgets a parked task, as if it had never been here; its epoch is remembered. */
 void instance_drop_place(struct instance *in, struct place *pl);
 /** Seals what is due and takes the committer's answers. */

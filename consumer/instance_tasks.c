@@ -457,12 +457,12 @@ static bool seal_due(const struct instance *in, const struct place *pl) {
            instance_open_bytes(in, pl) >= SEAL_BYTES;
 }
 
-static bool has_others(const struct instance *in) {
-    uint32_t here = 0;
+uint32_t instance_n_running(const struct instance *in) {
+    uint32_t n = 0;
     for (uint32_t p = 0; p < in->n_places; p++) {
-        here += in->places[p].exists && in->places[p].task.state == TASK_RUNNING;
+        n += in->places[p].exists && in->places[p].task.state == TASK_RUNNING;
     }
-    return here < instance_n_tasks(in);
+    return n;
 }
 
 /* Others count what this instance does not know of before they commit, nor they of it: of history
@@ -470,7 +470,8 @@ static bool has_others(const struct instance *in) {
 static bool history_due(const struct instance *in) {
     const int64_t most_ms = in->cfg->commit_history_ms;
     return in->durable && most_ms > 0 && in->now_ms - in->committed_ms >= HISTORY_REST_MS &&
-           in->open_last_ms - in->open_first_ms >= most_ms && has_others(in);
+           in->open_last_ms - in->open_first_ms >= most_ms &&
+           instance_n_running(in) < instance_n_tasks(in);
 }
 
 void instance_commit(struct instance *in, bool all) {

@@ -7,18 +7,10 @@
 #include <string.h>
 
 #include "candidates_state.h"
+#include "lanes.h"
 #include "lg.h"
 
-enum { LANES = 16, WIDTH = 8, DOTS = 4, AHEAD = 8 };
-
-/* An array of floats that the compiler keeps in a register (GCC and Clang). */
-typedef float lanes __attribute__((vector_size(WIDTH * sizeof(float))));
-
-static inline lanes load(const float *x) {
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
+enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 8 };
 
 #define HOURS_PER_MS (1.0F / 3600000.0F)
 
@@ -50,9 +42,9 @@ static void dots(const lanes *p, const float *q, const uint32_t *items, float *o
     lanes eight[DOTS];
     for (int z = 0; z < DOTS; z++) {
         const float *row = q + (size_t)items[z] * FACTORS;
-        lanes x[FACTORS / WIDTH];
-        for (int k = 0; k < FACTORS / WIDTH; k++) {
-            x[k] = p[k] * load(row + (size_t)k * WIDTH);
+        lanes x[FACTORS / LANES];
+        for (int k = 0; k < FACTORS / LANES; k++) {
+            x[k] = p[k] * lanes_load(row + (size_t)k * LANES);
         }
         eight[z] = (x[0] + x[2]) + (x[1] + x[3]);
     }
@@ -71,10 +63,10 @@ static void dots(const lanes *p, const float *q, const uint32_t *items, float *o
 /* Row X_DOT. */
 static void gather_dots(const struct candidates_view *v, const struct list_terms *t,
                         struct features_block *b) {
-    lanes p[FACTORS / WIDTH];
+    lanes p[FACTORS / LANES];
     float *x = b->x + (size_t)X_DOT * b->stride;
-    for (int k = 0; k < FACTORS / WIDTH; k++) {
-        p[k] = load(v->p + (size_t)k * WIDTH);
+    for (int k = 0; k < FACTORS / LANES; k++) {
+        p[k] = lanes_load(v->p + (size_t)k * LANES);
     }
     for (uint32_t at = 0; at < b->n; at += DOTS) {
         uint32_t items[DOTS];
@@ -285,7 +277,7 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
 const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
                                                  const struct candidates_view *v) {
     /* an odd number of cache lines from a feature to the next: they share no sets of the cache */
-    c->block.stride = (c->block.n + LANES - 1) / LANES * LANES | LANES;
+    c->block.stride = (c->block.n + ROW - 1) / ROW * ROW | ROW;
     candidates_features_of(c, s, v, &c->block);
     return &c->block;
 }

@@ -5,26 +5,12 @@
 #ifndef FACTORS_STATE_H
 #define FACTORS_STATE_H
 
-#include <string.h>
-
 #include "factors.h"
+#include "lanes.h"
 
 #define FACTORS_PRIOR .05 /* a0, of G_V and of n_U S */
 
-enum { LANES = 8, VECTORS = FACTORS / LANES, ROW_ALIGN = 64 };
-
-/* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-static inline lanes load(const float *x) {
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static inline void store(float *x, lanes v) {
-    memcpy(x, &v, sizeof v);
-}
+enum { VECTORS = FACTORS / LANES, ROW_ALIGN = 64 };
 
 struct factors {
     uint64_t seed;

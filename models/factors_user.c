@@ -20,7 +20,7 @@ static inline void normal_tile(const struct factors *f, float h[][FACTORS], uint
     for (uint32_t i = 0; i < n; i++) {
         for (size_t z = 0; z < ROWS; z++) {
             for (size_t c = 0; c < COLUMNS; c++) {
-                sum[z][c] += h[i][r + z] * load(h[i] + (v + c) * LANES);
+                sum[z][c] += h[i][r + z] * lanes_load(h[i] + (v + c) * LANES);
             }
         }
     }
@@ -30,7 +30,7 @@ static inline void normal_tile(const struct factors *f, float h[][FACTORS], uint
             to[c] = (float)(FACTORS_PRIOR * f->gv[r + z][v * LANES + c]);
         }
         for (size_t c = 0; c < COLUMNS; c++) {
-            store(to + c * LANES, load(to + c * LANES) + sum[z][c]);
+            lanes_store(to + c * LANES, lanes_load(to + c * LANES) + sum[z][c]);
         }
     }
 }
@@ -53,9 +53,9 @@ static void normal_matrix(const struct factors *f, float h[][FACTORS], uint32_t 
 static void pivot_row(float a[FACTORS][FACTORS], size_t j, float inv, float x[FACTORS], float *y) {
     *y = x[j] * inv;
     for (size_t v = j / LANES; v < VECTORS; v++) {
-        const lanes row_j = load(a[j] + v * LANES) * inv;
-        store(a[j] + v * LANES, row_j);
-        store(x + v * LANES, load(x + v * LANES) - *y * row_j);
+        const lanes row_j = lanes_load(a[j] + v * LANES) * inv;
+        lanes_store(a[j] + v * LANES, row_j);
+        lanes_store(x + v * LANES, lanes_load(x + v * LANES) - *y * row_j);
     }
 }
 
@@ -67,15 +67,15 @@ static inline void take_from_two(float a[FACTORS][FACTORS], size_t j, size_t r) 
         by[1][i] = a[j + i][r + 1];
     }
     for (size_t v = r / LANES; v < VECTORS; v++) {
-        lanes x = load(a[r] + v * LANES);
-        lanes y = load(a[r + 1] + v * LANES);
+        lanes x = lanes_load(a[r] + v * LANES);
+        lanes y = lanes_load(a[r + 1] + v * LANES);
         for (size_t i = 0; i < PIVOTS; i++) {
-            const lanes pivot = load(a[j + i] + v * LANES);
+            const lanes pivot = lanes_load(a[j + i] + v * LANES);
             x -= by[0][i] * pivot;
             y -= by[1][i] * pivot;
         }
-        store(a[r] + v * LANES, x);
-        store(a[r + 1] + v * LANES, y);
+        lanes_store(a[r] + v * LANES, x);
+        lanes_store(a[r + 1] + v * LANES, y);
     }
 }
 
@@ -90,7 +90,8 @@ static bool cholesky(float a[FACTORS][FACTORS], float x[FACTORS], float inverse[
             for (size_t i = j; i < z; i++) {
                 const float by = a[i][z];
                 for (size_t v = z / LANES; v < VECTORS; v++) {
-                    store(a[z] + v * LANES, load(a[z] + v * LANES) - by * load(a[i] + v * LANES));
+                    lanes_store(a[z] + v * LANES,
+                                lanes_load(a[z] + v * LANES) - by * lanes_load(a[i] + v * LANES));
                 }
             }
             if (!(a[z][z] > 0.0F)) {
@@ -107,14 +108,6 @@ static bool cholesky(float a[FACTORS][FACTORS], float x[FACTORS], float inverse[
     return true;
 }
 
-static float sum_of(lanes v) {
-    float four[LANES / 2];
-    for (int z = 0; z < LANES / 2; z++) {
-        four[z] = v[z] + v[z + LANES / 2];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
-
 /* U x = y, in place. */
 static void solve_triangle(float a[FACTORS][FACTORS], const float inverse[FACTORS],
                            float x[FACTORS]) {
@@ -122,9 +115,9 @@ static void solve_triangle(float a[FACTORS][FACTORS], const float inverse[FACTOR
     for (size_t j = FACTORS; j-- > 0;) {
         lanes sum = {0};
         for (size_t v = j / LANES; v < VECTORS; v++) {
-            sum += load(a[j] + v * LANES) * load(y + v * LANES);
+            sum += lanes_load(a[j] + v * LANES) * lanes_load(y + v * LANES);
         }
-        y[j] = (x[j] - sum_of(sum)) * inverse[j];
+        y[j] = (x[j] - lanes_sum(sum)) * inverse[j];
     }
     memcpy(x, y, sizeof y);
 }

@@ -14,13 +14,12 @@
 #include <string.h>
 
 #include "ex.h"
+#include "lanes.h"
 #include "lg.h"
 #include "normal.h"
 
-enum { LANES = 8, AT_ONCE = 8, ROWS = 2 * LANES, UNITS = 4 };
+enum { AT_ONCE = 8, ROWS = 2 * LANES, UNITS = 4 };
 
-/* An array of LANES floats that the compiler keeps in registers (GCC and Clang). */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 static const float RATE = .002F;
@@ -78,16 +77,6 @@ void ranker_init(struct ranker *r, uint64_t seed) {
 
 /* ---- forward ----------------------------------------------------------------- */
 
-static lanes load(const float *x) {
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static void store(float *x, lanes v) {
-    memcpy(x, &v, sizeof v);
-}
-
 /* yes where a > 0, else no */
 static lanes where_positive(lanes a, lanes yes, lanes no) {
     const masks m = a > 0.0F;
@@ -117,8 +106,8 @@ static inline void score_block(const struct ranker_net *net, const struct view *
     lanes s = {0};
     lanes t = {0};
     for (size_t k = 0; k < view->x; k++) {
-        s += load(x + k * stride) * net->v[k];
-        t += load(x + k * stride + LANES) * net->v[k];
+        s += lanes_load(x + k * stride) * net->v[k];
+        t += lanes_load(x + k * stride + LANES) * net->v[k];
     }
     for (size_t h = 0; h < RANKER_HIDDEN; h += UNITS) {
         lanes a[UNITS];
@@ -127,8 +116,8 @@ static inline void score_block(const struct ranker_net *net, const struct view *
             a[z] = b[z] = base[h + z] - (lanes){0};
         }
         for (size_t k = 0; k < view->x; k++) {
-            const lanes xa = load(x + k * stride);
-            const lanes xb = load(x + k * stride + LANES);
+            const lanes xa = lanes_load(x + k * stride);
+            const lanes xb = lanes_load(x + k * stride + LANES);
             for (size_t z = 0; z < UNITS; z++) {
                 a[z] += xa * net->w[k][h + z];
                 b[z] += xb * net->w[k][h + z];
@@ -136,15 +125,15 @@ static inline void score_block(const struct ranker_net *net, const struct view *
         }
         for (size_t z = 0; z < UNITS; z++) {
             if (hidden) {
-                store(hidden + (h + z) * RANKER_SAMPLE_MAX, a[z]);
-                store(hidden + (h + z) * RANKER_SAMPLE_MAX + LANES, b[z]);
+                lanes_store(hidden + (h + z) * RANKER_SAMPLE_MAX, a[z]);
+                lanes_store(hidden + (h + z) * RANKER_SAMPLE_MAX + LANES, b[z]);
             }
             s += leaky(a[z]) * net->o[h + z];
             t += leaky(b[z]) * net->o[h + z];
         }
     }
-    store(scores, s);
-    store(scores + LANES, t);
+    lanes_store(scores, s);
+    lanes_store(scores + LANES, t);
 }
 
 void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
@@ -269,15 +258,7 @@ static double softmax(struct pass *p, uint32_t n, float w0, float w, float *max)
     return LN2 * (double)lg(z);
 }
 
-static float sum_of(lanes v) {
-    float four[LANES / 2];
-    for (int z = 0; z < LANES / 2; z++) {
-        four[z] = v[z] + v[z + LANES / 2];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
-
-/* The same of eight at once: each is the sum of the same pairs. */
+/* lanes_sum() of eight at once: each is the sum of the same pairs. */
 static void sums_of(const lanes v[AT_ONCE], float *out) {
     lanes four[AT_ONCE / 2]; /* halves of two added up: those of v[2i], then of v[2i + 1] */
     lanes two[AT_ONCE / 4];
@@ -292,25 +273,25 @@ static void sums_of(const lanes v[AT_ONCE], float *out) {
     /* v0 v2 v4 v6 | v1 v3 v5 v7 */
     const lanes one = __builtin_shufflevector(two[0], two[1], 0, 2, 8, 10, 4, 6, 12, 14) +
                       __builtin_shufflevector(two[0], two[1], 1, 3, 9, 11, 5, 7, 13, 15);
-    store(out, __builtin_shufflevector(one, one, 0, 4, 1, 5, 2, 6, 3, 7));
+    lanes_store(out, __builtin_shufflevector(one, one, 0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 /* sum over rows of a x. The columns of x from n on hold numbers, and their a is 0. */
 static float row_sum(const float *a, const float *x, uint32_t n) {
     lanes s = {0};
     for (uint32_t at = 0; at < n; at += LANES) {
-        s += load(a + at) * load(x + at);
+        s += lanes_load(a + at) * lanes_load(x + at);
     }
-    return sum_of(s);
+    return lanes_sum(s);
 }
 
 /* The same for AT_ONCE rows of a, RANKER_SAMPLE_MAX apart. */
 static void row_sums(const float *a, const float *x, uint32_t n, float *out) {
     lanes s[AT_ONCE] = {0};
     for (uint32_t at = 0; at < n; at += LANES) {
-        const lanes xs = load(x + at);
+        const lanes xs = lanes_load(x + at);
         for (size_t z = 0; z < AT_ONCE; z++) {
-            s[z] += load(a + z * RANKER_SAMPLE_MAX + at) * xs;
+            s[z] += lanes_load(a + z * RANKER_SAMPLE_MAX + at) * xs;
         }
     }
     sums_of(s, out);
@@ -321,15 +302,15 @@ static float backward_unit(float *hidden, const float *minus_e, float o, uint32_
     lanes so = {0};
     lanes sb = {0};
     for (uint32_t at = 0; at < n; at += LANES) {
-        const lanes a = load(hidden + at);
-        const lanes e = load(minus_e + at);
+        const lanes a = lanes_load(hidden + at);
+        const lanes e = lanes_load(minus_e + at);
         const lanes d = where_positive(a, e, e * LEAK);
         so += d * a;
         sb += d * o;
-        store(hidden + at, d * o);
+        lanes_store(hidden + at, d * o);
     }
-    *db = sum_of(sb);
-    return sum_of(so);
+    *db = lanes_sum(sb);
+    return lanes_sum(so);
 }
 
 /* Gradient of log p_0; overwrites the pass's activations. Masked inputs have none. */

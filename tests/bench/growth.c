@@ -13,6 +13,7 @@
  * Popularity of items is a power of their rank whatever their number, and half of what a user takes
  * is of what his kind (one of 97) takes.
  */
+#define BENCH_NAME "bench_growth"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include "instance.h"
 #include "learner.h"
 #include "mix.h"
+#include "must.h"
 #include "sample.h"
 
 enum {
@@ -50,18 +52,6 @@ struct world_of { /* one size */
     struct rng rng;
     double learn[ROUNDS], rank[ROUNDS]; /* ns */
 };
-
-static _Noreturn void die(const char *what) {
-    fprintf(stderr, "bench_growth: %s\n", what);
-    exit(1);
-}
-
-static void must(enum status st, const char *what) {
-    if (st) {
-        fprintf(stderr, "bench_growth: %s: %s\n", what, status_str(st));
-        exit(1);
-    }
-}
 
 static double thread_ns(void) {
     struct timespec t;

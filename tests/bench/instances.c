@@ -24,6 +24,7 @@
  * At the end all hear everything, and their digests must be equal. Prints a row; exits 1 if
  * recall@10 of several is more than .004 below that of one.
  */
+#define BENCH_NAME "bench_instances"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@
 #include "learner_digest.h"
 #include "learner_log.h"
 #include "learner_state.h"
+#include "must.h"
 
 enum { INSTANCES_MAX = 16, TASKS_MAX = 64, ECHO_MAX = LEARNER_BATCHES - 1 };
 
@@ -81,18 +83,6 @@ struct run {
     double seconds;
     struct prequential_counts counts;
 };
-
-static _Noreturn void die(const char *what) {
-    fprintf(stderr, "bench_instances: %s\n", what);
-    exit(1);
-}
-
-static void must(enum status st, const char *what) {
-    if (st) {
-        fprintf(stderr, "bench_instances: %s: %s\n", what, status_str(st));
-        exit(1);
-    }
-}
 
 static double now_s(void) {
     struct timespec t;

@@ -25,6 +25,7 @@
  * Time is CPU time of the thread, less what reading that clock takes. Means are what counts; beside
  * them the median and the 99th percentile of single calls.
  */
+#define BENCH_NAME "learn"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@
 #include "instance.h"
 #include "learner.h"
 #include "mix.h"
+#include "must.h"
 #include "world.h"
 
 enum {
@@ -47,26 +49,6 @@ enum {
     WORLD_EVENTS = 16, /* of a user, about */
     CLOCK_READS = 10001,
 };
-
-static _Noreturn void die(const char *what) {
-    fprintf(stderr, "learn: %s\n", what);
-    exit(1);
-}
-
-static void must(enum status st, const char *what) {
-    if (st) {
-        fprintf(stderr, "learn: %s: %s\n", what, status_str(st));
-        exit(1);
-    }
-}
-
-static void *room(size_t n, size_t size) {
-    void *p = calloc(n, size);
-    if (!p) {
-        die("out of memory");
-    }
-    return p;
-}
 
 /* ---- times --------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
  *     bytes an item    what the shared model holds, by its own account, over the items; and the
  * same as malloc has it: what is allocated, less the users and an empty learner
  */
+#define BENCH_NAME "bench_memory"
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,23 +22,12 @@
 #include "instance.h"
 #include "items.h"
 #include "learner.h"
+#include "must.h"
 #include "process.h"
 #include "sample.h"
 #include "world.h"
 
 enum { USERS = 100000, ITEMS = 10000, NAME = 16, COMMIT = 4096 };
-
-static _Noreturn void die(const char *what) {
-    fprintf(stderr, "bench_memory: %s\n", what);
-    exit(1);
-}
-
-static void must(enum status st, const char *what) {
-    if (st) {
-        fprintf(stderr, "bench_memory: %s: %s\n", what, status_str(st));
-        exit(1);
-    }
-}
 
 /* Bytes allocated, headers included. */
 static double allocated(void) {

@@ -25,6 +25,7 @@
  * has the items of largest P(i) that the user had not taken: no list can be expected to do better;
  * and seconds.txt.
  */
+#define BENCH_NAME "seed_case"
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@
 #include <time.h>
 
 #include "learner.h"
+#include "must.h"
 #include "normal.h"
 #include "segments.h"
 
@@ -81,26 +83,6 @@ struct seed_case {
     uint32_t *best;    /* (users, LIST) */
     double learn_s, lists_s, segments_s;
 };
-
-static _Noreturn void die(const char *what) {
-    fprintf(stderr, "seed_case: %s\n", what);
-    exit(1);
-}
-
-static void must(enum status st, const char *what) {
-    if (st) {
-        fprintf(stderr, "seed_case: %s: %s\n", what, status_str(st));
-        exit(1);
-    }
-}
-
-static void *room(size_t n, size_t size) {
-    void *p = calloc(n, size);
-    if (!p) {
-        die("out of memory");
-    }
-    return p;
-}
 
 static double now_s(void) {
     struct timespec t;

@@ -14,16 +14,6 @@
 
 enum { BATCH = 512, WAIT_MS = 200, SILENCE_MS = 60000, HEADERS_MAX = 16, CHECK_MS = 300000 };
 
-static FILE *open_file(const struct round *r, const char *name, const char *mode) {
-    char path[PROCESS_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/%s", r->dir, name);
-    FILE *out = fopen(path, mode);
-    if (!out) {
-        perror(path);
-    }
-    return out;
-}
-
 /* ---- ends
  * ------------------------------------------------------------------------------------------ */
 
@@ -93,7 +83,7 @@ bool proof_refreshed(const struct round *r, const char *prefix, int64_t since_ms
 
 static bool write_ends(const struct round *r) {
     struct proof_ends ends;
-    FILE *out = open_file(r, "ends.tsv", "w");
+    FILE *out = round_open(r, "ends.tsv", "w");
     if (!out || !proof_ends_of(r, &ends)) {
         return false;
     }
@@ -185,7 +175,7 @@ bool proof_read_input(struct round *r, int incarnation, int topic) {
     for (int t = 0; t < n; t++) {
         names[t] = r->cluster.cfg.topics[first + t].name;
     }
-    struct reading x = {open_file(r, "input.tsv", "a"), incarnation, first};
+    struct reading x = {round_open(r, "input.tsv", "a"), incarnation, first};
     if (!x.out) {
         return false;
     }
@@ -211,7 +201,7 @@ static bool read_outbox(const struct round *r) {
     if (!triggers_expected(r)) {
         return true;
     }
-    struct reading x = {open_file(r, "outbox.tsv", "w"), 1, 0};
+    struct reading x = {round_open(r, "outbox.tsv", "w"), 1, 0};
     if (!x.out) {
         return false;
     }
@@ -221,7 +211,7 @@ static bool read_outbox(const struct round *r) {
 
 static bool read_letters(const struct round *r) {
     const char *names[] = {r->cluster.cfg.dead_letters};
-    struct reading x = {open_file(r, "letters.tsv", "w"), 1, 0};
+    struct reading x = {round_open(r, "letters.tsv", "w"), 1, 0};
     if (!x.out) {
         return false;
     }
@@ -244,7 +234,7 @@ static void put_value(redisContext *client, FILE *out, const char *key) {
 
 bool proof_read_redis(const struct round *r, const char *prefix, const char *name) {
     redisContext *client = redisConnectUnix(redis_fixture_socket(r->cluster.redis));
-    FILE *out = open_file(r, name, "w");
+    FILE *out = round_open(r, name, "w");
     redisReply *keys = client && !client->err ? redisCommand(client, "KEYS %s:*", prefix) : NULL;
     const bool good = out && keys && keys->type == REDIS_REPLY_ARRAY;
     for (size_t k = 0; good && k < keys->elements; k++) {
@@ -264,7 +254,7 @@ bool proof_read_redis(const struct round *r, const char *prefix, const char *nam
 
 static bool write_facts(const struct round *r) {
     const struct config *cfg = &r->cluster.cfg;
-    FILE *out = open_file(r, "facts.json", "w");
+    FILE *out = round_open(r, "facts.json", "w");
     if (!out) {
         return false;
     }
@@ -304,7 +294,7 @@ static bool dump_state(struct round *r) {
 /* Its last lines of output: "triggers N lost N doubled N", "lost N doubled N errors N events N". */
 static void read_verdict(struct round *r) {
     char line[256];
-    FILE *in = open_file(r, "verdict", "r");
+    FILE *in = round_open(r, "verdict", "r");
     bool found = false;
     while (in && fgets(line, sizeof line, in)) {
         found =

@@ -36,6 +36,16 @@ enum {
 /* ---- saying ------------------------------------------------------------------------------------
  */
 
+FILE *round_open(const struct round *r, const char *name, const char *mode) {
+    char path[PROCESS_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    FILE *out = fopen(path, mode);
+    if (!out) {
+        perror(path);
+    }
+    return out;
+}
+
 void round_say(const struct round *r, const char *format, ...) {
     va_list args;
     fprintf(stderr, "  [%s] ", r->scenario->name);

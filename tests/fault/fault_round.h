@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "fault_cluster.h"
 #include "fault_input.h"
@@ -68,6 +69,8 @@ void round_play(struct round *r, const struct scenario *scenario,
 void round_fail(struct round *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** The machine cannot do this one. */
 void round_skip(struct round *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** A file of the round's folder; NULL after saying why. */
+FILE *round_open(const struct round *r, const char *name, const char *mode);
 /** To stderr. */
 void round_say(const struct round *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -80,16 +80,6 @@ bool triggers_expected(const struct round *r) {
     return strcmp(r->options->state, "kafka") == 0;
 }
 
-static FILE *open_file(const struct round *r, const char *name, const char *mode) {
-    char path[PROCESS_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/%s", r->dir, name);
-    FILE *out = fopen(path, mode);
-    if (!out) {
-        perror(path);
-    }
-    return out;
-}
-
 /* ---- streams ----------------------------------------------------------------------------------
  */
 
@@ -185,7 +175,7 @@ bool triggers_read_streams(const struct round *r, const char *prefix) {
     if (r->second && !stand_still(r, prefix)) {
         return false;
     }
-    FILE *out = open_file(r, "streams.tsv", "a");
+    FILE *out = round_open(r, "streams.tsv", "a");
     const bool good = out && put_streams(r, out, prefix);
     return out && fclose(out) == 0 && good;
 }
@@ -194,7 +184,7 @@ bool triggers_read_streams(const struct round *r, const char *prefix) {
  */
 
 bool triggers_write_ends(const struct round *r) {
-    FILE *out = open_file(r, "relayed.tsv", "w");
+    FILE *out = round_open(r, "relayed.tsv", "w");
     bool good = out != NULL;
     for (int32_t p = 0; good && p < ROUND_PARTITIONS; p++) {
         const int64_t end = cluster_end(&r->cluster, r->cluster.cfg.outbox_topic, p);

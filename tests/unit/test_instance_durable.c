@@ -37,6 +37,14 @@ static struct rng rng_of(uint64_t seed) {
     return (struct rng){.state = seed};
 }
 
+/* Tasks 0 and 1 to the one, task 2 to the other. */
+static void start_two(struct durable_world *w) {
+    durable_start(w, 0);
+    durable_start(w, 1);
+    assert_true(group_assign(&w->group, 0, 3));
+    assert_true(group_assign(&w->group, 1, 4));
+}
+
 /* ---- in peace -------------------------------------------------------------------------- */
 
 static void what_was_learned_is_in_the_topics_exactly_once(void **state) {
@@ -109,10 +117,7 @@ static void a_day_of_the_stream_is_committed_at_once_beside_others_only(void **s
     struct durable_world *w = make(state, false);
     struct rng rng = rng_of(41);
     w->cfg.commit_interval_ms = 60000;
-    durable_start(w, 0);
-    durable_start(w, 1);
-    assert_true(group_assign(&w->group, 0, 3));
-    assert_true(group_assign(&w->group, 1, 4));
+    start_two(w);
     for (int day = 0; day < 20; day++) {
         w->now_ms += INT64_C(2) * 86400000;
         durable_events(w, &rng, 6);
@@ -526,10 +531,7 @@ static void whoever_was_cut_off_until_the_models_log_was_trimmed_begins_anew(voi
     struct durable_world *w = make(state, false);
     struct rng rng = rng_of(21);
     w->cfg.commit_interval_ms = 1;
-    durable_start(w, 0);
-    durable_start(w, 1);
-    assert_true(group_assign(&w->group, 0, 3));
-    assert_true(group_assign(&w->group, 1, 4));
+    start_two(w);
     durable_events(w, &rng, 30);
     durable_await(w);
     atomic_store(&w->slots[1].model.silent, true);
