@@ -37,13 +37,9 @@ static char *put_words(char *p, const char *text) {
     return put_string(p, text, strlen(text));
 }
 
-/* Numbers for people: three digits. */
-static char *put_three(char *p, double x) {
-    if (!isfinite(x) || !(x > 0.0 || x < 0.0)) {
-        return put_number(p, isfinite(x) ? 0.0 : x);
-    }
-    const double scale = pow(10.0, 2.0 - floor(log10(fabs(x))));
-    return put_number(p, round(x * scale) / scale);
+/* Numbers for people: three digits, and no -0. */
+static char *put_three(char *p, float x) {
+    return put_rounded(p, x + 0.0F, 3);
 }
 
 static char *put_name(char *p, const struct card_category *c) {
@@ -55,7 +51,7 @@ static char *put_categories(char *p, const struct card_category *own, uint32_t n
     p = put_text(p, "\"categories\":[");
     for (uint32_t k = 0; k < n_own; k++) {
         p = put_name(put_text(p, k > 0 ? ",{\"category\":" : "{\"category\":"), &own[k]);
-        p = put_three(put_text(p, ",\"share\":"), (double)own[k].share);
+        p = put_three(put_text(p, ",\"share\":"), own[k].share);
         *p++ = '}';
     }
     p = put_text(p, "],\"elsewhere\":[");
@@ -142,7 +138,7 @@ char *user_card_text(const struct user_card *card, size_t *len) {
     p = card->segment < 0 ? put_text(p, "null") : put_i64(p, card->segment);
     p = put_words(put_text(p, ",\"lifecycle\":"), lifecycle_str(card->lifecycle));
     p = put_words(put_text(p, ",\"engagement\":{\"level\":"), level_str(card->days));
-    p = put_three(put_text(p, ",\"score\":"), (double)card->score);
+    p = put_three(put_text(p, ",\"score\":"), card->score);
     p = put_u64(put_text(p, "},\"counts\":{\"takes\":"), card->takes);
     p = put_u64(put_text(p, ",\"days\":"), card->days);
     p = put_text(p, ",\"last\":");
@@ -266,7 +262,7 @@ static char *put_traits(char *p, const struct segment_view *v) {
         p = put_text(p, k > 0 ? ",{\"domain\":" : "{\"domain\":");
         p = put_words(p, v->cfg->domains[traits[k].domain].name);
         p = put_words(put_text(p, ",\"feature\":"), FEATURES[traits[k].feature]);
-        p = put_three(put_text(p, ",\"z\":"), (double)traits[k].z);
+        p = put_three(put_text(p, ",\"z\":"), traits[k].z);
         p = put_words(put_text(p, ",\"words\":"), words_of(&traits[k]));
         *p++ = '}';
     }
@@ -282,7 +278,7 @@ char *segment_card_text(const struct segment_view *v, size_t *len) {
     name_tops(v, &top);
     char *p = put_u64(put_text(text, "\"users\":"), v->users);
     p = put_u64(put_text(p, ",\"counted\":"), v->card->users);
-    p = put_three(put_text(p, ",\"share\":"), (double)v->card->persona.share);
+    p = put_three(put_text(p, ",\"share\":"), v->card->persona.share);
     p = put_words(put_text(p, ",\"persona\":"), v->card->persona.title);
     p = put_traits(put_text(p, ","), v);
     p = put_categories(p, top.own, top.n_own, top.elsewhere, top.n_elsewhere);

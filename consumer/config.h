@@ -197,7 +197,8 @@ struct config {
     double segments_half_life;   /* segments.half.life, votes, 20000                     */
     int64_t prequential_sample;  /* prequential.sample: 1 event in N is tested, 16; 0 none */
 
-    int64_t user_rate; /* learn.user.rate: events a minute of one user, 600; 0: any */
+    int64_t ranker_rate; /* learn.ranker.rate: examples a second of a task, 100; 0: any */
+    int64_t user_rate;   /* learn.user.rate: events a minute of one user, 600; 0: any */
 
     /* [breaker]: intake stops when too many events are bad */
     double breaker_share;     /* breaker.share of dead letters, .5; 1: never             */

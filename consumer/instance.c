@@ -49,6 +49,7 @@ struct learner_params instance_learner_params(const struct config *cfg) {
         .mini_batch = (uint32_t)cfg->mini_batch,
         .late_max_ms = cfg->late_max_ms,
         .user_rate = (uint32_t)cfg->user_rate,
+        .ranker_rate = (uint32_t)cfg->ranker_rate,
         .prequential_sample = (uint32_t)cfg->prequential_sample,
         .prequential_window = ROLLING_LINES,
         .diversity = (float)cfg->rank_diversity,

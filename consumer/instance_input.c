@@ -224,6 +224,9 @@ static void count_event(const struct merged *m, const struct learner_effect *eff
     if (effect->late) {
         metric_add(M_LATE, m->topic, 1);
     }
+    if (effect->passed) {
+        metric_add(M_PASSED, m->topic, 1);
+    }
     if (m->event.action == ACTION_CLICK) {
         count_feedback(ACTION_CLICK);
     }

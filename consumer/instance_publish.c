@@ -113,8 +113,8 @@ static uint64_t digest_of(const struct instance *in, const struct list *list, co
 
 /* Only of what is written: looking for it takes as long as a few candidates do. */
 static void tell_because(struct instance *in, const struct place *pl, uint32_t slot, uint8_t target,
-                         struct list *list) {
-    if (learner_because(in->learner, pl->task.p, slot, target, instance_clock_ms(in), list)) {
+                         int64_t now_ms, struct list *list) {
+    if (learner_because(in->learner, pl->task.p, slot, target, now_ms, list)) {
         for (uint32_t k = 0; k < list->n; k++) {
             list->items[k].because = ITEM_NONE;
         }
@@ -126,15 +126,22 @@ struct text { /* (len,) borrowed */
     size_t len;
 };
 
+/* The clocks, looked at once a user. */
+struct moment {
+    int64_t now_ms; /* of lists */
+    uint32_t now_s; /* of Redis */
+};
+
 /* A list of a user, whom its partner knows as `id`: hands it over if a reader would see a
  * difference. */
 static void offer_list(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
-                       struct text id, bool by_segment, int64_t record_ms) {
+                       struct text id, bool by_segment, int64_t record_ms,
+                       const struct moment *at) {
     const uint8_t target = in->targets[k];
     struct list *list = &in->list;
     struct publish_written *w = publish_written(pl->publish, slot, k);
     const uint64_t digest = digest_of(in, list, id.s, id.len);
-    const uint32_t now_s = (uint32_t)(instance_wall_ms() / 1000);
+    const uint32_t now_s = at->now_s;
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     if (digest != w->digest || expired) {
         struct rec *r = instance_start_rec(in, pl, REC_LIST, target);
@@ -143,7 +150,7 @@ static void offer_list(struct instance *in, struct place *pl, uint32_t slot, uin
         r->personalised = list->personalised;
         r->by_segment = by_segment;
         r->segment = list->segment;
-        tell_because(in, pl, slot, target, list);
+        tell_because(in, pl, slot, target, at->now_ms, list);
         instance_fill_items(in, r, list);
         publisher_push(in->publisher);
     } else if (now_s - w->at_s > in->cfg->publish_ttl_ms / 2000) {
@@ -159,7 +166,7 @@ static void offer_list(struct instance *in, struct place *pl, uint32_t slot, uin
 }
 
 static void rank_target(struct instance *in, struct place *pl, uint32_t slot, uint32_t k,
-                        int64_t record_ms) {
+                        int64_t record_ms, const struct moment *at) {
     const uint8_t target = in->targets[k];
     struct list *list = &in->list;
     const struct user *u = users_get(learner_users(in->learner, pl->task.p), slot);
@@ -168,21 +175,22 @@ static void rank_target(struct instance *in, struct place *pl, uint32_t slot, ui
     if (!id.s) {
         return; /* taken back meanwhile; or nobody there knows him */
     }
-    if (learner_rank(in->learner, pl->task.p, slot, target, instance_clock_ms(in),
+    if (learner_rank(in->learner, pl->task.p, slot, target, at->now_ms,
                      config_list_n(in->cfg, target), list) != ST_OK) {
         return;
     }
     metric_add(M_RANKED, target, 1);
-    const bool by_segment = instance_segment_list(in, u, k, instance_clock_ms(in), list);
-    offer_list(in, pl, slot, k, id, by_segment, record_ms);
+    const bool by_segment = instance_segment_list(in, u, k, at->now_ms, list);
+    offer_list(in, pl, slot, k, id, by_segment, record_ms, at);
     /* at last: what fires moves the user's block, and his id lies in it */
     instance_triggers_ranked(in, pl, slot, target, list,
                              &publish_written(pl->publish, slot, k)->top);
 }
 
 static void rank_user(struct instance *in, struct place *pl, uint32_t slot, int64_t record_ms) {
+    const struct moment at = {instance_clock_ms(in), (uint32_t)(instance_wall_ms() / 1000)};
     for (uint32_t k = 0; k < in->n_targets; k++) {
-        rank_target(in, pl, slot, k, record_ms);
+        rank_target(in, pl, slot, k, record_ms, &at);
     }
     instance_user_card(in, pl, slot);
 }

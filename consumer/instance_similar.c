@@ -18,11 +18,12 @@
 #include "mix.h"
 
 enum {
-    AGAIN_MS = 1000,    /* a fast turn at most this often */
-    FEW_EVENTS = 100,   /* twice as much of less is not much */
-    ITEMS_PER_LOOK = 8, /* at the clock */
-    SHARE_OF_TIME = 10, /* one part in so many */
-    SHARE_OF_RATE = 4,  /* likewise, of publish.rate */
+    AGAIN_MS = 1000,     /* a fast turn at most this often */
+    FEW_EVENTS = 100,    /* twice as much of less is not much */
+    ITEMS_PER_LOOK = 8,  /* at the clock */
+    SHARE_OF_TIME = 10,  /* one part in so many */
+    GENTLE_OF_TIME = 50, /* ... of a turn that comes early only because much was learned */
+    SHARE_OF_RATE = 4,   /* likewise, of publish.rate */
     ROOM = PUBLISHER_QUEUE / 2,
 };
 
@@ -86,6 +87,7 @@ static bool turns(struct instance *in) {
     s->prolongs = !s->again && age_ms >= ttl_ms / 4;
     s->lives_ms = s->again || s->prolongs ? in->now_ms : s->lives_ms;
     s->turning = true;
+    s->gentle = fast && !s->fast && s->began_ms != 0;
     s->fast = false;
     s->hurries = fast;
     s->item = 0;
@@ -191,5 +193,7 @@ void instance_similar_step(struct instance *in) {
         }
     }
     s->turning = s->item < s->n_items;
-    s->resume_ms = start_ms + (instance_mono_ms() - start_ms) * SHARE_OF_TIME;
+    const int64_t share = s->gentle && !s->fast ? GENTLE_OF_TIME : SHARE_OF_TIME;
+    const int64_t took_ms = instance_mono_ms() - start_ms;
+    s->resume_ms = start_ms + (took_ms > 0 || n == 0 ? took_ms : 1) * share;
 }

@@ -133,6 +133,7 @@ struct similar_sweep {                 /* over all items, see instance_similar.c
     uint32_t cap_items, item, n_items; /* next to look at, of so many in this turn */
     uint64_t events;                   /* of the model, when this turn began */
     bool turning, fast, hurries;       /* fast: the next turn; hurries: this one */
+    bool gentle;                       /* this one hurries for better lists only */
     bool again, prolongs;              /* this turn writes, or prolongs, also what is unchanged */
     int64_t began_ms, lives_ms;        /* this turn; the last one after which everything lives */
     int64_t refill_ms, resume_ms;

@@ -284,6 +284,8 @@ static const struct option OPTIONS[] = {
            "Events of a task that move the shared model together."),
     NUMBER("learn", "seed", seed, "1", 0, INT64_MAX, "",
            "Of everything drawn: the same seed and events give the same model."),
+    NUMBER("learn", "ranker.rate", ranker_rate, "100", 0, 1000000, "events a second",
+           "A task's ranker learns from so many of them, by their time; 0: from every one."),
     NUMBER("learn", "user.rate", user_rate, "600", 0, 1000000000, "events a minute",
            "More of one user than this are counted and not learned; 0: any number."),
     COUNT("segments", "k", segments_k, "8", 2, 16,

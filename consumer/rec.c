@@ -7,7 +7,6 @@
  */
 #include "rec.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "put.h"
@@ -131,12 +130,7 @@ static char *put_because(char *p, const struct because *why) {
 
 /* Scores are for ordering: four digits, rounded, are enough. */
 static char *put_short(char *p, float score) {
-    const double x = (double)score;
-    if (!isfinite(x) || !(x > 0.0 || x < 0.0)) {
-        return put_number(p, x);
-    }
-    const double scale = pow(10.0, 3.0 - floor(log10(fabs(x))));
-    return put_number(p, round(x * scale) / scale);
+    return put_rounded(p, score, 4);
 }
 
 static char *put_item(char *p, const struct rec_item *item, bool because) {
@@ -178,8 +172,9 @@ static long room_for_because(const struct config *cfg, const struct rec *r, size
 }
 
 static char *put_items(char *p, const struct config *cfg, const struct rec *r, long room) {
+    const uint16_t n = n_items(cfg, r);
     p = put_text(p, "\"items\":[");
-    for (uint16_t i = 0; i < n_items(cfg, r); i++) {
+    for (uint16_t i = 0; i < n; i++) {
         const long because = BECAUSE_LEAST + (long)r->items[i].because.len;
         const bool fits = r->items[i].because.kind != BECAUSE_NOTHING && because <= room;
         room -= fits ? because : 0;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "delta.h"
+#include "examples.h"
 #include "ranker.h"
 #include "shared.h"
 #include "status.h"
@@ -32,6 +33,7 @@ struct task_record {
     struct mini_batch mini; /* the mini-batch under way */
     uint64_t mini_number;   /* its number: who voted in it does not vote again */
     int64_t taken_ms;       /* largest event time taken; INT64_MIN: none       */
+    struct examples examples;
 
     /* Where a log is shared: the nets that it published last, by epoch and batch of their record
      * (0, 0: none yet), and what it has learned since. */

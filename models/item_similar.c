@@ -7,24 +7,30 @@
 
 static const double SHRINK = 20.0; /* contexts at which a cosine counts half */
 
+/* An item met, and its a_ij in units of 2^-20; 0 where it was met as a neighbour's neighbour. */
+struct met {
+    uint32_t item;
+    int64_t a;
+};
+
 /* Items met of one target, each perhaps several times. */
 struct pool {
     const struct shared *s;
     const struct rules_lens *rules; /* NULL: nothing is blocked */
     uint8_t target;
     uint32_t n;
-    uint32_t item[ITEM_SIMILAR_POOL];
+    struct met met[ITEM_SIMILAR_POOL];
 };
 
 static double cosine(const struct factors *f, uint32_t i, uint32_t j) {
     const float *a = factors_q(f) + (size_t)i * FACTORS;
     const float *b = factors_q(f) + (size_t)j * FACTORS;
     const double norms = (double)factors_qq(f)[i] * (double)factors_qq(f)[j];
-    double dot = 0.0;
+    double dot[4] = {0.0};
     for (size_t k = 0; k < FACTORS; k++) {
-        dot += (double)a[k] * (double)b[k];
+        dot[k % 4] += (double)a[k] * (double)b[k];
     }
-    return norms > 0.0 ? dot / sqrt(norms) : 0.0;
+    return norms > 0.0 ? (dot[0] + dot[1] + dot[2] + dot[3]) / sqrt(norms) : 0.0;
 }
 
 /* With a_ij in units of events. */
@@ -56,10 +62,20 @@ static bool may_list(const struct pool *p, uint32_t j) {
            content_available(s->content, j) && !(p->rules && rules_blocks(p->rules, j));
 }
 
+/* Of the item itself. */
+static void meet_neighbours(struct pool *p, const struct pair_list *list, uint32_t item) {
+    for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
+        if (list->item[k] != item && may_list(p, list->item[k])) {
+            p->met[p->n++] = (struct met){list->item[k], pairs_at(p->s->pairs, item, k).a};
+        }
+    }
+}
+
+/* Of one of its neighbours. */
 static void meet_all(struct pool *p, const struct pair_list *list, uint32_t except) {
     for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
         if (list->item[k] != except && may_list(p, list->item[k])) {
-            p->item[p->n++] = list->item[k];
+            p->met[p->n++] = (struct met){list->item[k], 0};
         }
     }
 }
@@ -89,10 +105,14 @@ static uint32_t find_hubs(const struct shared *s, const struct pair_list *list,
     return n;
 }
 
+/* The one that tells a_ij first. */
 static int by_index(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a;
-    const uint32_t y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    const struct met *x = a;
+    const struct met *y = b;
+    if (x->item != y->item) {
+        return x->item < y->item ? -1 : 1;
+    }
+    return x->a > y->a ? -1 : x->a < y->a;
 }
 
 /* ---- the best --------------------------------------------------------------------------- */
@@ -120,10 +140,12 @@ static uint32_t choose(const struct shared *s, const struct pool *p, uint32_t it
                        struct item_similar *best) {
     uint32_t n = 0;
     for (uint32_t k = 0; k < p->n; k++) {
-        if (k > 0 && p->item[k] == p->item[k - 1]) {
+        const struct met *met = &p->met[k];
+        if (k > 0 && met->item == p->met[k - 1].item) {
             continue;
         }
-        const struct item_similar x = {p->item[k], item_similar_score(s, item, p->item[k])};
+        const struct item_similar x = {met->item,
+                                       score_of(s, item, met->item, ldexp((double)met->a, -20))};
         if (x.score > 0.0F) {
             n = insert(s, best, n, max, x);
         }
@@ -143,7 +165,7 @@ uint32_t item_similar_find(const struct shared *s, const struct rules_lens *rule
     pool.n = 0;
     n = n < ITEM_SIMILAR_MAX ? n : ITEM_SIMILAR_MAX;
     const struct pair_list list = pairs_list(s->pairs, item);
-    meet_all(&pool, &list, item);
+    meet_neighbours(&pool, &list, item);
     if (pool.n < 2 * n) {
         uint32_t hubs[ITEM_SIMILAR_HUBS];
         const uint32_t n_hubs = find_hubs(s, &list, hubs);
@@ -151,7 +173,7 @@ uint32_t item_similar_find(const struct shared *s, const struct rules_lens *rule
             const struct pair_list next = pairs_list(s->pairs, list.item[hubs[h]]);
             meet_all(&pool, &next, item);
         }
+        qsort(pool.met, pool.n, sizeof *pool.met, by_index);
     }
-    qsort(pool.item, pool.n, sizeof *pool.item, by_index);
     return choose(s, &pool, item, n, out);
 }

@@ -341,16 +341,23 @@ static void judge_time(struct learner *l, struct learner_task *t, const struct e
 
 static enum status learn_new_event(struct learner *l, struct learner_task *t, struct event *e,
                                    uint32_t slot, struct learner_effect *effect) {
+    const int64_t before_ms = t->record.taken_ms;
     judge_time(l, t, e, user_history_floor(users_get(t->users, slot)), effect);
     const bool teaches = learner_weight(e) > 0;
+    uint32_t stands_for = 0;
+    if (teaches && !effect->too_late) {
+        const int64_t gone_ms = before_ms == INT64_MIN ? 0 : t->record.taken_ms - before_ms;
+        stands_for = examples_take(&t->record.examples, l->params.ranker_rate, gone_ms);
+        effect->passed = stands_for == 0;
+    }
     if (teaches && !l->params.log && shared_landmark_needed(l->shared, e->ts_ms)) {
         move_landmarks(l, e->ts_ms);
     }
     const uint32_t n_trained = t->record.mini.n_trained;
     qsort(e->lines, e->n_lines, sizeof *e->lines, by_mixed_hash);
-    enum status st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);
+    enum status st = stands_for == 0 ? ST_OK : learner_test(l, t, e, slot);
     if (!st) {
-        st = learner_take_lines(l, t, e, slot, effect->too_late);
+        st = learner_take_lines(l, t, e, slot, effect->too_late, stands_for);
     }
     if (!st) {
         st = user_remember_event(users_place(t->users, slot), e->id);

@@ -27,6 +27,9 @@
  * consumed sets, features, event id, the clock, its item becomes known) and teaches nobody else,
  * nor is it tested. With weight 1 every bit is what it is without weights.
  *
+ * The ranker of a task learns from at most ranker_rate events a second of event time; from those
+ * beyond everything else is learned (examples.h).
+ *
  * A user with more than user_rate events within one minute of event time (UTC) is flooding: the
  * rest of that minute's events are remembered by their id only, and teach nothing. An
  * event of an earlier minute than the user's newest is not counted.
@@ -80,6 +83,7 @@ struct learner_params {
     uint32_t mini_batch;         /* events of all tasks together, >= 1                  */
     int64_t late_max_ms;         /* >= 0                                                */
     uint32_t user_rate;          /* events a minute of one user; 0: any number        */
+    uint32_t ranker_rate;        /* examples a second of a task (examples.h); 0: all  */
     uint32_t prequential_sample; /* 1 event in N is tested; 0: none                   */
     uint32_t prequential_window; /* lines of the rolling recall                       */
     float diversity;             /* dial of the calibrated category mix, 0..1 (spread.h); 0: none */
@@ -121,6 +125,7 @@ struct learner_effect {
     bool late;      /* ts before the task's largest taken and not undone */
     bool too_late;  /* features and consumed sets only                */
     bool flooded;   /* over user_rate: nothing was learned; neither late nor too_late is said */
+    bool passed;    /* over ranker_rate: the ranker passed over it, and it was not tested     */
 };
 
 /** Learns one event of an open task. Lines are sorted in place.

@@ -25,7 +25,8 @@ struct passage {
     int64_t weight;              /* what the event weighs: learner_weight() */
     int64_t ts_ms;
     uint32_t slot;
-    uint32_t item; /* of the present line */
+    uint32_t stands_for; /* events whose example it is; 0: the ranker passes over it */
+    uint32_t item;       /* of the present line */
     uint8_t domain;
     bool known;  /* the item was counted before */
     bool trains; /* there is something to rank the lines among */
@@ -89,16 +90,20 @@ static float worth_of(const struct learner *l, const struct passage *line) {
     return worth;
 }
 
-/* The ranker's step, and what was observed and expected. */
-static void train_ranker(struct learner *l, struct passage *line, uint64_t draw) {
-    float weight = 0.0F;
-    const bool in = draw_sample(l, line, draw, &weight);
+/* What the line counts by the obs clock. */
+static int64_t unit_of(const struct learner *l, const struct passage *line) {
     int64_t unit = 0;
     if (popularity_obs_weigh(l->shared->popularity, l->shared->n_events, &unit) != ST_OK) {
-        unit = 0; /* cannot be: landmarks were moved before the event */
+        return 0; /* cannot be: landmarks were moved before the event */
     }
-    unit = fixed_times(unit, line->weight);
-    const double w = fixed_to(unit);
+    return fixed_times(unit, line->weight);
+}
+
+/* The ranker's step, and what it expected of the candidates. */
+static void train_ranker(struct learner *l, struct passage *line, uint64_t draw, int64_t unit) {
+    float weight = 0.0F;
+    const bool in = draw_sample(l, line, draw, &weight);
+    const double w = fixed_to(unit) * (double)line->stands_for;
     float e[RANKER_SAMPLE_MAX];
     struct ranker *ranker = &line->task->record.ranker;
     if (l->sample.n > 1) {
@@ -121,6 +126,14 @@ static void train_ranker(struct learner *l, struct passage *line, uint64_t draw)
                            fixed_of(w * (double)e[k]));
         }
     }
+}
+
+/* What is observed of the line, and, where it is an example, the ranker's step. */
+static void observe(struct learner *l, struct passage *line, uint64_t draw) {
+    const int64_t unit = unit_of(l, line);
+    if (line->stands_for > 0) {
+        train_ranker(l, line, draw, unit);
+    }
     /* nobody expects what nobody is shown: withdrawn, it would only seem to exceed itself */
     if (line->known && content_available(l->shared->content, line->item)) {
         shared_add_obs(l->shared, line->delta, line->item, unit, 0);
@@ -132,6 +145,9 @@ static enum status add_pairs(struct learner *l, const struct passage *line) {
     struct user_entry history[PAIRS_WINDOW];
     const struct user *u = users_get(line->task->users, line->slot);
     const uint32_t n = user_history(u, line->ts_ms, history, PAIRS_WINDOW);
+    for (uint32_t r = 0; r < n; r++) {
+        pairs_fetch(l->shared->pairs, history[r].item);
+    }
     for (uint32_t r = 0; r < n; r++) {
         if (history[r].item == line->item) {
             continue;
@@ -197,11 +213,14 @@ static enum status train(struct learner *l, struct passage *p) {
     if (!p->trains) {
         return ST_OK;
     }
-    enum status st = candidates_find(l->candidates, l->shared, &p->view, 0);
-    if (st) {
-        return st;
+    enum status st = ST_OK;
+    if (p->stands_for > 0) {
+        st = candidates_find(l->candidates, l->shared, &p->view, 0);
+        if (st) {
+            return st;
+        }
+        mark_targets(l, e->n_lines);
     }
-    mark_targets(l, e->n_lines);
     for (uint32_t k = 0; k < e->n_lines && !st; k++) {
         p->item = l->line_item[k];
         p->known = popularity_hot(l->shared->popularity)[p->item].count > 0;
@@ -211,7 +230,7 @@ static enum status train(struct learner *l, struct passage *p) {
         }
         st = delta_reserve_line(p->delta);
         if (!st) {
-            train_ranker(l, p, draw_of(l, p, e->lines[k].item));
+            observe(l, p, draw_of(l, p, e->lines[k].item));
         }
     }
     return st;
@@ -348,13 +367,14 @@ static enum status intern_line(struct learner *l, struct delta *d, uint8_t domai
 }
 
 enum status learner_take_lines(struct learner *l, struct learner_task *t, const struct event *e,
-                               uint32_t slot, bool too_late) {
+                               uint32_t slot, bool too_late, uint32_t stands_for) {
     struct passage p = {.task = t,
                         .delta = learner_open_batch(t)->delta,
                         .event = e,
                         .weight = learner_weight(e),
                         .ts_ms = e->ts_ms,
                         .slot = slot,
+                        .stands_for = stands_for,
                         .domain = e->domain};
     enum status st = ST_OK;
     for (uint32_t k = 0; k < e->n_lines && !st; k++) {

@@ -134,9 +134,11 @@ void learner_settle_nets(const struct learner *l, struct learner_task *t);
 struct batch *learner_open_batch(struct learner_task *t);
 
 /** Learns the lines of an event: the ranker all of them, then the counts and the user one after
- *  the other. @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM */
+ *  the other.
+ *  @param stands_for  events whose example it is (examples.h); 0: the ranker passes over it
+ *  @return ST_OK, ST_INVALID, ST_RANGE, ST_NOMEM */
 enum status learner_take_lines(struct learner *l, struct learner_task *t, const struct event *e,
-                               uint32_t slot, bool too_late);
+                               uint32_t slot, bool too_late, uint32_t stands_for);
 
 /** Could learner_learn() refuse it half-way? Says so before. */
 bool learner_event_ok(const struct learner *l, const struct event *e);

@@ -26,7 +26,7 @@
 #define NOBODY   UINT32_MAX
 #define CAP_MOST (UINT32_C(0x3fffffff))
 
-enum { LANES = 8, COLUMNS = 4, ITEMS_MIN = 64 };
+enum { LANES = 8, COLUMNS = 4, ITEMS_MIN = 64, LINE = 64 /* bytes */ };
 enum column { A = 1, F, S }; /* behind the items */
 enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
 
@@ -490,6 +490,13 @@ struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
         out.s = column(l, S);
     }
     return out;
+}
+
+void pairs_fetch(const struct pairs *p, uint32_t i) {
+    const struct list *l = &p->lists[i];
+    for (uint32_t x = 0; x < l->n; x += LINE / sizeof *l->item) {
+        __builtin_prefetch(&l->item[x]);
+    }
 }
 
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,

@@ -114,6 +114,9 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes);
 /** The list of item i, in no particular order. */
 struct pair_list pairs_list(const struct pairs *p, uint32_t i);
 
+/** Asks for what pairs_add() of item i looks through: before several of them. */
+void pairs_fetch(const struct pairs *p, uint32_t i);
+
 /** Exact sums of the directed entry (from -> to); false if there is none.
  *  a and s are symmetric. */
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,

@@ -29,6 +29,8 @@ void task_record_write(const struct task_record *r, struct pack *p) {
     pack_uint(p, r->nets_moved);
     pack_uint(p, r->n_events);
     pack_uint(p, r->n_trained);
+    pack_double(p, r->examples.used);
+    pack_uint(p, r->examples.passed);
 }
 
 /* Second moments, of which roots are taken. */
@@ -58,7 +60,7 @@ static void read_gates(struct unpack *u, struct ranker *ranker, uint64_t n) {
     ranker->steps = unpack_uint(u);
 }
 
-static void read_rest(struct unpack *u, struct task_record *r) {
+static void read_rest(struct unpack *u, uint8_t format, struct task_record *r) {
     mini_batch_read(u, &r->mini);
     r->mini_number = unpack_uint(u);
     r->taken_ms = unpack_int(u);
@@ -67,8 +69,13 @@ static void read_rest(struct unpack *u, struct task_record *r) {
     r->nets_moved = unpack_at_most(u, 1) == 1;
     r->n_events = (uint32_t)unpack_at_most(u, UINT32_MAX);
     r->n_trained = (uint32_t)unpack_at_most(u, UINT32_MAX);
+    if (format > 1) {
+        r->examples.used = unpack_double(u);
+        r->examples.passed = (uint32_t)unpack_at_most(u, UINT32_MAX - 1);
+    }
+    const bool counts = r->examples.used >= 0.0 && isfinite(r->examples.used);
     const bool a_time = r->taken_ms > -LOG_TIME_MAX && r->taken_ms < LOG_TIME_MAX;
-    if (r->mini_number == 0 || !(a_time || r->taken_ms == INT64_MIN)) {
+    if (r->mini_number == 0 || !counts || !(a_time || r->taken_ms == INT64_MIN)) {
         unpack_fail(u);
     }
 }
@@ -95,7 +102,7 @@ enum status task_record_read(struct unpack *u, struct task_record *out) {
         return u->failed ? ST_INVALID : ST_RANGE;
     }
     read_gates(u, &r.ranker, domains);
-    read_rest(u, &r);
+    read_rest(u, format, &r);
     if (u->failed || u->at != u->end) {
         return ST_INVALID;
     }

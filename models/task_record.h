@@ -14,7 +14,8 @@
 #include "pack.h"
 #include "status.h"
 
-enum { TASK_RECORD_FORMAT = 1 };
+/* Format 1 knew no examples. */
+enum { TASK_RECORD_FORMAT = 2 };
 
 void task_record_write(const struct task_record *r, struct pack *p);
 

@@ -83,13 +83,13 @@ def make_events(kind, n, path, rate=10000):
     else:
         users = crowds(r, n, rate)
     popular = r.choices(range(ITEMS), cum_weights=zipf(ITEMS, ZIPF_ITEMS), k=n)
-    now = int(time.time() * 1000) - n
+    now = time.time() * 1000 - 1000 * n / rate  # as far apart as they are fed
     with open(path, "w") as f:
         for k in range(n):
             u = users[k]
             d = "course" if (u * 31 + k) % 2 else "food"
             item = popular[k] if k % 3 == 0 else (u % 400 * 25 + popular[k] % 25) % ITEMS
-            f.write(f"{now + k}\t{d}\tu{u}\t{d[0]}{item}\n")
+            f.write(f"{int(now + 1000 * k / rate)}\t{d}\tu{u}\t{d[0]}{item}\n")
 
 
 class Events:

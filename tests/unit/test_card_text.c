@@ -293,6 +293,17 @@ static void two_digits_of_the_users_count_and_words_but_no_z(void **state) {
     assert_true(segment_card_digest(&view) != digest);
 }
 
+static void nothing_is_less_than_nothing(void **state) {
+    (void)state;
+    const struct user_card card = {.score = -0.0F};
+    size_t len = 0;
+    char *text = user_card_text(&card, &len);
+    assert_non_null(text);
+    text[len - 1] = '\0';
+    assert_non_null(strstr(text, "\"score\":0}"));
+    free(text);
+}
+
 /* ---- sizes ------------------------------------------------------------------------------------
  */
 
@@ -342,6 +353,7 @@ int main(void) {
         TEST(levels_are_those_of_the_header),
         TEST(a_segment_is_told_in_words),
         TEST(two_digits_of_the_users_count_and_words_but_no_z),
+        TEST(nothing_is_less_than_nothing),
         TEST(the_largest_cards_fit),
 #undef TEST
     };

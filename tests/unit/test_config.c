@@ -114,6 +114,7 @@ static const char *const DEFAULTS[][2] = {
     {"merge.max.idle", "0"},
     {"merge.buffer", "20000"},
     {"learn.mini.batch", "256"},
+    {"learn.ranker.rate", "100"},
     {"learn.user.rate", "600"},
     {"segments.k", "8"},
     {"segments.seed.users", "1000"},

@@ -28,6 +28,7 @@ static void draw(struct rng *rng, struct task_record *r) {
                                   rng_below(rng, 5) ? (int64_t)(rng_next(rng) >> 18) : INT64_MIN,
                               .nets_epoch = rng_next(rng),
                               .nets_batch = rng_next(rng),
+                              .examples = {rng_unit(rng) * 1e6, rng_below(rng, UINT32_MAX)},
                               .n_events = rng_below(rng, UINT32_MAX),
                               .n_trained = rng_below(rng, UINT32_MAX),
                               .nets_moved = rng_below(rng, 2)};
@@ -100,6 +101,8 @@ static void every_bit_comes_back(void **state) {
         assert_int_equal(r.nets_moved, back.nets_moved);
         assert_int_equal(r.n_events, back.n_events);
         assert_int_equal(r.n_trained, back.n_trained);
+        assert_true(r.examples.used == back.examples.used);
+        assert_int_equal(r.examples.passed, back.examples.passed);
         free(p.bytes);
     }
 }
@@ -136,6 +139,7 @@ static void a_record_of_format_1_is_read_as_it_was_written(void **state) {
     assert_int_equal(got.taken_ms, INT64_C(1795000000123));
     assert_true(got.nets_epoch == 1795000000 && got.nets_batch == 17 && got.nets_moved);
     assert_true(got.n_events == 255 && got.n_trained == 250);
+    assert_true(got.examples.used == 0.0 && got.examples.passed == 0); /* which it did not know */
     free(x.bytes);
     free(y.bytes);
 }
@@ -173,7 +177,7 @@ static void values_that_no_task_has_are_refused(void **state) {
     (void)state;
     static struct task_record out;
     struct rng rng = {9};
-    for (int n = 0; n < 13; n++) {
+    for (int n = 0; n < 15; n++) {
         static struct task_record r;
         struct pack p = {0};
         draw(&rng, &r);
@@ -190,6 +194,8 @@ static void values_that_no_task_has_are_refused(void **state) {
         case 9: r.mini_number = 0; break;
         case 10: r.taken_ms = INT64_C(1) << 47; break;
         case 11: r.taken_ms = INT64_MIN + 1; break;
+        case 12: r.examples.used = -1.0; break;
+        case 13: r.examples.used = (double)INFINITY; break;
         default: r.mini.segments.sse[0] = INT64_C(1) << 61; break;
         }
         task_record_write(&r, &p);
