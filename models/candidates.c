@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "candidates_keys.h"
 #include "candidates_state.h"
 #include "list.h"
 
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
-    CONSUMED_MARKED = 128, /* more are searched for */
-    BUCKETS = 2048,        /* of scores >= 0 */
-    AHEAD = 8,             /* cells are fetched so many items early */
-    TOGETHER = 64,         /* neighbours */
+    AHEAD = 8,                         /* cells are fetched so many items early */
+    TOGETHER = 256,                    /* neighbours: nearly always a whole list */
+    LINE = 16,                         /* floats */
+    ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
 };
 
 static const int64_t FRESH_MS = INT64_C(30) * 86400000;
@@ -159,7 +160,7 @@ static void walk_list(struct candidates *c, const struct pop_hot *hot, const str
                       const uint8_t *domains, uint8_t domain, k_sums w) {
     for (uint32_t from = 0; from < list->n; from += TOGETHER) {
         const uint32_t end = list->n - from < TOGETHER ? list->n : from + TOGETHER;
-        uint32_t of_domain[TOGETHER] = {0};
+        uint32_t of_domain[TOGETHER];
         uint32_t n = 0;
         for (uint32_t y = from; y < end; y++) {
             of_domain[n] = y;
@@ -173,6 +174,16 @@ static void walk_list(struct candidates *c, const struct pop_hot *hot, const str
             add_neighbour(c, hot, list->item[y],
                           w * (k_sums){list->a[y], list->f[y], list->s[y], list->a[y]});
         }
+    }
+}
+
+/* Asks for the whole of a list: its columns lie behind each other. */
+static void fetch_list(const struct pair_list *list) {
+    for (uint32_t y = LINE; y < list->n; y += LINE) {
+        __builtin_prefetch(list->item + y);
+        __builtin_prefetch(list->a + y);
+        __builtin_prefetch(list->f + y);
+        __builtin_prefetch(list->s + y);
     }
 }
 
@@ -194,6 +205,9 @@ static void walk_history(struct candidates *c, const struct shared *s,
     float w3 = 1.0F;
     for (uint32_t r = 0; r < n; r++) {
         const struct user_entry *e = &v->history[r];
+        if (r + 1 < n) {
+            fetch_list(&lists[r + 1]);
+        }
         const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
         const float k1 = w1 * hot[e->item].inv6;
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (lists[r].s_sum + 2.0F),
@@ -209,13 +223,16 @@ static void see_withdrawn(struct candidates *c, const struct content *content) {
     c->withdrawn = content_withdrawn(content);
 }
 
-/* Marks on what was consumed spare every candidate the search in the user's set, while they are few
- * enough to be cheaper, and known by name. */
+/* Marks on what was consumed spare every candidate the search in the user's set, where it is known
+ * by name. */
 static void mark_consumed(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
-    c->knows_consumed = items && n <= CONSUMED_MARKED;
-    for (uint32_t k = 0; c->knows_consumed && k < n; k++) {
+    c->knows_consumed = items != NULL;
+    for (uint32_t k = 0; k < n; k++) {
+        if (k + AHEAD < n) {
+            __builtin_prefetch(&c->cells[items[k + AHEAD]], 1);
+        }
         cell_of(c, items[k])->flags |= CELL_CONSUMED;
     }
 }
@@ -234,19 +251,23 @@ static uint8_t flags_of(const struct candidates *c, uint32_t item) {
     return c->cells[item].stamp == c->stamp ? c->cells[item].flags : 0;
 }
 
-/* Never to be shown: not to be had, blocked, or consumed. */
+/* Not to be had, or blocked. */
+static bool withheld(const struct candidates *c, const struct candidates_view *v, uint32_t item) {
+    return (item < c->n_withdrawn && c->withdrawn[item]) ||
+           (v->rules && rules_blocks(v->rules, item));
+}
+
+/* Never to be shown: that, or consumed as a cell says. */
+static bool hidden(const struct candidates *c, const struct candidates_view *v, uint32_t item,
+                   uint8_t flags) {
+    return (flags & CELL_CONSUMED) != 0 || withheld(c, v, item);
+}
+
+/* ... or consumed as the user's filter says. */
 static bool forbidden(const struct candidates *c, const struct candidates_view *v, uint32_t item,
                       uint8_t flags) {
-    if (item < c->n_withdrawn && c->withdrawn[item]) {
-        return true;
-    }
-    if (v->rules && rules_blocks(v->rules, item)) {
-        return true;
-    }
-    if (c->knows_consumed) {
-        return (flags & CELL_CONSUMED) != 0;
-    }
-    return user_consumed(v->user, v->domain, item, v->hashes);
+    return hidden(c, v, item, flags) ||
+           (!c->knows_consumed && user_consumed(v->user, v->domain, item, v->hashes));
 }
 
 bool candidates_allowed(const struct candidates *c, const struct candidates_view *v,
@@ -270,152 +291,92 @@ static void list_item(struct candidates *c, uint32_t item) {
     c->block.n = n + 1;
 }
 
-static void list_if_allowed(struct candidates *c, const struct candidates_view *v, uint32_t item) {
+/* Is it in the user's filter? His cell remembers. */
+static inline bool consumed(struct candidates *c, const struct candidates_view *v, uint32_t item) {
+    struct cell *cell = cell_of(c, item);
+    if (!(cell->flags & (CELL_CONSUMED | CELL_LEFT))) {
+        const bool is = user_consumed(v->user, v->domain, item, v->hashes);
+        cell->flags |= is ? CELL_CONSUMED : CELL_LEFT;
+    }
+    return (cell->flags & CELL_CONSUMED) != 0;
+}
+
+static inline void list_if_allowed(struct candidates *c, const struct candidates_view *v,
+                                   uint32_t item) {
     const uint8_t flags = flags_of(c, item);
-    if (!(flags & (CELL_LISTED | CELL_ORDERED)) && !forbidden(c, v, item, flags)) {
+    if (!(flags & (CELL_LISTED | CELL_ORDERED)) && !hidden(c, v, item, flags) &&
+        (c->knows_consumed || !consumed(c, v, item))) {
         list_item(c, item);
     }
 }
 
-/* Larger is better: by score (>= 0, where the bits of floats are in their order), then by
- * the smaller index. One comparison, and no two are equal. */
-static uint64_t key_of(float score, uint32_t item) {
-    uint32_t bits;
-    memcpy(&bits, &score, sizeof bits);
-    return (uint64_t)bits << 32 | (uint32_t)~item;
-}
-
-static uint32_t item_of(uint64_t key) {
-    return ~(uint32_t)(key & UINT32_MAX);
-}
-
-/* Moves the k largest to the front (Hoare's find); the rest stays behind in any order. */
-static void select_best(uint64_t *a, uint32_t n, uint32_t k) {
-    int64_t lo = 0;
-    int64_t hi = (int64_t)n - 1;
-    const int64_t want = (int64_t)k - 1;
-    while (lo < hi) {
-        const uint64_t pivot = a[(lo + hi) / 2];
-        int64_t i = lo;
-        int64_t j = hi;
-        while (i <= j) {
-            while (a[i] > pivot) {
-                i++;
-            }
-            while (a[j] < pivot) {
-                j--;
-            }
-            if (i <= j) {
-                const uint64_t t = a[i];
-                a[i++] = a[j];
-                a[j--] = t;
-            }
-        }
-        if (want <= j) {
-            hi = j;
-        } else if (want >= i) {
-            lo = i;
-        } else {
-            return;
+/* Keeps the keys, from a bucket on, of what the user's filter does not have. */
+static uint32_t keep_left(struct candidates *c, const struct candidates_view *v, uint32_t n,
+                          uint32_t bucket, uint64_t *left) {
+    uint32_t n_left = 0;
+    for (uint32_t x = 0; x < n; x++) {
+        const uint64_t key = c->neighbours[x];
+        if (candidates_key_bucket(key) >= bucket) {
+            left[n_left] = key;
+            n_left += !consumed(c, v, candidates_key_item(key));
         }
     }
+    return n_left;
 }
 
-/* Among the k best and the rest: of those that score what the last of the best does, the ones to
- * stay are chosen by their hashes, since indices are not the same on every instance. */
-static void settle_ties(uint64_t *a, uint32_t n, uint32_t k, const uint64_t *hashes) {
-    uint64_t least = UINT64_MAX;
-    for (uint32_t x = 0; x < k; x++) {
-        least = a[x] < least ? a[x] : least;
-    }
-    least >>= 32;
-    uint32_t end = k; /* tied ones are brought together: from..k-1, k..end-1 */
-    for (uint32_t x = k; x < n; x++) {
-        if (a[x] >> 32 == least) {
-            const uint64_t t = a[end];
-            a[end++] = a[x];
-            a[x] = t;
-        }
-    }
-    if (end == k) {
-        return; /* as nearly always */
-    }
-    uint32_t from = k;
-    for (uint32_t x = k; x-- > 0;) {
-        if (a[x] >> 32 == least) {
-            const uint64_t t = a[--from];
-            a[from] = a[x];
-            a[x] = t;
-        }
-    }
-    for (uint32_t x = from; x < end; x++) {
-        a[x] = (hashes[item_of(a[x])] & ~(uint64_t)UINT32_MAX) | (a[x] & UINT32_MAX);
-    }
-    select_best(a + from, end - from, k - from);
-}
-
-/* The bucket of a key: exponent and three bits of its score, which grow with it. */
-static uint32_t bucket_of(uint64_t key) {
-    return (uint32_t)(key >> 52) & (BUCKETS - 1); /* no number that is none leads out of it */
-}
-
-/* Moves the k largest of n > k to the front, as they come but for those of the last bucket that
- * has some: one count and one pass without a branch, where select_best() would guess wrong at every
- * other comparison. */
-static void keep_best(uint64_t *a, uint32_t n, uint32_t k, uint64_t *last, const uint64_t *hashes) {
-    uint32_t count[BUCKETS] = {0};
-    uint32_t high = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t bucket = bucket_of(a[i]);
-        count[bucket]++;
-        high = bucket > high ? bucket : high;
-    }
-    uint32_t bucket = high;
-    uint32_t above = 0; /* keys in the buckets above */
-    while (above + count[bucket] < k) {
-        above += count[bucket--];
-    }
+/* Drops the keys (n,) of what the user's filter has. If the best of them leave more than will be
+ * listed, the filter is not asked about the others, which go, too. */
+static uint32_t drop_consumed(struct candidates *c, const struct candidates_view *v, uint32_t n) {
+    uint64_t *left = c->neighbours + c->cap;
+    uint32_t n_left = 0;
     uint32_t n_above = 0;
-    uint32_t n_last = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint64_t key = a[i];
-        a[n_above] = key;
-        last[n_last] = key;
-        n_above += bucket_of(key) > bucket;
-        n_last += bucket_of(key) == bucket;
+    if (n > ASKED) {
+        const uint32_t bucket = candidates_keys_bucket(c->neighbours, n, ASKED, &n_above);
+        n_left = keep_left(c, v, n, bucket, left);
     }
-    select_best(last, n_last, k - above);
-    settle_ties(last, n_last, k - above, hashes);
-    memcpy(a + above, last, (k - above) * sizeof *a);
+    if (n_left <= CANDIDATES_NEIGHBOURS) {
+        n_left = keep_left(c, v, n, 0, left);
+    }
+    memcpy(c->neighbours, left, n_left * sizeof *left);
+    return n_left;
 }
 
 static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
+    const bool withholds = c->n_withdrawn > 0 || v->rules;
     float max_k1 = K1_LEAST;
     uint32_t n = 0;
     for (uint32_t x = 0; x < c->n_touched; x++) {
         const uint32_t i = c->touched[x];
         const struct cell *cell = &c->cells[i];
-        if (cell->flags & CELL_ORDERED || forbidden(c, v, i, cell->flags)) {
-            continue;
+        bool out = (cell->flags & (CELL_ORDERED | CELL_CONSUMED)) != 0;
+        if (withholds) {
+            out |= withheld(c, v, i);
         }
-        const float k1 = cell->k[0] * hot[i].inv4;
+        c->neighbours[n] = candidates_key(cell->k[0] * hot[i].inv4, i);
+        n += !out; /* nobody can guess it */
+    }
+    if (!c->knows_consumed) {
+        n = drop_consumed(c, v, n);
+    }
+    for (uint32_t x = 0; x < n; x++) {
+        const float k1 = candidates_key_score(c->neighbours[x]);
         max_k1 = k1 > max_k1 ? k1 : max_k1;
-        c->neighbours[n++] = key_of(k1, i);
     }
     c->max_k1 = max_k1;
     if (n > CANDIDATES_NEIGHBOURS) {
-        keep_best(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + c->cap, v->hashes);
+        candidates_keys_keep(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + c->cap,
+                             v->hashes);
         n = CANDIDATES_NEIGHBOURS;
     }
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, item_of(c->neighbours[x]));
+        list_item(c, candidates_key_item(c->neighbours[x]));
     }
 }
 
-static void list_all(struct candidates *c, const struct candidates_view *v, const uint32_t *items,
-                     uint32_t n) {
+static inline void list_all(struct candidates *c, const struct candidates_view *v,
+                            const uint32_t *items, uint32_t n) {
     for (uint32_t x = 0; x < n; x++) {
         if (x + AHEAD < n) {
             __builtin_prefetch(&c->cells[items[x + AHEAD]], 1);
@@ -436,14 +397,23 @@ static void list_popular(struct candidates *c, const struct shared *s,
     list_all(c, v, items + old, n - old);
 }
 
-/* ... of which the affinities hear, too. */
+/* ... of which the affinities hear, too. Cells say where each of his is in the table. */
 static void list_own(struct candidates *c, const struct shared *s,
                      const struct candidates_view *v) {
-    struct user_repeat own[USER_REPEATS];
-    const uint32_t n = candidates_own(v, own);
-    for (uint32_t x = 0; x < n; x++) {
-        affinity_own(c->affinity, content_category(s->content, own[x].item), own[x].count);
-        list_if_allowed(c, v, own[x].item);
+    uint32_t n_all = 0;
+    const uint32_t n = candidates_own(v, c->all_own, &n_all);
+    for (uint32_t x = 0; x < n_all; x++) {
+        if (x + AHEAD < n_all) {
+            __builtin_prefetch(&c->cells[c->all_own[x + AHEAD].item], 1);
+        }
+        struct cell *cell = cell_of(c, c->all_own[x].item);
+        cell->flags |= CELL_OWN;
+        cell->own = (uint8_t)x;
+        if (x < n) {
+            affinity_own(c->affinity, content_category(s->content, c->all_own[x].item),
+                         c->all_own[x].count);
+            list_if_allowed(c, v, c->all_own[x].item);
+        }
     }
 }
 

@@ -126,7 +126,9 @@ bool candidates_allowed(const struct candidates *c, const struct candidates_view
 const struct features_block *candidates_features(struct candidates *c, const struct shared *s,
                                                  const struct candidates_view *v);
 /** Features of chosen items (they need not be candidates), into the caller's block:
- *  block->n and block->item are given, block->x and block->c are filled. */
+ *  block->n and block->item are given, block->x and block->c are filled. What pairs and the user's
+ *  repeat table say of an item is of the last search, which was for this view; nothing before it.
+ */
 void candidates_features_of(const struct candidates *c, const struct shared *s,
                             const struct candidates_view *v, struct features_block *block);
 

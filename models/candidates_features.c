@@ -88,12 +88,17 @@ static void fetch(const struct shared *s, const struct list_terms *t, uint32_t i
     }
 }
 
+/* What the search knows of an item. */
+static const struct cell *cell_of(const struct candidates *c, uint32_t item) {
+    static const struct cell none = {0};
+    return item < c->cap && c->cells[item].stamp == c->stamp ? &c->cells[item] : &none;
+}
+
 static void gather_one(const struct candidates *c, const struct list_terms *t,
                        struct features_block *b, uint32_t at) {
-    static const struct cell none = {0};
     const uint32_t i = b->item[at];
     const struct pop_hot *hot = &t->hot[i];
-    const struct cell *cell = i < c->cap && c->cells[i].stamp == c->stamp ? &c->cells[i] : &none;
+    const struct cell *cell = cell_of(c, i);
     float *x = b->x + at;
     const size_t k = b->stride;
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
@@ -111,19 +116,22 @@ static void gather_one(const struct candidates *c, const struct list_terms *t,
     x[X_COS * k] = t->qq[i];
 }
 
-static void repeat_one(const struct candidates_view *v, struct features_block *b, uint32_t at) {
-    struct user_repeat r;
-    if (!user_repeat(v->user, v->domain, b->item[at], &r)) {
+/* ... of what the user took himself: the search has noted where it is in his table. */
+static void repeat_one(const struct candidates *c, const struct candidates_view *v,
+                       struct features_block *b, uint32_t at) {
+    const struct cell *cell = cell_of(c, b->item[at]);
+    if (!(cell->flags & CELL_OWN)) {
         return;
     }
+    const struct user_repeat *r = &c->all_own[cell->own];
     float *x = b->x + at;
     const size_t k = b->stride;
-    const float since = hours_since(v->now_ms, r.last_ms);
-    x[X_TIMES * k] = 0.7F * lg(1.0F + (float)r.count);
+    const float since = hours_since(v->now_ms, r->last_ms);
+    x[X_TIMES * k] = 0.7F * lg(1.0F + (float)r->count);
     x[X_SINCE * k] = 3.0F - 0.25F * lg(1.0F + since);
-    const float span = hours_since(r.last_ms, r.first_ms);
-    if (r.count > 1 && span > 0.0F) {
-        float interval = span / (float)(r.count - 1);
+    const float span = hours_since(r->last_ms, r->first_ms);
+    if (r->count > 1 && span > 0.0F) {
+        float interval = span / (float)(r->count - 1);
         float late = 0.5F * lg((since + 1.0F) / (interval + 1.0F));
         x[X_INTERVAL * k] = fminf(fmaxf(late, -2.0F), 2.0F) + 2.5F;
     }
@@ -197,6 +205,7 @@ static void content_features(const struct candidates *c, const struct shared *s,
         memset(b->x + X_DEAL * k, 0, b->n * sizeof *b->x);
         return;
     }
+    const bool deals = categories_any_deal(s->categories);
     for (uint32_t at = 0; at < b->n; at++) {
         float *x = b->x + at;
         const uint32_t category = content_category(s->content, b->item[at]);
@@ -208,7 +217,8 @@ static void content_features(const struct candidates *c, const struct shared *s,
         x[X_LIKE * k] = affinity_like(c->affinity, b->item[at]);
         x[X_PART * k] = categories_part(s->categories, b->item[at], category);
         x[X_AGAIN * k] = terms.again;
-        x[X_DEAL * k] = 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms);
+        x[X_DEAL * k] =
+            deals ? 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms) : 0.0F;
         x[X_REPEATED * k] =
             v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F
                        : 0.0F;
@@ -269,7 +279,7 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     }
     content_features(c, s, v, &t, b);
     for (uint32_t at = 0; v->repeats && at < b->n; at++) {
-        repeat_one(v, b, at);
+        repeat_one(c, v, b, at);
     }
     list_features(c, s, v, b->c);
 }

@@ -20,9 +20,11 @@ static int by_tied_hash(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS]) {
+uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS],
+                        uint32_t *n_all) {
     const uint32_t max = CANDIDATES_OWN;
     const uint32_t n = user_repeats_best(v->user, v->domain, v->now_ms, own, USER_REPEATS);
+    *n_all = n;
     if (n <= max) {
         return n;
     }
@@ -42,7 +44,7 @@ uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[
         tied[x - from] = (struct tied){v->hashes[own[x].item], x - from};
     }
     qsort(tied, end - from, sizeof *tied, by_tied_hash);
-    for (uint32_t x = from; x < max; x++) {
+    for (uint32_t x = from; x < end; x++) {
         own[x] = equal[tied[x - from].at];
     }
     return max;

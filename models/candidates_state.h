@@ -14,8 +14,10 @@
 enum {
     CELL_TOUCHED = 1,  /* in `touched`                              */
     CELL_LISTED = 2,   /* among the candidates, at `position`       */
-    CELL_CONSUMED = 4, /* by the user; only if `knows_consumed`     */
+    CELL_CONSUMED = 4, /* by the user; all that he consumed if `knows_consumed` */
     CELL_ORDERED = 8,  /* in his order under way                    */
+    CELL_OWN = 16,     /* in his repeat table: all_own[own]         */
+    CELL_LEFT = 32,    /* not consumed: his filter was asked        */
 };
 
 /* k1, k3, k4, kx: what pairs say of an item. */
@@ -26,7 +28,9 @@ struct cell {
     uint32_t stamp;    /* all is of this search, else it means 0 */
     uint16_t position; /* among the candidates */
     uint8_t flags;
+    uint8_t own;
 };
+_Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
 
 /* The last vector that was folded in. */
@@ -42,23 +46,26 @@ struct folded {
 struct candidates {
     struct cell *cells;   /* (cap,) */
     uint32_t *touched;    /* (cap,) items with k sums           */
-    uint64_t *neighbours; /* (2 cap,) keys: key_of(); behind them room for some of them again */
+    uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
     uint32_t cap;
     uint32_t stamp;
     uint32_t n_touched;
-    bool knows_consumed;      /* cells say what the user consumed                      */
+    bool knows_consumed;      /* cells say all that the user consumed                  */
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
     const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
     float max_k1;
     struct affinity *affinity;
+    struct user_repeat all_own[USER_REPEATS]; /* the user's repeat table, see candidates_own() */
     struct folded folded;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];
     _Alignas(64) float x[RANKER_X * (RANKER_LIST_MAX + 16)];
 };
 
-/** The items that a user takes again most, at most CANDIDATES_OWN; returns how many. */
-uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS]);
+/** The user's repeat table (*n_all,), those first that he takes again most; returns how many bring
+ *  candidates, at most CANDIDATES_OWN. */
+uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS],
+                        uint32_t *n_all);
 /** His strongest categories, at most CANDIDATES_CATEGORIES; returns how many. */
 uint32_t candidates_interests(const struct shared *s, const struct candidates_view *v,
                               struct user_interest all[USER_INTERESTS]);

@@ -195,6 +195,10 @@ const char *items_id(const struct items *it, uint32_t i, size_t *len) {
     return id + 1;
 }
 
+void items_fetch_id(const struct items *it, uint32_t i) {
+    __builtin_prefetch(*id_place(it, i));
+}
+
 bool items_named(const struct items *it, uint32_t i) {
     return *id_place(it, i) != nameless;
 }

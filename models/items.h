@@ -80,6 +80,8 @@ bool items_named(const struct items *it, uint32_t i);
 uint64_t items_hash(const struct items *it, uint32_t i);
 uint8_t items_domain(const struct items *it, uint32_t i);
 const char *items_id(const struct items *it, uint32_t i, size_t *len); /* also terminated */
+/** Asks for the id of item i, before those of several are read. */
+void items_fetch_id(const struct items *it, uint32_t i);
 
 /** Borrowed arrays for hot loops, (items_n(),); valid until the next intern. */
 const uint8_t *items_domains(const struct items *it);

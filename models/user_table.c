@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FEW = 32 /* to sort */ };
+
 static uint32_t lower_bound(const struct taken *t, uint32_t n, uint32_t item) {
     uint32_t at = 0;
     while (n > 0) {
@@ -108,27 +110,50 @@ static uint32_t bits_of(float x) {
     return bits;
 }
 
-/* Sorts by the upper half, byte by byte from the lowest; equal ones stay in their order. */
+/* No two are equal. */
+static void sort_few(uint64_t *key, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        const uint64_t x = key[i];
+        uint32_t k = i;
+        while (k > 0 && key[k - 1] > x) {
+            key[k] = key[k - 1];
+            k--;
+        }
+        key[k] = x;
+    }
+}
+
+/* Sorts by the upper half, byte by byte from the lowest; equal ones stay in their order. A byte
+ * that is the same in all is passed over. */
 static void sort_by_upper(uint64_t key[USER_REPEATS], uint32_t n) {
     uint64_t other[USER_REPEATS];
+    uint16_t at[4][256] = {{0}};
     uint64_t *from = key;
     uint64_t *to = other;
-    for (uint32_t shift = 32; shift < 64; shift += 8) { /* an even number of passes ends in key */
-        uint16_t at[256] = {0};
-        for (uint32_t i = 0; i < n; i++) {
-            at[from[i] >> shift & 255]++;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t byte = 0; byte < 4; byte++) {
+            at[byte][key[i] >> (32 + 8 * byte) & 255]++;
+        }
+    }
+    for (uint32_t byte = 0; byte < 4; byte++) {
+        const uint32_t shift = 32 + 8 * byte;
+        if (at[byte][from[0] >> shift & 255] == n) {
+            continue;
         }
         for (uint32_t b = 0, sum = 0; b < 256; b++) {
-            const uint32_t count = at[b];
-            at[b] = (uint16_t)sum;
+            const uint32_t count = at[byte][b];
+            at[byte][b] = (uint16_t)sum;
             sum += count;
         }
         for (uint32_t i = 0; i < n; i++) {
-            to[at[from[i] >> shift & 255]++] = from[i];
+            to[at[byte][from[i] >> shift & 255]++] = from[i];
         }
         uint64_t *swap = from;
         from = to;
         to = swap;
+    }
+    if (from != key) {
+        memcpy(key, from, n * sizeof *key);
     }
 }
 
@@ -141,7 +166,11 @@ uint32_t user_table_best(const struct user *u, uint8_t domain, int64_t now_ms,
         const struct user_repeat r = unpack(&t[i]);
         key[i] = (uint64_t)~bits_of(user_repeat_decayed(&r, now_ms)) << 32 | i;
     }
-    sort_by_upper(key, a->n);
+    if (a->n < FEW) {
+        sort_few(key, a->n);
+    } else {
+        sort_by_upper(key, a->n);
+    }
     const uint32_t n = a->n < max ? a->n : max;
     for (uint32_t i = 0; i < n; i++) {
         out[i] = unpack(&t[key[i] & UINT32_MAX]);

@@ -243,6 +243,104 @@ static void with_content_too_candidates_and_features_are_those_of_the_raw_log(vo
     candidates_free(c);
 }
 
+/* A user with somebody's history who consumed nothing of it, but so much else that a filter keeps
+ * what he consumed. */
+static struct user *filtered_user(const struct bench *b, uint32_t of) {
+    struct user *u = NULL;
+    assert_int_equal(user_new(2, "someone", 7, &u), ST_OK);
+    for (uint32_t k = 0; k < b->n_of[of]; k++) {
+        const struct logged *e = &b->log[b->of[of][k]];
+        const struct user_line line = {.item = e->item,
+                                       .ts_ms = e->ts,
+                                       .category = CATEGORY_NONE,
+                                       .action = ACTION_VIEW,
+                                       .domain = domain_of(e->item),
+                                       .history = true};
+        assert_int_equal(user_take(&u, &line), ST_OK);
+    }
+    for (uint32_t k = 0; k < USER_EXACT + 50; k++) {
+        const struct user_line line = {.item = 1000000 + k,
+                                       .ts_ms = START,
+                                       .category = CATEGORY_NONE,
+                                       .domain = NO_REPEATS,
+                                       .consumes = true};
+        assert_int_equal(user_take(&u, &line), ST_OK);
+    }
+    uint32_t n = 0;
+    assert_null(user_consumed_items(u, NO_REPEATS, &n));
+    return u;
+}
+
+static void consume(const struct bench *b, uint32_t item, struct user **u) {
+    const struct user_line line = {.item = item,
+                                   .ts_ms = START,
+                                   .hashes = items_hashes(b->s->items),
+                                   .category = CATEGORY_NONE,
+                                   .domain = NO_REPEATS,
+                                   .consumes = true};
+    assert_int_equal(user_take(u, &line), ST_OK);
+}
+
+/* He consumes the best n of his neighbours. */
+static void consume_best(const struct bench *b, const struct truth *t, uint32_t n,
+                         struct user **u) {
+    bool done[ITEMS] = {0};
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t best = ITEM_NONE;
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            if (t->touched[i] && !done[i] && (best == ITEM_NONE || t->k1[i] > t->k1[best])) {
+                best = i;
+            }
+        }
+        if (best == ITEM_NONE) {
+            return;
+        }
+        done[best] = true;
+        consume(b, best, u);
+    }
+}
+
+/* None, some, most and all of the best neighbours; and things that are no neighbours of his. */
+static void what_a_filter_has_gives_way_to_the_next_best(void **state) {
+    (void)state;
+    static const uint32_t n_consumed[] = {0, 40, 150, 200, ITEMS};
+    struct candidates *c = NULL;
+    struct candidates_view v;
+    const int64_t now = full->log[full->n - 1].ts;
+    uint32_t most_touched = 0;
+    assert_int_equal(candidates_new(&c), ST_OK);
+    for (uint32_t user = 2; user < USERS; user += 3) {
+        for (size_t z = 0; z < sizeof n_consumed / sizeof *n_consumed; z++) {
+            struct truth *t = truth_of(full, user, NO_REPEATS, now);
+            struct user *u = filtered_user(full, user);
+            consume_best(full, t, n_consumed[z], &u);
+            for (uint32_t i = 0; z > 0 && i < ITEMS; i += 6) {
+                consume(full, i, &u);
+            }
+            uint32_t touched = 0;
+            for (uint32_t i = 0; i < ITEMS; i++) {
+                t->hidden[i] = user_consumed(u, NO_REPEATS, i, items_hashes(full->s->items));
+                touched += t->touched[i];
+            }
+            most_touched = touched > most_touched ? touched : most_touched;
+            candidates_view(c, full->s, u, NO_REPEATS, false, now, &v);
+            assert_int_equal(candidates_find(c, full->s, &v, 0), ST_OK);
+            assert_set(full, t, NO_REPEATS, now, c);
+            float max_k1 = 1e-9F;
+            for (uint32_t i = 0; i < ITEMS; i++) {
+                const bool counts = t->touched[i] && !t->hidden[i] && (float)t->k1[i] > max_k1;
+                max_k1 = counts ? (float)t->k1[i] : max_k1;
+            }
+            const struct features_block *b = candidates_features(c, full->s, &v);
+            assert_float_equal(b->c[C_MAX_K1], 0.25F * log2f(max_k1 + 1e-4F) + 2.0F, 1e-4F);
+            user_free(u);
+            free(t);
+        }
+    }
+    assert_true(most_touched > 280); /* more than the filter is asked about at first */
+    candidates_free(c);
+}
+
 /* now_ms before the user's newest entries: only what came before counts, and every "since"
  * is clamped at 0. */
 static void a_ranking_in_the_past_sees_only_the_earlier_history(void **state) {
@@ -311,6 +409,50 @@ static void the_interval_is_clipped_and_absent_where_taken_once(void **state) {
     assert_int_equal(candidates_find(c, b->s, &v, 0), ST_OK);
     x = candidates_features(c, b->s, &v);
     assert_true(x->x[X_INTERVAL * x->stride + candidates_position(c, 7)] == 4.5F);
+    candidates_free(c);
+    bench_free(b);
+}
+
+/* Items taken at one moment are equal, and more of them than candidates: those with the smaller
+ * hashes are ones. What the table says of the others is known all the same. */
+static void of_equal_own_items_the_smaller_hashes_are_candidates(void **state) {
+    (void)state;
+    enum { OWN = USER_REPEATS - 6 };
+    struct bench *b = bench_new(ITEMS, false);
+    struct candidates *c = NULL;
+    struct candidates_view v;
+    static float x[RANKER_X * RANKER_LIST_MAX];
+    static uint32_t item[RANKER_LIST_MAX];
+    struct features_block block = {.n = OWN, .stride = RANKER_LIST_MAX, .item = item, .x = x};
+    const uint64_t *hashes = items_hashes(b->s->items);
+    assert_int_equal(candidates_new(&c), ST_OK);
+    for (uint32_t k = 0; k < OWN; k++) {
+        item[k] = 2 * k + 1;
+        const struct user_line line = {.item = item[k],
+                                       .ts_ms = START,
+                                       .category = CATEGORY_NONE,
+                                       .domain = REPEATS,
+                                       .consumes = true,
+                                       .repeats = true};
+        assert_int_equal(user_take(&b->users[0], &line), ST_OK);
+        if (k % 2) { /* stronger ones */
+            assert_int_equal(user_take(&b->users[0], &line), ST_OK);
+        }
+    }
+    view_of(b, 0, REPEATS, START + DAY_MS, &v);
+    assert_int_equal(candidates_find(c, b->s, &v, 0), ST_OK);
+    assert_int_equal(candidates_n(c), CANDIDATES_OWN);
+    candidates_features_of(c, b->s, &v, &block);
+    for (uint32_t k = 0; k < OWN; k++) {
+        uint32_t ahead = k % 2 ? 0 : OWN / 2;
+        for (uint32_t j = k % 2; j < OWN; j += 2) {
+            ahead += hashes[item[j]] < hashes[item[k]];
+        }
+        const bool listed = candidates_position(c, item[k]) != UINT32_MAX;
+        assert_int_equal(listed, k % 2 == 1 || ahead < CANDIDATES_OWN);
+        assert_float_equal(x[X_TIMES * RANKER_LIST_MAX + k], 0.7F * log2f(k % 2 ? 3.0F : 2.0F),
+                           1e-5F);
+    }
     candidates_free(c);
     bench_free(b);
 }
@@ -603,8 +745,10 @@ int main(void) {
         cmocka_unit_test(candidates_and_features_are_those_of_the_raw_log),
         cmocka_unit_test(features_of_chosen_items_are_those_of_the_raw_log),
         cmocka_unit_test(with_content_too_candidates_and_features_are_those_of_the_raw_log),
+        cmocka_unit_test(what_a_filter_has_gives_way_to_the_next_best),
         cmocka_unit_test(a_ranking_in_the_past_sees_only_the_earlier_history),
         cmocka_unit_test(the_interval_is_clipped_and_absent_where_taken_once),
+        cmocka_unit_test(of_equal_own_items_the_smaller_hashes_are_candidates),
         cmocka_unit_test(too_few_candidates_are_filled_up_by_thirty_day_counts),
         cmocka_unit_test(the_order_under_way_fills_up_last),
         cmocka_unit_test(a_cut_through_equal_neighbours_does_not_depend_on_indices),

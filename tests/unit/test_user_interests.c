@@ -568,6 +568,41 @@ static void the_best_repeats_come_strongest_first(void **state) {
     }
 }
 
+/* Tables of all sizes, of things taken in an hour (their counts differ in the last bits only) or in
+ * a year, once or often. */
+static void repeats_of_any_number_come_strongest_first(void **state) {
+    (void)state;
+    struct rng rng = {12};
+    for (uint32_t n = 0; n <= USER_REPEATS; n += 1 + n / 16) {
+        for (uint32_t z = 0; z < 4; z++) {
+            struct user *u = new_user();
+            for (uint32_t k = 0; k < n * (z < 2 ? 1 : 3); k++) {
+                const struct user_line line = {.item = k % (n ? n : 1),
+                                               .category = CATEGORY_NONE,
+                                               .ts_ms = START + (int64_t)rng_below(&rng, 3600000) *
+                                                                    (z % 2 ? 8760 : 1),
+                                               .domain = 1,
+                                               .consumes = true,
+                                               .repeats = true};
+                assert_int_equal(user_take(&u, &line), ST_OK);
+            }
+            const int64_t now = START + 400 * DAY_MS;
+            struct user_repeat best[USER_REPEATS];
+            assert_int_equal(user_repeats_best(u, 1, now, best, USER_REPEATS), n);
+            bool seen[USER_REPEATS] = {0};
+            for (uint32_t k = 0; k < n; k++) {
+                assert_false(seen[best[k].item]);
+                seen[best[k].item] = true;
+                const float v = user_repeat_decayed(&best[k], now);
+                const float before = k ? user_repeat_decayed(&best[k - 1], now) : v;
+                assert_true(before > v || k == 0 ||
+                            (!(before < v) && best[k - 1].item < best[k].item));
+            }
+            user_free(u);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_user_is_interested_in_nothing),
@@ -585,6 +620,7 @@ int main(void) {
         cmocka_unit_test(without_memory_nothing_changes),
         cmocka_unit_test(a_decayed_repeat_is_the_sum_over_evenly_spaced_takings),
         cmocka_unit_test(the_best_repeats_come_strongest_first),
+        cmocka_unit_test(repeats_of_any_number_come_strongest_first),
     };
     return cmocka_run_group_tests_name("user_interests", tests, NULL, NULL);
 }
