@@ -18,12 +18,12 @@
 #include "mix.h"
 
 enum {
-    AGAIN_MS = 1000,     /* a fast turn at most this often */
-    FEW_EVENTS = 100,    /* twice as much of less is not much */
-    ITEMS_PER_LOOK = 8,  /* at the clock */
-    SHARE_OF_TIME = 10,  /* one part in so many */
-    GENTLE_OF_TIME = 50, /* ... of a turn that comes early only because much was learned */
-    SHARE_OF_RATE = 4,   /* likewise, of publish.rate */
+    AGAIN_MS = 1000,      /* a fast turn at most this often */
+    FEW_EVENTS = 100,     /* twice as much of less is not much */
+    ITEMS_PER_LOOK = 8,   /* at the clock */
+    SHARE_OF_TIME = 10,   /* one part in so many */
+    GENTLE_OF_TIME = 100, /* ... of a turn that comes early only because much was learned */
+    SHARE_OF_RATE = 4,    /* likewise, of publish.rate */
     ROOM = PUBLISHER_QUEUE / 2,
 };
 

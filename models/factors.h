@@ -82,14 +82,15 @@ uint64_t factors_version(const struct factors *f);
 bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p);
 
 /**
- * What each item of a history adds to a target's raw p.q (before p is normalised), exactly:
- * out[r] = .85^r q_r' A^-1 q_target, so that their sum is it.
- * @param items  (n,) newest first, as factors_fold_in(); from FACTORS_HISTORY on nobody adds: 0
- * @param out    (n,)
+ * What each item of a history adds to the raw p.q of targets (before p is normalised), exactly:
+ * out[t][r] = .85^r q_r' A^-1 q_t, so that their sum is it. A is made once for all of them.
+ * @param items    (n,) newest first, as factors_fold_in(); from FACTORS_HISTORY on nobody adds: 0
+ * @param targets  (n_targets,) items
+ * @param out      (n_targets, n)
  * @return false (out untouched) when n is 0 or A cannot be solved
  */
-bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n, uint32_t target,
-                   float *out);
+bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n,
+                   const uint32_t *targets, uint32_t n_targets, float *out);
 
 /** Rounds p to units of 2^-20 so that what is added can be added elsewhere. */
 void factors_round(const float *p, int32_t out[FACTORS]);

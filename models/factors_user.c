@@ -138,11 +138,23 @@ static bool normalise(const float x[FACTORS], float *p) {
     return true;
 }
 
-/* A of a history, solved for x in place. */
-static bool solve_user(const struct factors *f, const uint32_t *items, uint32_t n,
-                       float x[FACTORS]) {
+/* U'y = x, in place: as cholesky() does on its way. */
+static void solve_lower(float a[FACTORS][FACTORS], const float inverse[FACTORS], float x[FACTORS]) {
+    float y[FACTORS];
+    for (size_t j = 0; j < FACTORS; j++) {
+        y[j] = x[j] * inverse[j];
+        for (size_t v = j / LANES; v < VECTORS; v++) {
+            lanes_store(x + v * LANES,
+                        lanes_load(x + v * LANES) - y[j] * lanes_load(a[j] + v * LANES));
+        }
+    }
+    memcpy(x, y, sizeof y);
+}
+
+/* A of a history. */
+static void user_matrix(const struct factors *f, const uint32_t *items, uint32_t n,
+                        float a[FACTORS][FACTORS]) {
     _Alignas(ROW_ALIGN) float h[FACTORS_HISTORY][FACTORS];
-    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
     float w = 1.0F;
     for (uint32_t i = 0; i < n; i++) {
         const float *q = row(f, items[i]);
@@ -153,12 +165,6 @@ static bool solve_user(const struct factors *f, const uint32_t *items, uint32_t 
         w *= HISTORY_DECAY;
     }
     normal_matrix(f, h, n, a);
-    float inverse[FACTORS];
-    if (!cholesky(a, x, inverse)) {
-        return false;
-    }
-    solve_triangle(a, inverse, x);
-    return true;
 }
 
 uint64_t factors_version(const struct factors *f) {
@@ -179,29 +185,43 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
         }
         w *= HISTORY_DECAY;
     }
-    return solve_user(f, items, n, x) && normalise(x, p);
+    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
+    float inverse[FACTORS];
+    user_matrix(f, items, n, a);
+    if (!cholesky(a, x, inverse)) {
+        return false;
+    }
+    solve_triangle(a, inverse, x);
+    return normalise(x, p);
 }
 
-bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n, uint32_t target,
-                   float *out) {
+bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n,
+                   const uint32_t *targets, uint32_t n_targets, float *out) {
     if (n == 0) {
         return false;
     }
     const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    float z[FACTORS];
-    memcpy(z, row(f, target), sizeof z);
-    if (!solve_user(f, items, known, z)) {
+    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
+    float z[FACTORS] = {0};
+    float inverse[FACTORS];
+    user_matrix(f, items, known, a);
+    if (!cholesky(a, z, inverse)) {
         return false;
     }
-    float w = 1.0F;
-    for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        float sum = 0.0F;
-        for (size_t k = 0; k < FACTORS; k++) {
-            sum += q[k] * z[k];
+    for (uint32_t t = 0; t < n_targets; t++) {
+        memcpy(z, row(f, targets[t]), sizeof z);
+        solve_lower(a, inverse, z);
+        solve_triangle(a, inverse, z);
+        float w = 1.0F;
+        for (uint32_t i = 0; i < n; i++) {
+            const float *q = row(f, items[i]);
+            float sum = 0.0F;
+            for (size_t k = 0; i < known && k < FACTORS; k++) {
+                sum += q[k] * z[k];
+            }
+            out[(size_t)t * n + i] = w * sum;
+            w *= HISTORY_DECAY;
         }
-        out[i] = i < known ? w * sum : 0.0F;
-        w *= HISTORY_DECAY;
     }
     return true;
 }

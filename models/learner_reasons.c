@@ -120,38 +120,51 @@ static uint32_t because_together(const struct shared *s, const struct user_entry
     return best;
 }
 
-static uint32_t because_taste(const struct shared *s, const struct user_entry *history,
-                              uint32_t n_history, uint32_t item) {
+/* What speaks most for each of some items by taste; all of ITEM_NONE if nothing is known. */
+static void because_taste(const struct shared *s, const struct user_entry *history,
+                          uint32_t n_history, const uint32_t *targets, uint32_t n, uint32_t *out) {
     uint32_t items[USER_HISTORY] = {0};
-    float parts[USER_HISTORY] = {0};
+    float parts[LIST_MAX * USER_HISTORY];
     for (uint32_t r = 0; r < n_history; r++) {
         items[r] = history[r].item;
     }
-    if (!factors_parts(s->factors, items, n_history, item, parts)) {
-        return ITEM_NONE;
-    }
-    uint32_t best = ITEM_NONE;
-    float most = 0.0F;
-    for (uint32_t r = 0; r < n_history; r++) {
-        float sum = 0.0F; /* an item may stand in the history more than once */
-        for (uint32_t x = 0; x < n_history; x++) {
-            sum += items[x] == items[r] ? parts[x] : 0.0F;
+    const bool known = n > 0 && factors_parts(s->factors, items, n_history, targets, n, parts);
+    for (uint32_t t = 0; t < n; t++) {
+        const float *part = parts + (size_t)t * n_history;
+        float most = 0.0F;
+        out[t] = ITEM_NONE;
+        for (uint32_t r = 0; known && r < n_history; r++) {
+            float sum = 0.0F; /* an item may stand in the history more than once */
+            for (uint32_t x = 0; x < n_history; x++) {
+                sum += items[x] == items[r] ? part[x] : 0.0F;
+            }
+            if (items[r] != targets[t] && sum > most) {
+                most = sum;
+                out[t] = items[r];
+            }
         }
-        if (items[r] != item && sum > most) {
-            most = sum;
-            best = items[r];
-        }
     }
-    return best;
 }
 
-uint32_t learner_because_of(const struct shared *s, const struct user_entry *history,
-                            uint32_t n_history, const struct list_item *item) {
-    switch (item->reason) {
-    case REASON_AGAIN: return item->item;
-    case REASON_TOGETHER: return because_together(s, history, n_history, item->item);
-    case REASON_TASTE: return because_taste(s, history, n_history, item->item);
-    default: return ITEM_NONE;
+void learner_because_of(const struct shared *s, const struct user_entry *history,
+                        uint32_t n_history, struct list_item *items, uint32_t n) {
+    uint32_t tastes[LIST_MAX] = {0};
+    uint32_t because[LIST_MAX];
+    uint32_t n_tastes = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        struct list_item *item = &items[k];
+        item->because = ITEM_NONE;
+        if (item->reason == REASON_AGAIN) {
+            item->because = item->item;
+        } else if (item->reason == REASON_TOGETHER) {
+            item->because = because_together(s, history, n_history, item->item);
+        } else if (item->reason == REASON_TASTE) {
+            tastes[n_tastes++] = item->item;
+        }
+    }
+    because_taste(s, history, n_history, tastes, n_tastes, because);
+    for (uint32_t k = n; k-- > 0;) {
+        items[k].because = items[k].reason == REASON_TASTE ? because[--n_tastes] : items[k].because;
     }
 }
 
@@ -163,8 +176,6 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
     }
     struct user_entry history[USER_HISTORY];
     const uint32_t n = user_history(users_get(t->users, user), now_ms, history, USER_HISTORY);
-    for (uint32_t k = 0; k < list->n; k++) {
-        list->items[k].because = learner_because_of(l->shared, history, n, &list->items[k]);
-    }
+    learner_because_of(l->shared, history, n, list->items, list->n);
     return ST_OK;
 }

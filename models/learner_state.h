@@ -211,9 +211,10 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
                                  const struct features_block *b, uint32_t at,
                                  const float mean[RANKER_X], float parts[RANKER_X],
                                  float groups[REASONS]);
-/** The item of a history that speaks most for an item of a list; ITEM_NONE. */
-uint32_t learner_because_of(const struct shared *s, const struct user_entry *history,
-                            uint32_t n_history, const struct list_item *item);
+/** Notes at the items of a list, (n <= LIST_MAX,), the one of a history that speaks most for each;
+ *  ITEM_NONE. */
+void learner_because_of(const struct shared *s, const struct user_entry *history,
+                        uint32_t n_history, struct list_item *items, uint32_t n);
 
 /** Which net ranks for this user. */
 enum ranker_kind learner_kind(const struct learner_task *t, const struct candidates_view *v);

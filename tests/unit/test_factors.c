@@ -374,6 +374,46 @@ static void fold_in_takes_at_most_the_newest_of_history(void **state) {
     factors_free(f);
 }
 
+/* p.q is their sum over |x|, the same for all targets; each counts what its item alone brings. */
+static void parts_of_targets_add_up_to_their_products(void **state) {
+    (void)state;
+    struct factors *f = make(25, ITEMS);
+    struct rng rng = {26};
+    learn_random(f, ITEMS, 3000, 27);
+    for (int round = 0; round < 50; round++) {
+        uint32_t items[FACTORS_HISTORY + 5];
+        uint32_t targets[10];
+        float parts[10][FACTORS_HISTORY + 5];
+        float one[FACTORS_HISTORY + 5];
+        float p[D];
+        const uint32_t n = 1 + rng_below(&rng, FACTORS_HISTORY + 5);
+        double norm = 0.0;
+        for (uint32_t i = 0; i < n; i++) {
+            items[i] = rng_below(&rng, ITEMS);
+        }
+        float flat[10 * (FACTORS_HISTORY + 5)];
+        for (uint32_t t = 0; t < 10; t++) {
+            targets[t] = t == 0 ? items[0] : rng_below(&rng, ITEMS);
+        }
+        assert_true(factors_fold_in(f, items, n, p));
+        assert_true(factors_parts(f, items, n, targets, 10, flat));
+        for (uint32_t t = 0; t < 10; t++) {
+            double sum = 0.0;
+            memcpy(parts[t], flat + t * n, n * sizeof *flat);
+            assert_true(factors_parts(f, items, n, &targets[t], 1, one));
+            assert_memory_equal(one, parts[t], n * sizeof *one);
+            for (uint32_t i = 0; i < n; i++) {
+                sum += (double)parts[t][i];
+                assert_true(i < FACTORS_HISTORY || !(parts[t][i] > 0.0F || parts[t][i] < 0.0F));
+            }
+            const double product = dot(p, q_of(f, targets[t]));
+            norm = t == 0 ? sum / product : norm; /* of what lies in the history: not near 0 */
+            assert_true(fabs(sum - norm * product) < 1e-4 * norm * (1.0 + fabs(product)));
+        }
+    }
+    factors_free(f);
+}
+
 static void fold_in_of_nothing_or_of_zero_leaves_p_untouched(void **state) {
     (void)state;
     struct factors *f = make(5, 3);
@@ -1053,6 +1093,7 @@ int main(void) {
         cmocka_unit_test(a_failed_growth_changes_nothing),
         cmocka_unit_test(fold_in_solves_the_dense_normal_equations),
         cmocka_unit_test(fold_in_takes_at_most_the_newest_of_history),
+        cmocka_unit_test(parts_of_targets_add_up_to_their_products),
         cmocka_unit_test(fold_in_of_nothing_or_of_zero_leaves_p_untouched),
         cmocka_unit_test(rounding_is_to_the_nearest_unit_and_bounded_by_one),
         cmocka_unit_test(before_the_first_s_an_item_is_a_tenth_of_its_sum),
