@@ -206,9 +206,23 @@ static void content_features(const struct candidates *c, const struct shared *s,
         return;
     }
     const bool deals = categories_any_deal(s->categories);
+    uint32_t last = CATEGORY_NONE;
+    double prior = categories_repeat_prior(s->categories, last);
     for (uint32_t at = 0; at < b->n; at++) {
         float *x = b->x + at;
+        x[X_DEAL * k] =
+            deals ? 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms) : 0.0F;
         const uint32_t category = content_category(s->content, b->item[at]);
+        if (category != last) {
+            prior = categories_repeat_prior(s->categories, category);
+            last = category;
+        }
+        x[X_REPEATED * k] =
+            v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], prior) - 1.0F
+                       : 0.0F;
+        if (b->n_x == X_LIFT) {
+            continue; /* nothing has a category */
+        }
         const struct affinity_terms terms = affinity_of(c->affinity, category);
         x[X_LIFT * k] = terms.lift;
         x[X_GAP * k] = terms.gap;
@@ -217,13 +231,10 @@ static void content_features(const struct candidates *c, const struct shared *s,
         x[X_LIKE * k] = affinity_like(c->affinity, b->item[at]);
         x[X_PART * k] = categories_part(s->categories, b->item[at], category);
         x[X_AGAIN * k] = terms.again;
-        x[X_DEAL * k] =
-            deals ? 3.0F * categories_deal_now(s->categories, b->item[at], v->now_ms) : 0.0F;
-        x[X_REPEATED * k] =
-            v->repeats ? 3.0F * categories_repeat_rate(s->categories, b->item[at], category) - 1.0F
-                       : 0.0F;
     }
-    transform_parts(b);
+    if (b->n_x > X_PART) {
+        transform_parts(b);
+    }
 }
 
 static void list_features(const struct candidates *c, const struct shared *s,
@@ -257,8 +268,8 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
         .mage = user_mage(v->user),
         .now_ms = v->now_ms,
     };
-    t.content =
-        v->repeats || content_n_categories(s->content) > 0 || categories_any_deal(s->categories);
+    const bool categories = content_n_categories(s->content) > 0;
+    t.content = v->repeats || categories || categories_any_deal(s->categories);
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
         t.lg_sum[clock] = fmaxf(popularity_lg_sum(s->popularity, v->domain, clock), LG_SUM_LEAST);
     }
@@ -273,7 +284,7 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     transform_pairs(b, &t);
     transform_factors(b);
     const size_t k = b->stride;
-    b->n_x = t.content ? RANKER_X : X_TIMES;
+    b->n_x = categories ? RANKER_X : t.content ? X_LIFT : X_TIMES;
     for (size_t f = X_TIMES; f <= X_INTERVAL && f < b->n_x; f++) {
         memset(b->x + f * k, 0, b->n * sizeof *b->x);
     }

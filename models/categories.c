@@ -401,14 +401,18 @@ float categories_all_events(const struct categories *c) {
     return (float)fixed_to(c->events);
 }
 
-float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t category) {
+double categories_repeat_prior(const struct categories *c, uint32_t category) {
     const struct categories_category k = category_of(c, category);
-    const struct categories_item i =
-        item < c->cap_items ? c->items[item] : (struct categories_item){0};
     const double rho = c->takes > 0 ? (double)c->repeats / (double)c->takes : RATE_UNKNOWN;
-    const double rho_c =
-        (fixed_to(k.repeats) + CATEGORY_PRIOR * rho) / (fixed_to(k.n) + CATEGORY_PRIOR);
-    return (float)((fixed_to(i.repeats) + ITEM_PRIOR * rho_c) / (fixed_to(i.n) + ITEM_PRIOR));
+    return (fixed_to(k.repeats) + CATEGORY_PRIOR * rho) / (fixed_to(k.n) + CATEGORY_PRIOR);
+}
+
+float categories_repeat_rate(const struct categories *c, uint32_t item, double prior) {
+    if (item >= c->cap_items) {
+        return (float)prior;
+    }
+    const struct categories_item *i = &c->items[item];
+    return (float)((fixed_to(i->repeats) + ITEM_PRIOR * prior) / (fixed_to(i->n) + ITEM_PRIOR));
 }
 
 bool categories_any_deal(const struct categories *c) {

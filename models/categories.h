@@ -138,8 +138,10 @@ void categories_forget_tops(struct categories *c);
 void categories_offer_top(struct categories *c, uint32_t category, uint32_t item);
 float categories_events(const struct categories *c, uint32_t category); /* n_c */
 float categories_all_events(const struct categories *c);                /* N   */
-/** The repeat rate, in [0, 1]. */
-float categories_repeat_rate(const struct categories *c, uint32_t item, uint32_t category);
+/** The repeat rate of a category, in [0, 1]: what is expected of its items. */
+double categories_repeat_prior(const struct categories *c, uint32_t category);
+/** That of an item, given its category's. */
+float categories_repeat_rate(const struct categories *c, uint32_t item, double prior);
 /** False: every deal is 0. */
 bool categories_any_deal(const struct categories *c);
 /** What is known of an item will be asked for soon. */

@@ -73,7 +73,8 @@ static uint64_t digest(const struct categories *c, int64_t now_ms) {
         }
         h = mix64(h ^ sum);
         for (uint32_t i = 0; i <= ITEMS; i++) {
-            const float r[2] = {categories_repeat_rate(c, i, k), categories_deal_now(c, i, now_ms)};
+            const float r[2] = {categories_repeat_rate(c, i, categories_repeat_prior(c, k)),
+                                categories_deal_now(c, i, now_ms)};
             memcpy(bits, r, sizeof r);
             h = mix64(h ^ ((uint64_t)bits[0] << 32 | bits[1]));
         }
@@ -92,8 +93,8 @@ static void who_knows_nothing_says_so(void **state) {
             assert_true(categories_share(c, asked[k], LANDMARK) == 1.0F);
             assert_true(categories_events(c, asked[k]) == 0.0F);
             assert_int_equal(categories_neighbours(c, asked[k]).n, 0);
-            assert_true(categories_repeat_rate(c, 3, asked[k]) == 0.5F);
-            assert_true(categories_repeat_rate(c, asked[k], 3) == 0.5F);
+            assert_true(categories_repeat_rate(c, 3, categories_repeat_prior(c, asked[k])) == 0.5F);
+            assert_true(categories_repeat_rate(c, asked[k], categories_repeat_prior(c, 3)) == 0.5F);
             assert_true(categories_deal_now(c, asked[k], LANDMARK) == 0.0F);
         }
         assert_true(categories_all_events(c) == 0.0F);
@@ -277,12 +278,16 @@ static void the_repeat_rate_is_the_items_pulled_towards_its_categorys(void **sta
     const double rho = 14.0 / 36.0;
     const double rho_0 = (10.0 + 20.0 * rho) / 50.0;
     const double rho_1 = 20.0 * rho / 22.0;
-    close_to((double)categories_repeat_rate(c, 0, 0), (10.0 + 10.0 * rho_0) / 40.0, 1e-6);
-    close_to((double)categories_repeat_rate(c, 1, 1), 10.0 * rho_1 / 12.0, 1e-6);
-    close_to((double)categories_repeat_rate(c, 2, CATEGORY_NONE), (4.0 + 10.0 * rho) / 14.0, 1e-6);
-    close_to((double)categories_repeat_rate(c, 3, 1), rho_1, 1e-6);
-    close_to((double)categories_repeat_rate(c, 3, CATEGORY_NONE), rho, 1e-6);
-    close_to((double)categories_repeat_rate(c, 3, 99), rho, 1e-6);
+    close_to((double)categories_repeat_rate(c, 0, categories_repeat_prior(c, 0)),
+             (10.0 + 10.0 * rho_0) / 40.0, 1e-6);
+    close_to((double)categories_repeat_rate(c, 1, categories_repeat_prior(c, 1)),
+             10.0 * rho_1 / 12.0, 1e-6);
+    close_to((double)categories_repeat_rate(c, 2, categories_repeat_prior(c, CATEGORY_NONE)),
+             (4.0 + 10.0 * rho) / 14.0, 1e-6);
+    close_to((double)categories_repeat_rate(c, 3, categories_repeat_prior(c, 1)), rho_1, 1e-6);
+    close_to((double)categories_repeat_rate(c, 3, categories_repeat_prior(c, CATEGORY_NONE)), rho,
+             1e-6);
+    close_to((double)categories_repeat_rate(c, 3, categories_repeat_prior(c, 99)), rho, 1e-6);
     assert_true(categories_events(c, 0) == 30.0F);
     assert_true(categories_events(c, 1) == 2.0F);
     assert_true(categories_all_events(c) == 32.0F); /* without those of no category */
@@ -592,7 +597,7 @@ static void assert_items(const struct life *l) {
         sums_of(l, any, category, &rep, &n);
         const double rho_c = category == CATEGORY_NONE ? rho : (rep + 20.0 * rho) / (n + 20.0);
         sums_of(l, i, any, &rep, &n);
-        close_to((double)categories_repeat_rate(l->c, i, category),
+        close_to((double)categories_repeat_rate(l->c, i, categories_repeat_prior(l->c, category)),
                  (rep + 10.0 * rho_c) / (n + 10.0), 1e-6);
         const double age = (double)(l->now - l->deal_ms[i]) / (7.0 * (double)DAY_MS);
         close_to((double)categories_deal_now(l->c, i, l->now),

@@ -149,7 +149,7 @@ static uint64_t categories_digest(const struct categories *c) {
             h += mix64(l.item[x] ^ (uint64_t)bits[0] << 32);
         }
         for (uint32_t i = 0; i < ITEMS; i++) {
-            v[0] = categories_repeat_rate(c, i, k);
+            v[0] = categories_repeat_rate(c, i, categories_repeat_prior(c, k));
             memcpy(bits, v, sizeof *bits);
             h = mix64(h ^ bits[0]);
         }

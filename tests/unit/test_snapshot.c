@@ -272,9 +272,11 @@ static void look_at_totals(const struct shared *s, struct look *l) {
             l->recent = BITS(l->recent, hash);
         }
     }
-    const float of_all[] = {categories_all_events(s->categories),
-                            categories_repeat_rate(s->categories, ITEM_NONE, CATEGORY_NONE),
-                            categories_share(s->categories, CATEGORY_NONE, START)};
+    const float of_all[] = {
+        categories_all_events(s->categories),
+        categories_repeat_rate(s->categories, ITEM_NONE,
+                               categories_repeat_prior(s->categories, CATEGORY_NONE)),
+        categories_share(s->categories, CATEGORY_NONE, START)};
     l->totals = BITS(l->totals, of_all);
     l->totals = BITS(l->totals, s->n_events);
 }
