@@ -2,9 +2,8 @@
  *
  * ranker.c -- see ranker.h for the model and its sources.
  *
- * Rows are worked on in blocks, one lane a row, some hidden units at a time: the accumulators stay
- * in the registers of x86-64-v3 beside their operands. A lane never meets another before a sum over
- * rows, and there in a fixed order, of 8.
+ * Rows are worked on in blocks, one lane a row (ranker_block.h). A lane never meets another before
+ * a sum over rows, and there in a fixed order, of 8.
  */
 #include "ranker.h"
 
@@ -14,19 +13,18 @@
 #include <string.h>
 
 #include "ex.h"
-#include "lanes.h"
 #include "lg.h"
 #include "normal.h"
+#include "ranker_block.h"
+#include "ranker_leak.h"
+#include "wide.h"
 
-enum { AT_ONCE = 8, ROWS = 2 * LANES, UNITS = 4 };
-
-typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
+enum { AT_ONCE = 8 };
 
 static const float RATE = .002F;
 static const float DECAY_M = .9F;
 static const float DECAY_S = .999F;
 static const float EPSILON = 1e-5F;
-static const float LEAK = .1F;
 static const double SLOWED_AT = 200000.0; /* steps after which the rate is half */
 static const double PACE_MAX = 4.0;
 static const double LEAD_MAX = 20.0;          /* nats that one event may move a gate by */
@@ -77,16 +75,6 @@ void ranker_init(struct ranker *r, uint64_t seed) {
 
 /* ---- forward ----------------------------------------------------------------- */
 
-/* yes where a > 0, else no */
-static lanes where_positive(lanes a, lanes yes, lanes no) {
-    const masks m = a > 0.0F;
-    return (lanes)((m & (masks)yes) | (~m & (masks)no));
-}
-
-static lanes leaky(lanes a) {
-    return where_positive(a, a, a * LEAK);
-}
-
 /* W c + b: the same for every row. */
 static void list_part(const struct ranker_net *net, const struct view *view, const float *c,
                       float base[RANKER_HIDDEN]) {
@@ -98,51 +86,18 @@ static void list_part(const struct ranker_net *net, const struct view *view, con
     }
 }
 
-/* Scores of 16 rows; hidden (RANKER_HIDDEN, RANKER_SAMPLE_MAX) receives W x + W c + b where not
- * NULL. */
-static inline void score_block(const struct ranker_net *net, const struct view *view,
-                               const float *x, size_t stride, const float base[RANKER_HIDDEN],
-                               float *scores, float *hidden) {
-    lanes s = {0};
-    lanes t = {0};
-    for (size_t k = 0; k < view->x; k++) {
-        s += lanes_load(x + k * stride) * net->v[k];
-        t += lanes_load(x + k * stride + LANES) * net->v[k];
-    }
-    for (size_t h = 0; h < RANKER_HIDDEN; h += UNITS) {
-        lanes a[UNITS];
-        lanes b[UNITS];
-        for (size_t z = 0; z < UNITS; z++) {
-            a[z] = b[z] = base[h + z] - (lanes){0};
-        }
-        for (size_t k = 0; k < view->x; k++) {
-            const lanes xa = lanes_load(x + k * stride);
-            const lanes xb = lanes_load(x + k * stride + LANES);
-            for (size_t z = 0; z < UNITS; z++) {
-                a[z] += xa * net->w[k][h + z];
-                b[z] += xb * net->w[k][h + z];
-            }
-        }
-        for (size_t z = 0; z < UNITS; z++) {
-            if (hidden) {
-                lanes_store(hidden + (h + z) * RANKER_SAMPLE_MAX, a[z]);
-                lanes_store(hidden + (h + z) * RANKER_SAMPLE_MAX + LANES, b[z]);
-            }
-            s += leaky(a[z]) * net->o[h + z];
-            t += leaky(b[z]) * net->o[h + z];
-        }
-    }
-    lanes_store(scores, s);
-    lanes_store(scores + LANES, t);
+static ranker_block *block_here(void) {
+    return wide_here() ? ranker_block_wide : ranker_block_usual;
 }
 
 void ranker_scores(const struct ranker *r, enum ranker_kind kind, const struct ranker_rows *rows,
                    float *scores) {
     float base[RANKER_HIDDEN];
     const struct view view = view_of(kind, rows);
+    ranker_block *const block = block_here();
     list_part(&r->net[kind], &view, rows->c, base);
-    for (uint32_t at = 0; at < rows->n; at += ROWS) {
-        score_block(&r->net[kind], &view, rows->x + at, rows->stride, base, scores + at, NULL);
+    for (uint32_t at = 0; at < rows->n; at += RANKER_BLOCK) {
+        block(&r->net[kind], view.x, rows->x + at, rows->stride, base, scores + at, NULL);
     }
 }
 
@@ -159,7 +114,7 @@ static void slopes_of_units(const struct ranker_net *net, const struct view *vie
     }
     for (size_t h = 0; h < RANKER_HIDDEN; h++) {
         const lanes one = 1.0F - (lanes){0};
-        a[h] = where_positive(a[h], one, one * LEAK) * net->o[h];
+        a[h] = where_positive(a[h], one, one * RANKER_LEAK) * net->o[h];
     }
 }
 
@@ -224,9 +179,10 @@ struct pass {
 static void forward(const struct ranker_net *net, const struct view *view,
                     const struct ranker_rows *rows, struct pass *p) {
     float base[RANKER_HIDDEN];
+    ranker_block *const block = block_here();
     list_part(net, view, rows->c, base);
-    for (uint32_t at = 0; at < rows->n; at += ROWS) {
-        score_block(net, view, rows->x + at, rows->stride, base, p->score + at, p->hidden + at);
+    for (uint32_t at = 0; at < rows->n; at += RANKER_BLOCK) {
+        block(net, view->x, rows->x + at, rows->stride, base, p->score + at, p->hidden + at);
     }
     for (size_t h = 0; h < RANKER_HIDDEN; h++) { /* 0 times infinity is no number */
         for (uint32_t at = rows->n; at % LANES != 0; at++) {
@@ -304,7 +260,7 @@ static float backward_unit(float *hidden, const float *minus_e, float o, uint32_
     for (uint32_t at = 0; at < n; at += LANES) {
         const lanes a = lanes_load(hidden + at);
         const lanes e = lanes_load(minus_e + at);
-        const lanes d = where_positive(a, e, e * LEAK);
+        const lanes d = where_positive(a, e, e * RANKER_LEAK);
         so += d * a;
         sb += d * o;
         lanes_store(hidden + at, d * o);
@@ -431,8 +387,8 @@ float ranker_learn(struct ranker *r, const struct ranker_rows *rows, float w, fl
                    uint8_t domain, bool known, float *e) {
     assert(rows->n >= 2 && rows->n <= RANKER_SAMPLE_MAX && domain < DOMAINS_MAX);
     const uint64_t t = r->steps + 1;
-    const float wide = RATE * r->pace * slowed(t);
-    const float rate = wide * sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t);
+    const float full_rate = RATE * r->pace * slowed(t);
+    const float rate = full_rate * sqrtf(bias(DECAY_S, t)) / bias(DECAY_M, t);
     double log_p[RANKER_NETS];
     for (int kind = 0; kind < RANKER_NETS; kind++) {
         struct pass p;

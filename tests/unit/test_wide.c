@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_wide.c -- models/wide.h: kernels that are chosen at run time say the same bits as those that
+ * every machine has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "factors_cholesky.h"
+#include "mix.h"
+#include "normal.h"
+#include "ranker_block.h"
+#include "wide.h"
+
+static void need_wide(void) {
+    if (!wide_here()) {
+        print_message("no AVX-512 here: nothing to compare\n");
+        skip();
+    }
+}
+
+static float any_of(struct rng *rng) {
+    const float x = (float)(rng_normal(rng) * exp2((double)rng_below(rng, 12) - 6.0));
+    return rng_below(rng, 50) ? x : 0.0F;
+}
+
+static void scores_and_hidden_units_are_the_same_bits(void **state) {
+    (void)state;
+    enum { STRIDE = 48 };
+    static struct ranker_net net;
+    static _Alignas(64) float x[RANKER_X * STRIDE];
+    static _Alignas(64) float hidden[2][RANKER_HIDDEN * RANKER_SAMPLE_MAX];
+    struct rng rng = {61};
+    need_wide();
+    print_message("seed 61\n");
+    for (int n = 0; n < 500; n++) {
+        _Alignas(64) float scores[2][RANKER_BLOCK];
+        float base[RANKER_HIDDEN];
+        const size_t n_x = rng_below(&rng, RANKER_X + 1);
+        const bool with_hidden = rng_below(&rng, 2);
+        for (size_t k = 0; k < RANKER_WEIGHTS; k++) {
+            net.weights[k] = any_of(&rng);
+        }
+        for (size_t k = 0; k < RANKER_X * STRIDE; k++) {
+            x[k] = any_of(&rng);
+        }
+        for (size_t h = 0; h < RANKER_HIDDEN; h++) {
+            base[h] = any_of(&rng);
+        }
+        const size_t at = RANKER_BLOCK * rng_below(&rng, STRIDE / RANKER_BLOCK);
+        ranker_block_usual(&net, n_x, x + at, STRIDE, base, scores[0],
+                           with_hidden ? hidden[0] : NULL);
+        ranker_block_wide(&net, n_x, x + at, STRIDE, base, scores[1],
+                          with_hidden ? hidden[1] : NULL);
+        assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
+        assert_memory_equal(hidden[0], hidden[1], sizeof hidden[0]);
+    }
+}
+
+struct square {
+    double m[FACTORS][FACTORS];
+};
+
+/* Of U, what stands on the diagonal and above it. */
+static void a_users_matrix_is_the_same_bits(void **state) {
+    (void)state;
+    static _Alignas(64) float h[FACTORS_HISTORY][FACTORS];
+    static _Alignas(64) float a[2][FACTORS][FACTORS];
+    static struct square prior;
+    const struct square *const p = &prior;
+    struct rng rng = {62};
+    need_wide();
+    print_message("seed 62\n");
+    for (int round = 0; round < 300; round++) {
+        float x[2][FACTORS];
+        float inverse[2][FACTORS];
+        const uint32_t n = rng_below(&rng, FACTORS_HISTORY + 1);
+        for (uint32_t i = 0; i < n; i++) {
+            for (size_t k = 0; k < FACTORS; k++) {
+                h[i][k] = any_of(&rng);
+            }
+        }
+        for (size_t r = 0; r < FACTORS; r++) {
+            for (size_t k = r; k < FACTORS; k++) {
+                prior.m[r][k] = r == k ? 40.0 * rng_unit(&rng) : .01 * rng_normal(&rng);
+            }
+            x[0][r] = x[1][r] = any_of(&rng);
+        }
+        const bool bad = rng_below(&rng, 10) == 0; /* not positive definite */
+        prior.m[7][7] = bad ? -1e9 : prior.m[7][7];
+        memset(a, round, sizeof a);
+        assert_int_equal(factors_cholesky_usual(p->m, h, n, a[0], x[0], inverse[0]), !bad);
+        assert_int_equal(factors_cholesky_wide(p->m, h, n, a[1], x[1], inverse[1]), !bad);
+        for (size_t r = 0; r < FACTORS && !bad; r++) {
+            assert_memory_equal(&a[0][r][r], &a[1][r][r], (FACTORS - r) * sizeof(float));
+        }
+        if (!bad) {
+            assert_memory_equal(x[0], x[1], sizeof x[0]);
+            assert_memory_equal(inverse[0], inverse[1], sizeof inverse[0]);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_and_hidden_units_are_the_same_bits),
+        cmocka_unit_test(a_users_matrix_is_the_same_bits),
+    };
+    return cmocka_run_group_tests_name("wide kernels", tests, NULL, NULL);
+}
