@@ -354,6 +354,13 @@ void group_throw(struct fake_group *g, int member) {
     unlock(g);
 }
 
+bool group_in_transaction(struct fake_group *g, int member) {
+    lock(g);
+    const bool is = g->members[member].state == GROUP_TX;
+    unlock(g);
+    return is;
+}
+
 void group_kill(struct fake_group *g, int member) {
     struct fake_member *m = &g->members[member];
     lock(g);

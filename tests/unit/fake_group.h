@@ -96,6 +96,8 @@ bool group_revoke(struct fake_group *g, int member);
 bool group_lose(struct fake_group *g, int member);
 /** The brokers know that its assignment is over; it does not, until group_lose(). */
 void group_throw(struct fake_group *g, int member);
+/** Is a transaction of it open? */
+bool group_in_transaction(struct fake_group *g, int member);
 /** As by kill -9: nothing it does arrives any more. */
 void group_kill(struct fake_group *g, int member);
 /** It leaves, in the caller's thread. */

@@ -126,6 +126,7 @@ static void a_day_of_the_stream_is_committed_at_once_beside_others_only(void **s
         running_nap_ms(30);
     }
     AWAIT(group_committed(&w->group) + 16 >= w->n_lines); /* but for the last day's */
+    AWAIT((int)metric_sum(M_EVENTS) >= w->n_lines);
     assert_int_equal(durable_stop(w, 1), ST_OK);
     assert_true(group_assign(&w->group, 0, ALL_TASKS));
     durable_await(w);
@@ -164,9 +165,9 @@ static void an_assignment_that_is_lost_between_seal_and_commit_is_taken_back(voi
     assert_true(group_assign(&w->group, 0, ALL_TASKS));
     durable_events(w, &rng, 50);
     durable_await(w);
-    w->group.members[0].slow_ms = 200;
+    w->group.members[0].slow_ms = 500;
     durable_events(w, &rng, 50);
-    running_nap_ms(60);
+    AWAIT(group_in_transaction(&w->group, 0));
     group_throw(&w->group, 0); /* the commit on its way is refused */
     assert_true(group_lose(&w->group, 0));
     w->group.members[0].slow_ms = 0;
