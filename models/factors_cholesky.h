@@ -22,8 +22,9 @@
  * @param inverse  (FACTORS,) receives those of U's diagonal
  * @return false: not positive definite, or not numbers
  */
-typedef bool factors_cholesky(const double prior[FACTORS][FACTORS], float h[][FACTORS], uint32_t n,
-                              float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]);
+typedef bool factors_cholesky(const double prior[FACTORS][FACTORS], float ridge, float h[][FACTORS],
+                              uint32_t n, float a[FACTORS][FACTORS], float x[FACTORS],
+                              float inverse[FACTORS]);
 
 factors_cholesky factors_cholesky_usual;
 factors_cholesky factors_cholesky_wide; /* AVX-512; without it, the other one */

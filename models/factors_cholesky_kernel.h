@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static const float USER_RIDGE = 2.0F;
-
 TARGET static inline part part_load(const float *x) {
     part v;
     memcpy(&v, x, sizeof v);
@@ -49,16 +47,16 @@ TARGET static inline void normal_tile(const double prior[FACTORS][FACTORS], floa
     }
 }
 
-/* Upper triangle of A = a0 prior + sum h h' + 2 I, h (n, FACTORS) being sqrt(w) q. What stands
+/* Upper triangle of A = a0 prior + sum h h' + ridge I, h (n, FACTORS) being sqrt(w) q. What stands
  * below the diagonal means nothing. */
-TARGET static inline void normal_matrix(const double prior[FACTORS][FACTORS], float h[][FACTORS],
-                                        uint32_t n, float a[FACTORS][FACTORS]) {
+TARGET static inline void normal_matrix(const double prior[FACTORS][FACTORS], float ridge,
+                                        float h[][FACTORS], uint32_t n, float a[FACTORS][FACTORS]) {
     for (size_t r = 0; r < FACTORS; r += ROWS) {
         for (size_t v = r / ((size_t)COLUMNS * PART) * COLUMNS; v < PARTS; v += COLUMNS) {
             normal_tile(prior, h, n, r, v, a);
         }
         for (size_t z = r; z < r + ROWS; z++) {
-            a[z][z] += USER_RIDGE;
+            a[z][z] += ridge;
         }
     }
 }
@@ -124,8 +122,9 @@ TARGET static inline bool cholesky(float a[FACTORS][FACTORS], float x[FACTORS],
     return true;
 }
 
-TARGET bool KERNEL(const double prior[FACTORS][FACTORS], float h[][FACTORS], uint32_t n,
-                   float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]) {
-    normal_matrix(prior, h, n, a);
+TARGET bool KERNEL(const double prior[FACTORS][FACTORS], float ridge, float h[][FACTORS],
+                   uint32_t n, float a[FACTORS][FACTORS], float x[FACTORS],
+                   float inverse[FACTORS]) {
+    normal_matrix(prior, ridge, h, n, a);
     return cholesky(a, x, inverse);
 }

@@ -13,8 +13,9 @@ typedef wide part;
 
 #include "factors_cholesky_kernel.h"
 #else
-bool factors_cholesky_wide(const double prior[FACTORS][FACTORS], float h[][FACTORS], uint32_t n,
-                           float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]) {
-    return factors_cholesky_usual(prior, h, n, a, x, inverse);
+bool factors_cholesky_wide(const double prior[FACTORS][FACTORS], float ridge, float h[][FACTORS],
+                           uint32_t n, float a[FACTORS][FACTORS], float x[FACTORS],
+                           float inverse[FACTORS]) {
+    return factors_cholesky_usual(prior, ridge, h, n, a, x, inverse);
 }
 #endif

@@ -9,6 +9,7 @@
 #include "factors_state.h"
 #include "wide.h"
 
+static const float USER_RIDGE = 2.0F;
 static const float HISTORY_DECAY = .85F;
 
 /* U x = y, in place. */
@@ -67,8 +68,8 @@ static bool user_matrix(const struct factors *f, const uint32_t *items, uint32_t
         }
         w *= HISTORY_DECAY;
     }
-    return wide_here() ? factors_cholesky_wide(f->gv, h, n, a, x, inverse)
-                       : factors_cholesky_usual(f->gv, h, n, a, x, inverse);
+    factors_cholesky *const make = wide_here() ? factors_cholesky_wide : factors_cholesky_usual;
+    return make(f->gv, USER_RIDGE, h, n, a, x, inverse);
 }
 
 uint64_t factors_version(const struct factors *f) {

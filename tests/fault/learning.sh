@@ -25,7 +25,7 @@ undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@
 pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
 pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addition_do(&to);@(void)to;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
-ridge|factors_user.c|factors|the fold-in has no ridge|s@a\[z\]\[z\] += USER_RIDGE;@a[z][z] += 0.0F * USER_RIDGE;@
+ridge|factors_user.c|factors|the fold-in has no ridge|s@f->gv, USER_RIDGE, @f->gv, 0.0F * USER_RIDGE, @
 fold-in-recency|factors_user.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
 item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(FACTORS_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
 covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
@@ -48,8 +48,9 @@ mean-weights|ranker.c|ranker_life|tasks average alike, whatever they have learne
 context-self|learner_line.c|learner_line|an item is learned from a context with itself in it|s@v->history\[r\].item != line->item@v->history[r].item != ITEM_NONE@
 pairs-self|learner_line.c|learner_line|an item goes together with itself|s@if (history\[r\].item == line->item) {@if (history[r].item == ITEM_NONE) {@
 target-negative|learner_line.c|learner_line|what was taken is drawn as not taken|s@if (!l->is_target\[at\]) {@if (at < n) {@
-test-after-learn|learner.c|learner_lists|the metric is of what was learned already|s@effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@learner_take_lines(l, t, e, slot, effect->too_late);@; s@^        st = learner_take_lines(l, t, e, slot, effect->too_late);@        st = effect->too_late || !teaches ? ST_OK : learner_test(l, t, e, slot);@
-consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return (flags & CELL_CONSUMED) != 0;@return false;@
+passed-over|learner_line.c|learner_examples|an example stands for itself only|s@fixed_to(unit) \* (double)line->stands_for;@fixed_to(unit);@
+test-after-learn|learner.c|learner_lists|the metric is of what was learned already|s@stands_for == 0 ? ST_OK : learner_test(l, t, e, slot);@learner_take_lines(l, t, e, slot, effect->too_late, stands_for);@; s@^        st = learner_take_lines(l, t, e, slot, effect->too_late, stands_for);@        st = stands_for == 0 ? ST_OK : learner_test(l, t, e, slot);@
+consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return (flags & CELL_CONSUMED) != 0 || withheld(c, v, item);@return withheld(c, v, item);@
 interest-decay|user_interests.c|user_interests user|the longer ago, the dearer a category|s@exp2(((double)from_ms - (double)to_ms) /@exp2(((double)to_ms - (double)from_ms) /@
 list-gradient|ranker.c|ranker|the weights of the list learn the wrong way|s@g->b\[h\] \* rows->c\[k\]@-g->b[h] * rows->c[k]@
 gate-lead|ranker.c|ranker_life|the lead is the twin's over the full net|s@lead = log_p\[RANKER_FULL\] - log_p\[RANKER_TWIN\]@lead = log_p[RANKER_TWIN] - log_p[RANKER_FULL]@

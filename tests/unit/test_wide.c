@@ -94,8 +94,8 @@ static void a_users_matrix_is_the_same_bits(void **state) {
         const bool bad = rng_below(&rng, 10) == 0; /* not positive definite */
         prior.m[7][7] = bad ? -1e9 : prior.m[7][7];
         memset(a, round, sizeof a);
-        assert_int_equal(factors_cholesky_usual(p->m, h, n, a[0], x[0], inverse[0]), !bad);
-        assert_int_equal(factors_cholesky_wide(p->m, h, n, a[1], x[1], inverse[1]), !bad);
+        assert_int_equal(factors_cholesky_usual(p->m, 2.0F, h, n, a[0], x[0], inverse[0]), !bad);
+        assert_int_equal(factors_cholesky_wide(p->m, 2.0F, h, n, a[1], x[1], inverse[1]), !bad);
         for (size_t r = 0; r < FACTORS && !bad; r++) {
             assert_memory_equal(&a[0][r][r], &a[1][r][r], (FACTORS - r) * sizeof(float));
         }
