@@ -110,7 +110,9 @@ void metric_observe(enum metric m, uint32_t label, double s) {
         s = 0; /* two clocks that disagree, or no number at all */
     }
     size_t k = 0;
-    for (double above = bound(0); k < FINITE_BUCKETS && s > above; above *= 2.0) {
+    double above = bound(0);
+    while (k < FINITE_BUCKETS && s > above) {
+        above *= 2.0;
         k++;
     }
     atomic_fetch_add_explicit(&buckets[m][label][k], 1, memory_order_relaxed);

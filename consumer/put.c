@@ -90,7 +90,8 @@ char *put_rounded(char *p, float x, int n_digits) {
     if (!(a >= 1e-4 && a < 10.0 * least)) {
         return put_rounded_number(p, (double)x, n_digits);
     }
-    for (; a < least; a *= 10.0) {
+    while (a < least) {
+        a *= 10.0;
         decimals++;
     }
     if (x < 0.0F) {

@@ -160,7 +160,7 @@ static void walk_list(struct candidates *c, const struct pop_hot *hot, const str
                       const uint8_t *domains, uint8_t domain, k_sums w) {
     for (uint32_t from = 0; from < list->n; from += TOGETHER) {
         const uint32_t end = list->n - from < TOGETHER ? list->n : from + TOGETHER;
-        uint32_t of_domain[TOGETHER];
+        uint32_t of_domain[TOGETHER] = {0};
         uint32_t n = 0;
         for (uint32_t y = from; y < end; y++) {
             of_domain[n] = y;
@@ -229,6 +229,9 @@ static void mark_consumed(struct candidates *c, const struct candidates_view *v)
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     c->knows_consumed = items != NULL;
+    if (!items) {
+        return;
+    }
     for (uint32_t k = 0; k < n; k++) {
         if (k + AHEAD < n) {
             __builtin_prefetch(&c->cells[items[k + AHEAD]], 1);
@@ -483,7 +486,7 @@ static uint32_t insert_counted(struct counted *best, uint32_t n, uint32_t max, s
  * the order under way has, if need be. */
 static void fill_up(struct candidates *c, const struct shared *s, const struct candidates_view *v,
                     uint32_t at_least, bool ordered) {
-    struct counted best[LIST_MAX];
+    struct counted best[LIST_MAX] = {{0}};
     const uint32_t missing = at_least - c->block.n;
     uint32_t n = 0;
     for (uint32_t k = 0; k < items_n_of(s->items, v->domain); k++) {

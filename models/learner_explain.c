@@ -145,7 +145,7 @@ static void explain_parts(const struct ranker *ranker, const struct ranking *r, 
 static void explain_items(const struct learner *l, const struct ranker *ranker,
                           const struct ranking *r, struct explanation *out) {
     _Alignas(64) float scores[RANKER_LIST_MAX];
-    uint32_t at[LIST_MAX];
+    uint32_t at[LIST_MAX] = {0};
     learner_mean_features(r->block, out->mean);
     for (uint32_t k = 0; k < out->list.n; k++) {
         struct list_item *item = &out->list.items[k];
