@@ -17,7 +17,6 @@
 #ifndef EXAMPLES_H
 #define EXAMPLES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { EXAMPLES_BURST_S = 60, EXAMPLES_LEAST = 64 /* one in so many is taken */ };
