@@ -107,11 +107,11 @@ uint32_t affinity_order(const struct user_entry *history, uint32_t n_history, in
 
 /* T_bc/(n_b + 5) for every neighbour c of a category of the order. */
 static void walk_neighbours(struct affinity *a, uint32_t b) {
-    const struct pair_list list = categories_neighbours(a->shared->categories, b);
+    const struct pair_part list = categories_neighbours(a->shared->categories, b).near;
     const float w = 1.0F / (categories_events(a->shared->categories, b) + GOES_PRIOR);
     for (uint32_t y = 0; y < list.n; y++) {
         if (list.item[y] < a->cap) {
-            cell_of(a, list.item[y])->sum += w * list.a[y];
+            cell_of(a, list.item[y])->sum += w * list.of[y].a;
         }
     }
 }

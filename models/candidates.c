@@ -15,9 +15,10 @@
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
-    AHEAD = 8,                         /* cells are fetched so many items early */
-    TOGETHER = 256,                    /* neighbours: nearly always a whole list */
-    LINE = 16,                         /* floats */
+    AHEAD = 8,        /* cells are fetched so many items early */
+    CELLS_AHEAD = 16, /* ... while neighbours are added up */
+    LINE_BYTES = 64,
+    LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
 };
 
@@ -154,65 +155,71 @@ static void add_neighbour(struct candidates *c, const struct pop_hot *hot, uint3
     cell->k += k;
 }
 
-/* Adds what one history item's neighbours contribute, some at a time: which of them are of the
- * domain, as a byte each tells, so that only their cells are asked for; then these are added up. */
-static void walk_list(struct candidates *c, const struct pop_hot *hot, const struct pair_list *list,
-                      const uint8_t *domains, uint8_t domain, k_sums w) {
-    for (uint32_t from = 0; from < list->n; from += TOGETHER) {
-        const uint32_t end = list->n - from < TOGETHER ? list->n : from + TOGETHER;
-        uint32_t of_domain[TOGETHER] = {0};
-        uint32_t n = 0;
-        for (uint32_t y = from; y < end; y++) {
-            of_domain[n] = y;
-            n += domains[list->item[y]] == domain;
+/* {a, f, s, a} of an entry, behind which another float lies. */
+static k_sums sums_of(const struct pair_entry *e) {
+    k_sums v;
+    memcpy(&v, e, sizeof v);
+    return __builtin_shufflevector(v, v, 0, 1, 2, 0);
+}
+
+/* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
+static inline void walk_part(struct candidates *c, const struct pop_hot *hot,
+                             const struct pair_part *part, const uint8_t *domains, uint8_t domain,
+                             bool mixed, k_sums w) {
+    for (uint32_t y = 0; y < part->n; y++) {
+        if (y + CELLS_AHEAD < part->n) {
+            __builtin_prefetch(&c->cells[part->item[y + CELLS_AHEAD]], 1);
         }
-        for (uint32_t k = 0; k < n; k++) {
-            __builtin_prefetch(&c->cells[list->item[of_domain[k]]], 1);
-        }
-        for (uint32_t k = 0; k < n; k++) {
-            const uint32_t y = of_domain[k];
-            add_neighbour(c, hot, list->item[y],
-                          w * (k_sums){list->a[y], list->f[y], list->s[y], list->a[y]});
+        if (!mixed || domains[part->item[y]] == domain) {
+            add_neighbour(c, hot, part->item[y], w * sums_of(&part->of[y]));
         }
     }
 }
 
-/* Asks for the whole of a list: its columns lie behind each other. */
-static void fetch_list(const struct pair_list *list) {
-    for (uint32_t y = LINE; y < list->n; y += LINE) {
-        __builtin_prefetch(list->item + y);
-        __builtin_prefetch(list->a + y);
-        __builtin_prefetch(list->f + y);
-        __builtin_prefetch(list->s + y);
+/* Asks for the rest of a part: its first lines are there. */
+static void fetch_part(const struct pair_part *part) {
+    for (uint32_t y = LINE; y < part->n; y += LINE) {
+        __builtin_prefetch(part->item + y);
+    }
+    const char *of = (const char *)part->of;
+    for (size_t at = LINE_BYTES; at < part->n * sizeof *part->of; at += LINE_BYTES) {
+        __builtin_prefetch(of + at);
     }
 }
 
 static void walk_history(struct candidates *c, const struct shared *s,
                          const struct candidates_view *v) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
-    const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
-    struct pair_list lists[PAIRS_WINDOW];
-    for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
-        lists[r] = pairs_list(s->pairs, v->history[r].item);
-        __builtin_prefetch(&hot[v->history[r].item]);
-        __builtin_prefetch(lists[r].item);
-        __builtin_prefetch(lists[r].a);
-        __builtin_prefetch(lists[r].f);
-        __builtin_prefetch(lists[r].s);
-    }
     const uint8_t *domains = items_domains(s->items);
+    const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
+    struct pair_part parts[PAIRS_WINDOW];
+    float s_sum[PAIRS_WINDOW];
+    for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
+        const struct user_entry *e = &v->history[r];
+        const struct pair_list list = pairs_list(s->pairs, e->item);
+        parts[r] = e->domain == v->domain ? list.near : list.far;
+        s_sum[r] = list.s_sum;
+        __builtin_prefetch(&hot[e->item]);
+        __builtin_prefetch(parts[r].item);
+        __builtin_prefetch(parts[r].of);
+    }
     float w1 = 1.0F;
     float w3 = 1.0F;
     for (uint32_t r = 0; r < n; r++) {
         const struct user_entry *e = &v->history[r];
         if (r + 1 < n) {
-            fetch_list(&lists[r + 1]);
+            fetch_part(&parts[r + 1]);
         }
+        const bool other = e->domain != v->domain;
         const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
         const float k1 = w1 * hot[e->item].inv6;
-        const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (lists[r].s_sum + 2.0F),
-                          e->domain != v->domain ? k1 : 0.0F};
-        walk_list(c, hot, &lists[r], domains, v->domain, w);
+        const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
+                          other ? k1 : 0.0F};
+        if (other && s->n_domains > 2) {
+            walk_part(c, hot, &parts[r], domains, v->domain, true, w);
+        } else {
+            walk_part(c, hot, &parts[r], domains, v->domain, false, w);
+        }
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }

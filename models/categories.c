@@ -92,7 +92,7 @@ enum status categories_reserve(struct categories *c, uint32_t n_items, uint32_t 
         c->categories = categories;
     }
     if (!st) {
-        st = pairs_reserve(c->pairs, n_categories);
+        st = pairs_reserve(c->pairs, n_categories, NULL);
     }
     if (!st && n_categories > c->n_categories) {
         c->n_categories = n_categories;

@@ -62,29 +62,45 @@ static bool may_list(const struct pool *p, uint32_t j) {
            content_available(s->content, j) && !(p->rules && rules_blocks(p->rules, j));
 }
 
+/* Neighbours from..to-1 of an item's list are those of the target's domain, and perhaps others. */
+struct range {
+    uint32_t from, to;
+};
+
+static struct range range_of(const struct pool *p, const struct pair_list *list, uint32_t item) {
+    return items_domain(p->s->items, item) == p->target ? (struct range){0, list->near.n}
+                                                        : (struct range){list->near.n, list->n};
+}
+
 /* Of the item itself. */
 static void meet_neighbours(struct pool *p, const struct pair_list *list, uint32_t item) {
-    for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
-        if (list->item[k] != item && may_list(p, list->item[k])) {
-            p->met[p->n++] = (struct met){list->item[k], pairs_at(p->s->pairs, item, k).a};
+    const struct range r = range_of(p, list, item);
+    for (uint32_t k = r.from; k < r.to && p->n < ITEM_SIMILAR_POOL; k++) {
+        const uint32_t j = pair_list_item(list, k);
+        if (j != item && may_list(p, j)) {
+            p->met[p->n++] = (struct met){j, pairs_at(p->s->pairs, item, k).a};
         }
     }
 }
 
 /* Of one of its neighbours. */
-static void meet_all(struct pool *p, const struct pair_list *list, uint32_t except) {
-    for (uint32_t k = 0; k < list->n && p->n < ITEM_SIMILAR_POOL; k++) {
-        if (list->item[k] != except && may_list(p, list->item[k])) {
-            p->met[p->n++] = (struct met){list->item[k], 0};
+static void meet_all(struct pool *p, uint32_t hub, uint32_t except) {
+    const struct pair_list list = pairs_list(p->s->pairs, hub);
+    const struct range r = range_of(p, &list, hub);
+    for (uint32_t k = r.from; k < r.to && p->n < ITEM_SIMILAR_POOL; k++) {
+        const uint32_t j = pair_list_item(&list, k);
+        if (j != except && may_list(p, j)) {
+            p->met[p->n++] = (struct met){j, 0};
         }
     }
 }
 
 static bool is_stronger(const struct shared *s, const struct pair_list *list, uint32_t x,
                         uint32_t y) {
-    return list->a[x] > list->a[y] ||
-           (list->a[x] >= list->a[y] &&
-            items_hash(s->items, list->item[x]) < items_hash(s->items, list->item[y]));
+    const float a = pair_list_entry(list, x).a;
+    const float b = pair_list_entry(list, y).a;
+    return a > b || (a >= b && items_hash(s->items, pair_list_item(list, x)) <
+                                   items_hash(s->items, pair_list_item(list, y)));
 }
 
 /* The strongest of a list, in no particular order: positions in it. */
@@ -170,8 +186,7 @@ uint32_t item_similar_find(const struct shared *s, const struct rules_lens *rule
         uint32_t hubs[ITEM_SIMILAR_HUBS];
         const uint32_t n_hubs = find_hubs(s, &list, hubs);
         for (uint32_t h = 0; h < n_hubs; h++) {
-            const struct pair_list next = pairs_list(s->pairs, list.item[hubs[h]]);
-            meet_all(&pool, &next, item);
+            meet_all(&pool, pair_list_item(&list, hubs[h]), item);
         }
         qsort(pool.met, pool.n, sizeof *pool.met, by_index);
     }

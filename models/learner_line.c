@@ -146,7 +146,7 @@ static enum status add_pairs(struct learner *l, const struct passage *line) {
     const struct user *u = users_get(line->task->users, line->slot);
     const uint32_t n = user_history(u, line->ts_ms, history, PAIRS_WINDOW);
     for (uint32_t r = 0; r < n; r++) {
-        pairs_fetch(l->shared->pairs, history[r].item);
+        pairs_fetch(l->shared->pairs, history[r].item, line->item);
     }
     for (uint32_t r = 0; r < n; r++) {
         if (history[r].item == line->item) {

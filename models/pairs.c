@@ -2,17 +2,22 @@
  *
  * pairs.c -- see pairs.h.
  *
- * One allocation a list: first the columns that a query streams through (item, a,
- * f, s), behind them what the floats lack of the exact sums, which only a change touches:
+ * One allocation a list: first what a query streams through (items, then their sums as floats),
+ * behind it what the floats lack of the exact sums, which only a change touches:
  *
- *     uint32 item[cap] | float a[cap] | float f[cap] | float s[cap] | rest[cap]
+ *     uint32 item[cap] | struct pair_entry of[cap] | rest[cap] | a float's room
+ *
+ * Near neighbours grow from the front, far ones from the end:
+ *
+ *     near 0..n_near-1 | nobody | far cap-n_far..cap-1
  *
  * A float holds a sum below 16 exactly: a list of such sums has no rest. Below 2,048 it is off by
  * at most 2^6 units, below 524,288 by 2^14: the rest is one byte a sum, or two. Beyond that the
  * sums themselves stand there. A list is widened by the first sum that asks for it.
  *
- * cap is a multiple of LANES and item[n..cap) holds NOBODY, so that finding a
- * neighbour is a loop of whole vectors without a tail.
+ * cap is a multiple of LANES and between the two parts item[] holds NOBODY, so that finding a
+ * neighbour is a loop of whole vectors without a tail: what else a vector covers is of the other
+ * part, and nobody is in both.
  */
 #include "pairs.h"
 
@@ -26,8 +31,7 @@
 #define NOBODY   UINT32_MAX
 #define CAP_MOST (UINT32_C(0x3fffffff))
 
-enum { LANES = 8, COLUMNS = 4, ITEMS_MIN = 64, LINE = 64 /* bytes */ };
-enum column { A = 1, F, S }; /* behind the items */
+enum { LANES = 8, ITEMS_MIN = 64, LINE = 64 /* bytes */ };
 enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
 
 static const double SESSION_MS = 86400000.0;
@@ -52,46 +56,67 @@ static const size_t rest_size[] = {0, sizeof(struct bytes), sizeof(struct shorts
                                    sizeof(struct sums)};
 
 struct list {
-    uint32_t n;
+    uint32_t n_near, n_far;
     uint32_t cap : 30;
     uint32_t rest : 2; /* enum rest */
+    uint8_t domain;    /* of the item whose list it is */
     uint32_t *item;    /* NULL while cap is 0 */
     int64_t s_sum;     /* S, of pruned neighbours too */
 };
-_Static_assert(sizeof(struct list) == 24, "every item has one");
+_Static_assert(sizeof(struct list) == 32, "every item has one");
 
 struct pairs {
     uint32_t neighbours, keep;
-    uint32_t cap;
+    uint32_t n, cap;    /* items whose domain is known; room */
     struct list *lists; /* (cap,) */
     size_t list_bytes;  /* of all lists' allocations */
 };
 
 /* ---- one list ------------------------------------------------------------ */
 
-static float *column(const struct list *l, enum column c) {
-    return (float *)l->item + (size_t)c * l->cap;
+static uint32_t list_n(const struct list *l) {
+    return l->n_near + l->n_far;
+}
+
+/* Where neighbour k stands: those near first, then the far ones. */
+static uint32_t place(const struct list *l, uint32_t k) {
+    return k < l->n_near ? k : l->cap - list_n(l) + k;
+}
+
+static struct pair_entry *entries(const struct list *l) {
+    return (struct pair_entry *)(void *)(l->item + l->cap);
 }
 
 /* As what `rest` says. */
 static void *rest_at(const struct list *l, uint32_t x) {
-    return (char *)(l->item + (size_t)COLUMNS * l->cap) + x * rest_size[l->rest];
+    return (char *)(entries(l) + l->cap) + x * rest_size[l->rest];
 }
 
 static size_t bytes_of(const struct list *l) {
-    return l->cap * (COLUMNS * sizeof(uint32_t) + rest_size[l->rest]);
+    const size_t each = sizeof *l->item + sizeof(struct pair_entry) + rest_size[l->rest];
+    return l->cap > 0 ? l->cap * each + sizeof(float) : 0;
 }
 
-/* Position of neighbour i, or n. An item occurs once: or-ing "position + 1 where
- * equal" over the whole column finds it without a branch, in vectors. */
-static uint32_t find(const struct list *l, uint32_t i) {
+/* Places from, to of the vectors that a part covers. */
+struct span {
+    uint32_t from, to;
+};
+
+static struct span span_of(const struct list *l, bool near) {
+    return near ? (struct span){0, (l->n_near + LANES - 1) / LANES * LANES}
+                : (struct span){(l->cap - l->n_far) / LANES * LANES, l->cap};
+}
+
+/* Place of neighbour i of that part, or NOBODY. An item occurs once: or-ing "place + 1 where
+ * equal" over the whole part finds it without a branch, in vectors. */
+static uint32_t find(const struct list *l, uint32_t i, bool near) {
     const uint32_t *item = l->item;
-    const uint32_t end = (l->n + LANES - 1) / LANES * LANES;
+    const struct span span = span_of(l, near);
     uint32_t found = 0;
-    for (uint32_t x = 0; x < end; x++) {
+    for (uint32_t x = span.from; x < span.to; x++) {
         found |= item[x] == i ? x + 1 : 0;
     }
-    return found ? found - 1 : l->n;
+    return found - 1;
 }
 
 /* The units that a float says: a power of two loses no bit. */
@@ -103,7 +128,8 @@ static struct sums value(const struct list *l, uint32_t x) {
     if (l->rest == REST_SUMS) {
         return *(const struct sums *)rest_at(l, x);
     }
-    struct sums v = {units(column(l, A)[x]), units(column(l, F)[x]), units(column(l, S)[x])};
+    const struct pair_entry *e = entries(l) + x;
+    struct sums v = {units(e->a), units(e->f), units(e->s)};
     if (l->rest == REST_BYTES) {
         const struct bytes *by = rest_at(l, x);
         v = (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
@@ -115,25 +141,23 @@ static struct sums value(const struct list *l, uint32_t x) {
 }
 
 static int64_t value_a(const struct list *l, uint32_t x) {
+    const int64_t a = units(entries(l)[x].a);
     switch (l->rest) {
-    case REST_BYTES: return units(column(l, A)[x]) + ((const struct bytes *)rest_at(l, x))->a;
-    case REST_SHORTS: return units(column(l, A)[x]) + ((const struct shorts *)rest_at(l, x))->a;
+    case REST_BYTES: return a + ((const struct bytes *)rest_at(l, x))->a;
+    case REST_SHORTS: return a + ((const struct shorts *)rest_at(l, x))->a;
     case REST_SUMS: return ((const struct sums *)rest_at(l, x))->a;
-    default: return units(column(l, A)[x]);
+    default: return a;
     }
 }
 
 static void store(struct list *l, uint32_t x, const struct sums *v) {
-    const float a = (float)fixed_to(v->a);
-    const float f = (float)fixed_to(v->f);
-    const float s = (float)fixed_to(v->s);
-    column(l, A)[x] = a;
-    column(l, F)[x] = f;
-    column(l, S)[x] = s;
+    const struct pair_entry e = {(float)fixed_to(v->a), (float)fixed_to(v->f),
+                                 (float)fixed_to(v->s)};
+    entries(l)[x] = e;
     if (l->rest == REST_SUMS) {
         *(struct sums *)rest_at(l, x) = *v;
     } else if (l->rest != REST_NONE) {
-        const struct sums by = {v->a - units(a), v->f - units(f), v->s - units(s)};
+        const struct sums by = {v->a - units(e.a), v->f - units(e.f), v->s - units(e.s)};
         if (l->rest == REST_BYTES) {
             *(struct bytes *)rest_at(l, x) =
                 (struct bytes){(int8_t)by.a, (int8_t)by.f, (int8_t)by.s};
@@ -153,15 +177,24 @@ static enum rest rest_of(const struct sums *v) {
     return any < BYTES_BELOW ? REST_BYTES : any < SHORTS_BELOW ? REST_SHORTS : REST_SUMS;
 }
 
-/* What is not a float's is written anew. */
-static void copy_rest(struct list *to, const struct list *from) {
+/* n neighbours from place x of a list to place y of another one. */
+static void copy_block(struct list *to, uint32_t y, const struct list *from, uint32_t x,
+                       uint32_t n) {
+    memcpy(to->item + y, from->item + x, n * sizeof *to->item);
+    memcpy(entries(to) + y, entries(from) + x, n * sizeof(struct pair_entry));
     if (to->rest == from->rest) {
-        memcpy(rest_at(to, 0), rest_at(from, 0), from->n * rest_size[from->rest]);
+        memcpy(rest_at(to, y), rest_at(from, x), n * rest_size[to->rest]);
         return;
     }
-    for (uint32_t x = 0; x < from->n; x++) {
-        const struct sums v = value(from, x);
-        store(to, x, &v);
+    for (uint32_t k = 0; k < n; k++) {
+        const struct sums v = value(from, x + k);
+        store(to, y + k, &v);
+    }
+}
+
+static void clear_places(struct list *l, uint32_t from, uint32_t to) {
+    for (uint32_t x = from; x < to; x++) {
+        l->item[x] = NOBODY;
     }
 }
 
@@ -174,63 +207,29 @@ static enum status list_move(struct pairs *p, struct list *l, uint32_t cap, enum
     if (!to.item) {
         return ST_NOMEM;
     }
-    for (uint32_t x = l->n; x < to.cap; x++) {
-        to.item[x] = NOBODY;
+    const uint32_t far = to.cap - to.n_far;
+    clear_places(&to, to.n_near, far);
+    if (l->item) {
+        copy_block(&to, 0, l, 0, l->n_near);
+        copy_block(&to, far, l, l->cap - l->n_far, l->n_far);
     }
-    if (l->n > 0) {
-        memcpy(to.item, l->item, l->n * sizeof *l->item);
-        memcpy(column(&to, A), column(l, A), l->n * sizeof(float));
-        memcpy(column(&to, F), column(l, F), l->n * sizeof(float));
-        memcpy(column(&to, S), column(l, S), l->n * sizeof(float));
-        copy_rest(&to, l);
-    }
+    memset((char *)to.item + bytes_of(&to) - sizeof(float), 0, sizeof(float));
     p->list_bytes = p->list_bytes - bytes_of(l) + bytes_of(&to);
     free(l->item);
     *l = to;
     return ST_OK;
 }
 
-/* What neighbour x has when `by` is added; x = n: a new one. */
-static struct sums value_with(const struct list *l, uint32_t x, const struct sums *by) {
-    if (x == l->n) {
-        return *by;
-    }
-    const struct sums v = value(l, x);
-    return (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
-}
-
-/* Room for v at x; a list grows by a sixteenth: there are as many as items. */
-static enum status make_room(struct pairs *p, struct list *l, uint32_t x, const struct sums *v) {
-    const enum rest wanted = rest_of(v);
-    const enum rest rest = wanted > l->rest ? wanted : (enum rest)l->rest;
-    const uint32_t cap = l->cap;
-    if (x < cap && rest == l->rest) {
-        return ST_OK;
-    }
-    return list_move(p, l, x < cap ? cap : cap + cap / 16 + 1, rest);
-}
-
-/* Makes neighbour i at position x have v; x = n makes it (there is room). */
-static void list_put(struct list *l, uint32_t x, uint32_t i, const struct sums *v) {
-    if (x == l->n) {
-        l->item[x] = i;
-        l->n++;
-    }
-    store(l, x, v);
-}
-
 /* Neighbour y as neighbour x. */
 static void list_copy(struct list *l, uint32_t x, uint32_t y) {
     l->item[x] = l->item[y];
-    for (enum column c = A; c <= S; c++) {
-        column(l, c)[x] = column(l, c)[y];
-    }
+    entries(l)[x] = entries(l)[y];
     memmove(rest_at(l, x), rest_at(l, y), rest_size[l->rest]);
 }
 
-/* The last neighbour takes the place of the one that goes. */
-static void list_remove(struct list *l, uint32_t x) {
-    const uint32_t last = --l->n;
+/* The innermost neighbour of the part takes the place of the one that goes. */
+static void list_remove(struct list *l, uint32_t x, bool near) {
+    const uint32_t last = near ? --l->n_near : l->cap - l->n_far--;
     list_copy(l, x, last);
     l->item[last] = NOBODY;
 }
@@ -241,19 +240,23 @@ static int64_t less(int64_t from, int64_t by) {
 
 /* What was pruned and came back holds less than is taken: then it stops at 0, as a
  * negative sum would be a NaN under a query's square root. */
-static void list_take_back(struct list *l, uint32_t i, const struct sums *by) {
+static void list_take_back(struct list *l, uint32_t i, bool near, const struct sums *by) {
     l->s_sum -= by->s;
-    const uint32_t x = find(l, i);
-    if (x == l->n) {
+    const uint32_t x = find(l, i, near);
+    if (x == NOBODY) {
         return;
     }
     const struct sums old = value(l, x);
     const struct sums v = {less(old.a, by->a), less(old.f, by->f), less(old.s, by->s)};
     if (v.a == 0 && v.f == 0 && v.s == 0) {
-        list_remove(l, x);
+        list_remove(l, x, near);
     } else {
         store(l, x, &v);
     }
+}
+
+static bool is_near(const struct pairs *p, uint32_t i, uint32_t j) {
+    return p->lists[i].domain == p->lists[j].domain;
 }
 
 /* ---- life cycle ---------------------------------------------------------- */
@@ -283,10 +286,7 @@ void pairs_free(struct pairs *p) {
     free(p);
 }
 
-enum status pairs_reserve(struct pairs *p, uint32_t n_items) {
-    if (n_items <= p->cap) {
-        return ST_OK;
-    }
+static enum status grow(struct pairs *p, uint32_t n_items) {
     const size_t cap = room_for(p->cap, n_items, ITEMS_MIN, NOBODY);
     struct list *lists = realloc(p->lists, cap * sizeof *lists);
     if (!lists) {
@@ -296,6 +296,14 @@ enum status pairs_reserve(struct pairs *p, uint32_t n_items) {
     p->lists = lists;
     p->cap = (uint32_t)cap;
     return ST_OK;
+}
+
+enum status pairs_reserve(struct pairs *p, uint32_t n_items, const uint8_t *domains) {
+    const enum status st = n_items > p->cap ? grow(p, n_items) : ST_OK;
+    for (; !st && p->n < n_items; p->n++) {
+        p->lists[p->n].domain = domains ? domains[p->n] : 0;
+    }
+    return st;
 }
 
 /* ---- adding -------------------------------------------------------------- */
@@ -319,30 +327,55 @@ struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms) {
 /* Adds to neighbour i of a list. */
 struct addition {
     struct list *list;
-    uint32_t i, x;
+    uint32_t i, x; /* x: its place; NOBODY: it is new */
+    bool near;
     int64_t s;     /* to S                      */
     struct sums v; /* what the neighbour has then */
 };
 
-static struct addition addition(struct list *l, uint32_t i, const struct sums *by) {
-    const uint32_t x = find(l, i);
-    return (struct addition){l, i, x, by->s, value_with(l, x, by)};
+static struct addition addition(struct list *l, uint32_t i, bool near, const struct sums *by) {
+    struct addition add = {l, i, find(l, i, near), near, by->s, *by};
+    if (add.x != NOBODY) {
+        const struct sums v = value(l, add.x);
+        add.v = (struct sums){v.a + by->a, v.f + by->f, v.s + by->s};
+    }
+    return add;
 }
 
-static enum status addition_room(struct pairs *p, const struct addition *add) {
-    return make_room(p, add->list, add->x, &add->v);
+/* Room for what it has then; a list grows by a sixteenth: there are as many as items. */
+static enum status addition_room(struct pairs *p, struct addition *add) {
+    struct list *l = add->list;
+    const enum rest wanted = rest_of(&add->v);
+    const enum rest rest = wanted > l->rest ? wanted : (enum rest)l->rest;
+    const uint32_t cap = l->cap;
+    const bool grows = add->x == NOBODY && list_n(l) == cap;
+    if (!grows && rest == l->rest) {
+        return ST_OK;
+    }
+    const enum status st = list_move(p, l, grows ? cap + cap / 16 + 1 : cap, rest);
+    if (!st && add->x != NOBODY && !add->near) {
+        add->x += l->cap - cap; /* far neighbours stay at the end */
+    }
+    return st;
 }
 
 static void addition_do(const struct addition *add) {
-    list_put(add->list, add->x, add->i, &add->v);
-    add->list->s_sum += add->s;
+    struct list *l = add->list;
+    uint32_t x = add->x;
+    if (x == NOBODY) {
+        x = add->near ? l->n_near++ : l->cap - ++l->n_far;
+        l->item[x] = add->i;
+    }
+    store(l, x, &add->v);
+    l->s_sum += add->s;
 }
 
 enum status pairs_add(struct pairs *p, const struct pair_add *add) {
-    const struct addition from =
-        addition(&p->lists[add->from], add->to, &(struct sums){add->a, add->f, add->s});
-    const struct addition to =
-        addition(&p->lists[add->to], add->from, &(struct sums){add->a, 0, add->s});
+    const bool near = is_near(p, add->from, add->to);
+    struct addition from =
+        addition(&p->lists[add->from], add->to, near, &(struct sums){add->a, add->f, add->s});
+    struct addition to =
+        addition(&p->lists[add->to], add->from, near, &(struct sums){add->a, 0, add->s});
     enum status st = addition_room(p, &from);
     if (!st) {
         st = addition_room(p, &to);
@@ -355,8 +388,9 @@ enum status pairs_add(struct pairs *p, const struct pair_add *add) {
 }
 
 void pairs_take_back(struct pairs *p, const struct pair_add *add) {
-    list_take_back(&p->lists[add->from], add->to, &(struct sums){add->a, add->f, add->s});
-    list_take_back(&p->lists[add->to], add->from, &(struct sums){add->a, 0, add->s});
+    const bool near = is_near(p, add->from, add->to);
+    list_take_back(&p->lists[add->from], add->to, near, &(struct sums){add->a, add->f, add->s});
+    list_take_back(&p->lists[add->to], add->from, near, &(struct sums){add->a, 0, add->s});
 }
 
 /* ---- sums of increments ---------------------------------------------------- */
@@ -372,13 +406,14 @@ static bool is_nothing(const struct sums *v) {
 
 enum status pairs_add_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides) {
     const struct sums v[] = {part(sum, PAIR_FROM), part(sum, PAIR_TO)};
+    const bool near = is_near(p, sum->from, sum->to);
     struct addition add[2];
     uint32_t n = 0;
     if (sides & PAIR_FROM && !is_nothing(&v[0])) {
-        add[n++] = addition(&p->lists[sum->from], sum->to, &v[0]);
+        add[n++] = addition(&p->lists[sum->from], sum->to, near, &v[0]);
     }
     if (sides & PAIR_TO && !is_nothing(&v[1])) {
-        add[n++] = addition(&p->lists[sum->to], sum->from, &v[1]);
+        add[n++] = addition(&p->lists[sum->to], sum->from, near, &v[1]);
     }
     enum status st = ST_OK;
     for (uint32_t k = 0; !st && k < n; k++) {
@@ -391,20 +426,21 @@ enum status pairs_add_sum(struct pairs *p, const struct pair_sum *sum, unsigned 
 }
 
 void pairs_subtract_sum(struct pairs *p, const struct pair_sum *sum, unsigned sides) {
+    const bool near = is_near(p, sum->from, sum->to);
     if (sides & PAIR_FROM) {
         const struct sums v = part(sum, PAIR_FROM);
-        list_take_back(&p->lists[sum->from], sum->to, &v);
+        list_take_back(&p->lists[sum->from], sum->to, near, &v);
     }
     if (sides & PAIR_TO) {
         const struct sums v = part(sum, PAIR_TO);
-        list_take_back(&p->lists[sum->to], sum->from, &v);
+        list_take_back(&p->lists[sum->to], sum->from, near, &v);
     }
 }
 
 /* ---- pruning ------------------------------------------------------------- */
 
 bool pairs_due(const struct pairs *p, uint32_t i) {
-    return p->lists[i].n > p->neighbours;
+    return list_n(&p->lists[i]) > p->neighbours;
 }
 
 /* The order of pruning: no two neighbours are equal in it. */
@@ -416,38 +452,69 @@ static bool ahead(const struct list *l, uint32_t x, int64_t a, uint32_t item,
     return ax > a || (ax == a && tie_won);
 }
 
+/* Places x and y. */
 static void swap(struct list *l, uint32_t x, uint32_t y) {
-    char rest[sizeof(struct sums)];
+    const uint32_t item = l->item[x];
+    const struct pair_entry e = entries(l)[x];
     const size_t size = rest_size[l->rest];
-    uint32_t *item = l->item;
-    const uint32_t was = item[x];
-    item[x] = item[y];
-    item[y] = was;
-    for (enum column c = A; c <= S; c++) {
-        float *of = column(l, c);
-        const float value = of[x];
-        of[x] = of[y];
-        of[y] = value;
-    }
+    char rest[sizeof(struct sums)];
     memcpy(rest, rest_at(l, x), size);
-    memmove(rest_at(l, x), rest_at(l, y), size);
+    list_copy(l, x, y);
+    l->item[y] = item;
+    entries(l)[y] = e;
     memcpy(rest_at(l, y), rest, size);
 }
 
-/* Moves those ahead of the one in the middle of [lo, hi] before it; returns where
+/* Moves those ahead of the one in the middle of neighbours [lo, hi] before it; returns where
  * that one comes to lie. */
 static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi, const uint64_t *hashes) {
-    swap(l, lo + (hi - lo) / 2, hi);
-    const int64_t a = value_a(l, hi);
-    const uint32_t item = l->item[hi];
+    const uint32_t last = place(l, hi);
+    swap(l, place(l, lo + (hi - lo) / 2), last);
+    const int64_t a = value_a(l, last);
+    const uint32_t item = l->item[last];
     uint32_t at = lo;
-    for (uint32_t x = lo; x < hi; x++) {
-        if (ahead(l, x, a, item, hashes)) {
-            swap(l, x, at++);
+    for (uint32_t k = lo; k < hi; k++) {
+        if (ahead(l, place(l, k), a, item, hashes)) {
+            swap(l, place(l, k), place(l, at++));
         }
     }
-    swap(l, at, hi);
+    swap(l, place(l, at), last);
     return at;
+}
+
+/* The best `keep` come first (quickselect, Hoare 1961), whatever part they are of. */
+static void select_best(struct list *l, uint32_t keep, const uint64_t *hashes) {
+    uint32_t lo = 0;
+    uint32_t hi = list_n(l) - 1;
+    while (lo < hi) {
+        const uint32_t at = partition(l, lo, hi, hashes);
+        if (at == keep) {
+            break;
+        }
+        if (at > keep) {
+            hi = at - 1;
+        } else {
+            lo = at + 1;
+        }
+    }
+}
+
+/* Of the list of item i the first `keep` alone, each in its part again. */
+static void keep_first(const struct pairs *p, uint32_t i, uint32_t keep) {
+    struct list *l = &p->lists[i];
+    uint32_t near = 0;
+    for (uint32_t k = 0; k < keep; k++) {
+        if (is_near(p, i, l->item[place(l, k)])) {
+            swap(l, place(l, k), place(l, near++));
+        }
+    }
+    const uint32_t far = keep - near;
+    for (uint32_t k = 0; k < far; k++) { /* from the last on: each moves behind where it was */
+        list_copy(l, l->cap - 1 - k, place(l, keep - 1 - k));
+    }
+    l->n_near = near;
+    l->n_far = far;
+    clear_places(l, near, l->cap - far);
 }
 
 void pairs_prune(struct pairs *p, uint32_t i) {
@@ -456,45 +523,34 @@ void pairs_prune(struct pairs *p, uint32_t i) {
 
 void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
     struct list *l = &p->lists[i];
-    if (l->n <= p->keep) {
+    if (list_n(l) <= p->keep) {
         return;
     }
-    uint32_t lo = 0;
-    uint32_t hi = l->n - 1;
-    while (lo < hi) { /* quickselect (Hoare 1961): the best `keep` come first */
-        const uint32_t at = partition(l, lo, hi, hashes);
-        if (at == p->keep) {
-            break;
-        }
-        if (at > p->keep) {
-            hi = at - 1;
-        } else {
-            lo = at + 1;
-        }
-    }
-    for (uint32_t x = p->keep; x < l->n; x++) {
-        l->item[x] = NOBODY;
-    }
-    l->n = p->keep;
-    (void)list_move(p, l, l->n, (enum rest)l->rest); /* refused: it stays as large as it is */
+    select_best(l, p->keep, hashes);
+    keep_first(p, i, p->keep);
+    (void)list_move(p, l, p->keep, (enum rest)l->rest); /* refused: it stays as large as it is */
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
+static struct pair_part part_at(const struct list *l, uint32_t x, uint32_t n) {
+    return (struct pair_part){n, l->item + x, entries(l) + x};
+}
+
 struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
     const struct list *l = &p->lists[i];
-    struct pair_list out = {.n = l->n, .item = l->item, .s_sum = (float)fixed_to(l->s_sum)};
+    struct pair_list out = {.n = list_n(l), .s_sum = (float)fixed_to(l->s_sum)};
     if (l->item) {
-        out.a = column(l, A);
-        out.f = column(l, F);
-        out.s = column(l, S);
+        out.near = part_at(l, 0, l->n_near);
+        out.far = part_at(l, l->cap - l->n_far, l->n_far);
     }
     return out;
 }
 
-void pairs_fetch(const struct pairs *p, uint32_t i) {
+void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j) {
     const struct list *l = &p->lists[i];
-    for (uint32_t x = 0; x < l->n; x += LINE / sizeof *l->item) {
+    const struct span span = span_of(l, is_near(p, i, j));
+    for (uint32_t x = span.from; x < span.to; x += LINE / sizeof *l->item) {
         __builtin_prefetch(&l->item[x]);
     }
 }
@@ -502,8 +558,8 @@ void pairs_fetch(const struct pairs *p, uint32_t i) {
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,
                int64_t *s) {
     const struct list *l = &p->lists[from];
-    const uint32_t x = find(l, to);
-    if (x == l->n) {
+    const uint32_t x = find(l, to, is_near(p, from, to));
+    if (x == NOBODY) {
         return false;
     }
     const struct sums v = value(l, x);
@@ -515,8 +571,9 @@ bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, in
 
 struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k) {
     const struct list *l = &p->lists[i];
-    const struct sums v = value(l, k);
-    return (struct pair_sum){.a = v.a, .f = v.f, .s = v.s, .from = i, .to = l->item[k]};
+    const uint32_t x = place(l, k);
+    const struct sums v = value(l, x);
+    return (struct pair_sum){.a = v.a, .f = v.f, .s = v.s, .from = i, .to = l->item[x]};
 }
 
 int64_t pairs_s(const struct pairs *p, uint32_t i) {

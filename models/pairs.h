@@ -11,8 +11,9 @@
  * under j it is f_ij. a and s are the same in both lists (until one of them is pruned). Each is
  * times what the event weighs. Sums are int64 fixed point (fixed.h) so that
  * they are exact in any order and can be taken back; they are kept as the floats that a
- * query reads and what those lack, 16 to 22 bytes a neighbour (40 from 2^39 units on). A query
- * walks the neighbour lists of the user's last items:
+ * query reads and what those lack, 16 to 22 bytes a neighbour (40 from 2^39 units on). Neighbours
+ * of the item's own domain (near) lie apart from the others (far): a query is about one domain, and
+ * walks that part of the neighbour lists of the user's last items:
  *
  *     k1(i) = sum_r .85^r a_ji n6_j      n6_j = (n_j+5)^-.6  (times (n_i+5)^-.4 by the caller)
  *     kx(i) = the same over j of OTHER domains
@@ -60,13 +61,33 @@ struct pair_sum {
  * (from: a, 0, s) and S_to. */
 enum { PAIR_FROM = 1, PAIR_TO = 2 };
 
-/* A neighbour list as a query reads it; arrays (n,), borrowed. */
-struct pair_list {
+/* A neighbour's sums, as a query reads them. */
+struct pair_entry {
+    float a, f, s;
+};
+
+/* A part of a list as a query reads it; arrays (n,), borrowed. Behind the last entry lies another
+ * float that can be read. */
+struct pair_part {
     uint32_t n;
     const uint32_t *item;
-    const float *a, *f, *s;
-    float s_sum; /* S_j */
+    const struct pair_entry *of;
 };
+
+/* A neighbour list. Neighbour k is one of near, or k - near.n of far. */
+struct pair_list {
+    struct pair_part near; /* of the item's own domain; where there are no domains, all */
+    struct pair_part far;  /* of other domains                                           */
+    uint32_t n;            /* of both                                                    */
+    float s_sum;           /* S_j                                                        */
+};
+
+static inline uint32_t pair_list_item(const struct pair_list *l, uint32_t k) {
+    return k < l->near.n ? l->near.item[k] : l->far.item[k - l->near.n];
+}
+static inline struct pair_entry pair_list_entry(const struct pair_list *l, uint32_t k) {
+    return k < l->near.n ? l->near.of[k] : l->far.of[k - l->near.n];
+}
 
 struct pairs; /* opaque */
 
@@ -75,8 +96,9 @@ struct pairs; /* opaque */
 MUST_CHECK enum status pairs_new(uint32_t neighbours, uint32_t keep, struct pairs **out);
 void pairs_free(struct pairs *p);
 
-/** Makes room for items 0..n_items-1; never shrinks. @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status pairs_reserve(struct pairs *p, uint32_t n_items);
+/** Makes room for items 0..n_items-1; never shrinks. domains: (n_items,) the domain of each, which
+ *  never changes; NULL: all are of one. @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status pairs_reserve(struct pairs *p, uint32_t n_items, const uint8_t *domains);
 
 /** The increments of an event with item `to` for the history item `from` taken
  *  `dt_ms` ago (clamped at 0) at position r (0 the newest, < PAIRS_WINDOW). f is
@@ -111,11 +133,11 @@ void pairs_prune(struct pairs *p, uint32_t i);
  * index. */
 void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes);
 
-/** The list of item i, in no particular order. */
+/** The list of item i, each part in no particular order. */
 struct pair_list pairs_list(const struct pairs *p, uint32_t i);
 
-/** Asks for what pairs_add() of item i looks through: before several of them. */
-void pairs_fetch(const struct pairs *p, uint32_t i);
+/** Asks for what adding or getting neighbour j of item i looks through: before several of them. */
+void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j);
 
 /** Exact sums of the directed entry (from -> to); false if there is none.
  *  a and s are symmetric. */

@@ -90,7 +90,7 @@ static enum status reserve_awaited(struct shared *s) {
 static enum status reserve_for(struct shared *s, uint32_t n) {
     enum status st = popularity_reserve(s->popularity, n, items_hashes(s->items));
     if (!st) {
-        st = pairs_reserve(s->pairs, n);
+        st = pairs_reserve(s->pairs, n, items_domains(s->items));
     }
     if (!st) {
         st = factors_reserve(s->factors, n, items_hashes(s->items));

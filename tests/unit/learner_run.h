@@ -288,9 +288,9 @@ static inline void assert_same_pairs(const struct learner *a, uint32_t i, const 
     for (uint32_t k = 0; k < list.n; k++) {
         int64_t v[3];
         int64_t w[3];
-        const uint32_t other = item_in(a, list.item[k], b);
+        const uint32_t other = item_in(a, pair_list_item(&list, k), b);
         assert_true(other != ITEM_NONE);
-        assert_true(pairs_get(p, i, list.item[k], &v[0], &v[1], &v[2]));
+        assert_true(pairs_get(p, i, pair_list_item(&list, k), &v[0], &v[1], &v[2]));
         assert_true(pairs_get(q, j, other, &w[0], &w[1], &w[2]));
         assert_memory_equal(v, w, sizeof v);
     }

@@ -68,8 +68,8 @@ static uint64_t digest(const struct categories *c, int64_t now_ms) {
         const struct pair_list l = categories_neighbours(c, k);
         uint64_t sum = l.n; /* in no particular order */
         for (uint32_t x = 0; x < l.n; x++) {
-            memcpy(bits, &l.a[x], sizeof *bits);
-            sum += mix64((uint64_t)l.item[x] << 32 | bits[0]);
+            memcpy(bits, &l.near.of[x].a, sizeof *bits);
+            sum += mix64((uint64_t)l.near.item[x] << 32 | bits[0]);
         }
         h = mix64(h ^ sum);
         for (uint32_t i = 0; i <= ITEMS; i++) {
@@ -364,13 +364,13 @@ static void a_pair_stands_in_both_lists_with_its_co_occurrence_only(void **state
         const struct pair_list l = categories_neighbours(c, k);
         assert_int_equal(l.n, k == 1 || k == 3);
         if (l.n > 0) {
-            assert_int_equal(l.item[0], 4 - k);
-            close_to((double)l.a[0], 1.6, 1e-6);
-            assert_true(l.f[0] == 0.0F && l.s[0] == 0.0F && l.s_sum == 0.0F);
+            assert_int_equal(l.near.item[0], 4 - k);
+            close_to((double)l.near.of[0].a, 1.6, 1e-6);
+            assert_true(l.near.of[0].f == 0.0F && l.near.of[0].s == 0.0F && l.s_sum == 0.0F);
         }
     }
     categories_unpair(c, &add);
-    close_to((double)categories_neighbours(c, 3).a[0], 0.8, 1e-6);
+    close_to((double)categories_neighbours(c, 3).near.of[0].a, 0.8, 1e-6);
     categories_unpair(c, &add);
     assert_int_equal(categories_neighbours(c, 3).n, 0);
     assert_int_equal(categories_neighbours(c, 1).n, 0);
@@ -399,7 +399,7 @@ static void long_lists_are_pruned_to_the_strongest_300(void **state) {
     assert_int_equal(l.n, CATEGORIES_KEEP);
     bool kept[MANY + 1] = {false};
     for (uint32_t x = 0; x < l.n; x++) {
-        kept[l.item[x]] = true;
+        kept[l.near.item[x]] = true;
     }
     double weakest_kept = 1e9;
     double strongest_gone = 0.0;
@@ -567,7 +567,7 @@ static void assert_pairs(const struct life *l) {
         }
         assert_int_equal(list.n, n);
         for (uint32_t x = 0; x < n; x++) {
-            assert_true(list.a[x] == (float)t[k][list.item[x]]);
+            assert_true(list.near.of[x].a == (float)t[k][list.near.item[x]]);
         }
     }
 }
@@ -658,7 +658,7 @@ static void growing_keeps_what_is_known(void **state) {
     const struct pair_add add = pairs_weigh(2999, 0, 0, 0);
     assert_int_equal(categories_pair(c, &add), ST_OK);
     assert_true(categories_events(c, 2999) == 1.0F);
-    assert_int_equal(categories_neighbours(c, 2999).item[0], 0);
+    assert_int_equal(categories_neighbours(c, 2999).near.item[0], 0);
     categories_free(c);
 }
 
@@ -890,7 +890,7 @@ static void pruning_is_due_while_a_list_is_too_long_and_ties_go_by_hash(void **s
     for (uint32_t x = 0; x < l.n; x++) {
         uint32_t before = 0;
         for (uint32_t k = 1; k <= N; k++) {
-            before += hashes[k] < hashes[l.item[x]];
+            before += hashes[k] < hashes[l.near.item[x]];
         }
         assert_true(before < CATEGORIES_KEEP);
     }

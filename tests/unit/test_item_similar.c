@@ -90,7 +90,7 @@ static double true_score(const struct shared *s, uint32_t i, uint32_t j) {
 static bool is_neighbour(const struct shared *s, uint32_t i, uint32_t j) {
     const struct pair_list list = pairs_list(s->pairs, i);
     for (uint32_t k = 0; k < list.n; k++) {
-        if (list.item[k] == j) {
+        if (pair_list_item(&list, k) == j) {
             return true;
         }
     }
@@ -103,11 +103,12 @@ static uint32_t stronger(const struct shared *s, uint32_t i, uint32_t h) {
     float a = 0.0F;
     uint32_t n = 0;
     for (uint32_t k = 0; k < list.n; k++) {
-        a = list.item[k] == h ? list.a[k] : a;
+        a = pair_list_item(&list, k) == h ? pair_list_entry(&list, k).a : a;
     }
     for (uint32_t k = 0; k < list.n; k++) {
-        n += list.a[k] > a || (list.a[k] >= a && list.item[k] != h &&
-                               items_hash(s->items, list.item[k]) < items_hash(s->items, h));
+        n += pair_list_entry(&list, k).a > a ||
+             (pair_list_entry(&list, k).a >= a && pair_list_item(&list, k) != h &&
+              items_hash(s->items, pair_list_item(&list, k)) < items_hash(s->items, h));
     }
     return n;
 }

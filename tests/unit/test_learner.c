@@ -54,9 +54,8 @@ static uint64_t shared_digest(const struct learner *l, uint32_t n) {
         h = mixed(h, factors_b(s->factors, i), FACTORS * sizeof(int64_t));
         const struct pair_list list = pairs_list(s->pairs, i);
         for (uint32_t k = 0; k < list.n; k++) {
-            MIX(h, list.a[k]);
-            MIX(h, list.f[k]);
-            MIX(h, list.s[k]);
+            const struct pair_entry e = pair_list_entry(&list, k);
+            MIX(h, e);
         }
         MIX(h, list.s_sum);
     }

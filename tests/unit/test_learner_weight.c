@@ -114,8 +114,8 @@ static void what_events_add_is_multiplied_by_what_they_weigh(void **state) {
         for (uint32_t z = 0; z < list.n; z++, n_pairs++) {
             int64_t v[3];
             int64_t w[3];
-            assert_true(pairs_get(x->pairs, i, list.item[z], &v[0], &v[1], &v[2]));
-            assert_true(pairs_get(y->pairs, i, list.item[z], &w[0], &w[1], &w[2]));
+            assert_true(pairs_get(x->pairs, i, pair_list_item(&list, z), &v[0], &v[1], &v[2]));
+            assert_true(pairs_get(y->pairs, i, pair_list_item(&list, z), &w[0], &w[1], &w[2]));
             assert_true(w[0] == 4 * v[0] && w[1] == 4 * v[1] && w[2] == 4 * v[2]);
         }
     }

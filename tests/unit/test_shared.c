@@ -145,8 +145,8 @@ static uint64_t categories_digest(const struct categories *c) {
         h = mix64(h ^ bits[0] ^ (uint64_t)bits[1] << 32);
         const struct pair_list l = categories_neighbours(c, k);
         for (uint32_t x = 0; x < l.n; x++) {
-            memcpy(bits, &l.a[x], sizeof *bits);
-            h += mix64(l.item[x] ^ (uint64_t)bits[0] << 32);
+            memcpy(bits, &l.near.of[x].a, sizeof *bits);
+            h += mix64(l.near.item[x] ^ (uint64_t)bits[0] << 32);
         }
         for (uint32_t i = 0; i < ITEMS; i++) {
             v[0] = categories_repeat_rate(c, i, categories_repeat_prior(c, k));

@@ -98,9 +98,9 @@ static inline void stand_together(struct standing *x, const struct log *log, con
         const struct pair_list list = pairs_list(s->pairs, e->item);
         const double n = log->item[e->domain][number_of(s, e->item)].weight;
         for (uint32_t y = 0; y < list.n; y++) {
-            if (items_domain(s->items, list.item[y]) == v->domain) {
-                k1[number_of(s, list.item[y])] +=
-                    pow(.85, r) * (double)list.a[y] * pow(n + 5.0, -.6);
+            if (items_domain(s->items, pair_list_item(&list, y)) == v->domain) {
+                k1[number_of(s, pair_list_item(&list, y))] +=
+                    pow(.85, r) * (double)pair_list_entry(&list, y).a * pow(n + 5.0, -.6);
             }
         }
     }
