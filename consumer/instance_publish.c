@@ -226,19 +226,19 @@ static bool claim(struct instance *in, struct place *pl) {
     return true;
 }
 
-/* Says how far every rec has been written, when nothing of the task waits any more. */
+/* Says how far every rec has been written, when nobody of the round waits any more: to where the
+ * task stood as it began. */
 static void announce(struct instance *in, struct place *pl) {
-    struct task *t = &pl->task;
-    if (pl->owed || publish_dirty(pl->publish) > 0 || publisher_room(in->publisher) == 0 ||
-        memcmp(pl->announced, t->next, sizeof t->next) == 0) {
+    if (pl->owed || pl->round_due > 0 || publisher_room(in->publisher) == 0 ||
+        memcmp(pl->announced, pl->round_next, sizeof pl->round_next) == 0) {
         return;
     }
     struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
     r->ts_ms = shown_ms(learner_stream_ms(in->learner));
-    memcpy(r->offsets, t->next, sizeof r->offsets);
+    memcpy(r->offsets, pl->round_next, sizeof r->offsets);
     r->refreshed_ms = pl->refreshed_ms;
     publisher_push(in->publisher);
-    memcpy(pl->announced, t->next, sizeof t->next);
+    memcpy(pl->announced, pl->round_next, sizeof pl->round_next);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -259,23 +259,27 @@ static void judge_catching_up(struct instance *in, struct place *pl) {
     t->catching_up = lag_ms > limit;
 }
 
+/* True if nobody of the round is left: who was touched since it began waits for the next one, or a
+ * busy user would be ranked as often as there are slices. */
 static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
     uint32_t slot = 0;
     int64_t record_ms = 0;
-    for (uint32_t n = 1; publish_peek(pl->publish, &slot, &record_ms); n++) {
+    for (uint32_t n = 1; pl->round_due > 0 && publish_peek(pl->publish, &slot, &record_ms); n++) {
         if (publisher_room(in->publisher) < recs_a_user(in)) {
             return false; /* Redis is slow or away: users stay dirty */
         }
         rank_user(in, pl, slot, record_ms);
         publish_pop(pl->publish);
+        pl->round_due--;
         if (n % USERS_PER_LOOK == 0 && instance_mono_ms() >= until_ms) {
-            return false;
+            return pl->round_due == 0;
         }
     }
+    pl->round_due = 0;
     return true;
 }
 
-/* True if nobody of the task is dirty any more. */
+/* True if the task has nobody of this round any more. */
 static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
     judge_catching_up(in, pl);
     if (pl->task.catching_up) {
@@ -294,37 +298,39 @@ static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
     return done;
 }
 
-/* Each task in its turn, also over several slices: a task with a crowd has to wait for the
- * others before it goes on. Who found the queue to Redis full is the first when there is room. */
-void instance_round(struct instance *in) {
+/* A round of a task is about who is dirty when it begins. True if one is under way. */
+static bool in_round(struct instance *in, struct place *pl, bool at_once) {
+    if (!pl->in_round && (at_once || in->now_ms >= pl->next_round_ms)) {
+        pl->in_round = true;
+        pl->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;
+        pl->round_due = publish_dirty(pl->publish);
+        memcpy(pl->round_next, pl->task.next, sizeof pl->round_next);
+    }
+    return pl->in_round;
+}
+
+/* Each task in its turn: one with a crowd has to wait for the others before it goes on. Who found
+ * the queue to Redis full is the first when there is room. */
+void instance_round(struct instance *in, bool at_once) {
     const int64_t until_ms = in->now_ms + SLICE_MS;
     uint32_t denied = UINT32_MAX;
-    if (in->round_left == 0) {
-        in->round_left = in->n_places;
-        in->round_again = false;
-    }
-    bool more = in->round_left > 0;
-    while (more) {
+    bool more = true;
+    for (uint32_t left = in->n_places; left > 0 && more; left--) {
         const uint32_t p = in->round_task < in->n_places ? in->round_task : 0;
         struct place *pl = instance_place(in, p);
         in->round_task = p + 1;
-        in->round_left--;
-        if (pl && pl->task.state == TASK_RUNNING) {
-            const size_t before = publish_dirty(pl->publish);
-            const bool done = serve(in, pl, until_ms);
-            in->round_again |= !done;
-            if (!done && denied == UINT32_MAX && publish_dirty(pl->publish) == before) {
-                denied = p;
-            }
+        if (!pl || pl->task.state != TASK_RUNNING || !in_round(in, pl, at_once)) {
+            continue;
         }
-        more = in->round_left > 0 && instance_mono_ms() < until_ms;
+        const size_t before = publish_dirty(pl->publish);
+        pl->in_round = !serve(in, pl, until_ms);
+        if (pl->in_round && denied == UINT32_MAX && publish_dirty(pl->publish) == before) {
+            denied = p;
+        }
+        more = instance_mono_ms() < until_ms;
     }
     if (denied != UINT32_MAX) {
         in->round_task = denied;
-        in->round_left = 0;
-    }
-    if (in->round_left == 0 && !in->round_again) {
-        in->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;
     }
 }
 

@@ -90,6 +90,9 @@ struct triggers_sweep { /* over everybody, for those who became dormant */
 struct place {
     struct task task;
     struct publish *publish;
+    int64_t next_round_ms;                     /* monotonic */
+    size_t round_due;                          /* users whom the round under way has to serve yet */
+    int64_t round_next[CONFIG_TOPICS_MAX];     /* task.next, as it began */
     int64_t announced[CONFIG_TOPICS_MAX];      /* positions of the last REC_PUBLISHED */
     size_t letter_bytes[CONFIG_TOPICS_MAX];    /* of bad records in the merge */
     struct waiting waiting[CONFIG_TOPICS_MAX]; /* for their schema */
@@ -104,6 +107,7 @@ struct place {
     bool owed;        /* lists that were written may be gone: the sweep has to come by before
                          `published` may say anything */
     bool exists;
+    bool in_round; /* one is under way */
     /* state = kafka */
     uint64_t batch;         /* number of the batch that is sealed next, inside the epoch */
     int64_t changelog_next; /* what comes from here on is not in memory; -1: nothing is */
@@ -221,9 +225,8 @@ struct instance {
     int64_t now_ms;
     int64_t committed_ms;                /* the last turn of commits; event times learned since: */
     int64_t open_first_ms, open_last_ms; /* of the first, and the largest; 0: none */
-    int64_t next_round_ms, next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
-    uint32_t round_task, round_left; /* next to be served, and how many before the round ends */
-    bool round_again;                /* somebody of this round is dirty still */
+    int64_t next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
+    uint32_t round_task;             /* next to be served */
     bool sweeping, sweeping_all;     /* all: also tasks that are owed nothing (refresh) */
     uint32_t sweep_task, sweep_slot; /* next to look at */
     double sweep_tokens;             /* lists that may be ranked now */
@@ -439,8 +442,9 @@ void instance_fill_items(const struct instance *in, struct rec *r, const struct 
 /** Whose it is: by his id at the partner of r->target. */
 void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const char *id,
                         size_t len);
-/** One publish round. */
-void instance_round(struct instance *in);
+/** A slice of the tasks' publish rounds: of those that are under way or due; at_once: all are due.
+ */
+void instance_round(struct instance *in, bool at_once);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
 size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);

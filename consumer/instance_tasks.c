@@ -113,6 +113,8 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     memset(t->paused, 0, sizeof t->paused);
     memset(pl->letter_bytes, 0, sizeof pl->letter_bytes);
     instance_drop_waiting(in, pl);
+    pl->in_round = false;
+    pl->next_round_ms = 0;
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         pl->announced[k] = -2;
     }
@@ -168,7 +170,6 @@ static enum status begin_anew(struct instance *in) {
         instance_drop_place(in, pl);
     }
     in->sweeping = false;
-    in->round_left = 0;
     instance_globals_restart(in);
     LOG_INFO("tasks were added: everything is read again from the earliest retained offset");
     return ST_OK;
