@@ -88,22 +88,20 @@ static enum status reserve(struct candidates *c, const struct items *items) {
     return n > c->cap ? grow(c, n) : ST_OK;
 }
 
-/* The vector of a history; that of the last one, if nothing is different. */
-static bool fold_in(struct folded *last, const struct factors *f, const uint32_t *items, uint32_t n,
-                    float p[FACTORS]) {
+const struct factors_solved *candidates_solved(struct candidates *c, const struct factors *f,
+                                               const uint32_t *items, uint32_t n) {
+    struct folded *last = &c->folded;
     const size_t size = n * sizeof *items;
     const bool same = last->factors == f && last->version == factors_version(f) && last->n == n &&
                       memcmp(last->items, items, size) == 0;
     if (!same) {
-        memset(last->p, 0, sizeof last->p);
-        last->has_p = factors_fold_in(f, items, n, last->p);
+        (void)factors_solve(f, items, n, &last->solved);
         last->factors = f;
         last->version = factors_version(f);
         last->n = n;
         memcpy(last->items, items, size);
     }
-    memcpy(p, last->p, sizeof last->p);
-    return last->has_p;
+    return &last->solved;
 }
 
 void candidates_view(struct candidates *c, const struct shared *s, const struct user *u,
@@ -119,7 +117,9 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
     for (uint32_t r = 0; r < out->n_history; r++) {
         items[r] = out->history[r].item;
     }
-    out->has_p = fold_in(&c->folded, s->factors, items, out->n_history, out->p);
+    const struct factors_solved *solved = candidates_solved(c, s->factors, items, out->n_history);
+    out->has_p = solved->has_p;
+    memcpy(out->p, solved->p, sizeof out->p);
 }
 
 /* ---- the search ------------------------------------------------------------------ */

@@ -106,6 +106,11 @@ void candidates_free(struct candidates *c);
 void candidates_view(struct candidates *c, const struct shared *s, const struct user *u,
                      uint8_t domain, bool repeats, int64_t now_ms, struct candidates_view *out);
 
+/** A history (n,), n <= USER_HISTORY, newest first, as it was solved last if nothing that it
+ * depends on has changed since; borrowed until the next one is. */
+const struct factors_solved *candidates_solved(struct candidates *c, const struct factors *f,
+                                               const uint32_t *items, uint32_t n);
+
 /** Finds the candidates of a view; if they are fewer than `at_least` (<= LIST_MAX), the domain's
  *  items with the highest 30-day counts fill up, as far as there are any; those of the order under
  *  way last.

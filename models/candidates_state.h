@@ -38,9 +38,8 @@ struct folded {
     const struct factors *factors; /* ... by these, ... */
     uint64_t version;              /* ... at this version */
     uint32_t n;
-    bool has_p;
     uint32_t items[USER_HISTORY]; /* (n,) */
-    float p[FACTORS];             /* 0 without has_p */
+    struct factors_solved solved;
 };
 
 struct candidates {

@@ -81,16 +81,30 @@ uint64_t factors_version(const struct factors *f);
  */
 bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p);
 
+/* A history, solved: for who asks more of it than the vector. */
+struct factors_solved {
+    _Alignas(64) float u[FACTORS][FACTORS]; /* A = U'U; nothing below the diagonal     */
+    float inverse[FACTORS];                 /* of U's diagonal                         */
+    float p[FACTORS];                       /* the unit vector; 0 if there is none      */
+    bool has_u, has_p;                      /* A could be solved; x is not zero either */
+};
+
+/** factors_fold_in(), of which more is kept. @return has_p */
+bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
+                   struct factors_solved *out);
+
 /**
  * What each item of a history adds to the raw p.q of targets (before p is normalised), exactly:
- * out[t][r] = .85^r q_r' A^-1 q_t, so that their sum is it. A is made once for all of them.
- * @param items    (n,) newest first, as factors_fold_in(); from FACTORS_HISTORY on nobody adds: 0
+ * out[t][r] = .85^r q_r' A^-1 q_t, so that their sum is it.
+ * @param solved   the history, by these factors as they are
+ * @param items    (n,) newest first, as it was solved; from FACTORS_HISTORY on nobody adds: 0
  * @param targets  (n_targets,) items
  * @param out      (n_targets, n)
- * @return false (out untouched) when n is 0 or A cannot be solved
+ * @return false (out untouched) when A could not be solved
  */
-bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n,
-                   const uint32_t *targets, uint32_t n_targets, float *out);
+bool factors_parts(const struct factors *f, const struct factors_solved *solved,
+                   const uint32_t *items, uint32_t n, const uint32_t *targets, uint32_t n_targets,
+                   float *out);
 
 /** Rounds p to units of 2^-20 so that what is added can be added elsewhere. */
 void factors_round(const float *p, int32_t out[FACTORS]);

@@ -42,19 +42,6 @@ static bool normalise(const float x[FACTORS], float *p) {
     return true;
 }
 
-/* U'y = x, in place: as cholesky() does on its way. */
-static void solve_lower(float a[FACTORS][FACTORS], const float inverse[FACTORS], float x[FACTORS]) {
-    float y[FACTORS];
-    for (size_t j = 0; j < FACTORS; j++) {
-        y[j] = x[j] * inverse[j];
-        for (size_t v = j / LANES; v < VECTORS; v++) {
-            lanes_store(x + v * LANES,
-                        lanes_load(x + v * LANES) - y[j] * lanes_load(a[j] + v * LANES));
-        }
-    }
-    memcpy(x, y, sizeof y);
-}
-
 /* A = U'U of a history; see factors_cholesky.h. */
 static bool user_matrix(const struct factors *f, const uint32_t *items, uint32_t n,
                         float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]) {
@@ -76,7 +63,10 @@ uint64_t factors_version(const struct factors *f) {
     return f->version;
 }
 
-bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
+bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
+                   struct factors_solved *out) {
+    out->has_u = out->has_p = false;
+    memset(out->p, 0, sizeof out->p);
     if (n == 0) {
         return false;
     }
@@ -90,39 +80,84 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
         }
         w *= HISTORY_DECAY;
     }
-    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
-    float inverse[FACTORS];
-    if (!user_matrix(f, items, n, a, x, inverse)) {
-        return false;
+    out->has_u = user_matrix(f, items, n, out->u, x, out->inverse);
+    if (out->has_u) {
+        solve_triangle(out->u, out->inverse, x);
+        out->has_p = normalise(x, out->p);
     }
-    solve_triangle(a, inverse, x);
-    return normalise(x, p);
+    return out->has_p;
 }
 
-bool factors_parts(const struct factors *f, const uint32_t *items, uint32_t n,
-                   const uint32_t *targets, uint32_t n_targets, float *out) {
-    if (n == 0) {
+bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n, float *p) {
+    struct factors_solved solved;
+    if (!factors_solve(f, items, n, &solved)) {
+        return false;
+    }
+    memcpy(p, solved.p, sizeof solved.p);
+    return true;
+}
+
+/* ---- parts ------------------------------------------------------------------------------ */
+
+/* Rows of up to LANES items side by side: z[k][t] is the k-th factor of the t-th; 0 beyond them. */
+static void rows_of(const struct factors *f, const uint32_t *items, uint32_t n, lanes z[FACTORS]) {
+    float side[FACTORS][LANES] = {{0}};
+    for (uint32_t t = 0; t < n; t++) {
+        const float *q = row(f, items[t]);
+        for (size_t k = 0; k < FACTORS; k++) {
+            side[k][t] = q[k];
+        }
+    }
+    for (size_t k = 0; k < FACTORS; k++) {
+        z[k] = lanes_load(side[k]);
+    }
+}
+
+/* z <- A^-1 z: U'y = z, then U z = y, a lane each. */
+static void solve_lanes(const struct factors_solved *s, lanes z[FACTORS]) {
+    for (size_t j = 0; j < FACTORS; j++) {
+        z[j] *= s->inverse[j];
+        for (size_t k = j + 1; k < FACTORS; k++) {
+            z[k] -= s->u[j][k] * z[j];
+        }
+    }
+    for (size_t j = FACTORS; j-- > 0;) {
+        lanes sum[2] = {{0}};
+        for (size_t k = j + 1; k < FACTORS; k++) {
+            sum[k % 2] += s->u[j][k] * z[k];
+        }
+        z[j] = (z[j] - (sum[0] + sum[1])) * s->inverse[j];
+    }
+}
+
+/* q.z of each lane. */
+static lanes product(const float *q, const lanes z[FACTORS]) {
+    lanes sum[4] = {{0}};
+    for (size_t k = 0; k < FACTORS; k++) {
+        sum[k % 4] += q[k] * z[k];
+    }
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+bool factors_parts(const struct factors *f, const struct factors_solved *solved,
+                   const uint32_t *items, uint32_t n, const uint32_t *targets, uint32_t n_targets,
+                   float *out) {
+    if (!solved->has_u) {
         return false;
     }
     const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    _Alignas(ROW_ALIGN) float a[FACTORS][FACTORS];
-    float z[FACTORS] = {0};
-    float inverse[FACTORS];
-    if (!user_matrix(f, items, known, a, z, inverse)) {
-        return false;
-    }
-    for (uint32_t t = 0; t < n_targets; t++) {
-        memcpy(z, row(f, targets[t]), sizeof z);
-        solve_lower(a, inverse, z);
-        solve_triangle(a, inverse, z);
+    memset(out, 0, (size_t)n_targets * n * sizeof *out);
+    for (uint32_t from = 0; from < n_targets; from += LANES) {
+        const uint32_t here = n_targets - from < LANES ? n_targets - from : LANES;
+        lanes z[FACTORS];
+        rows_of(f, targets + from, here, z);
+        solve_lanes(solved, z);
         float w = 1.0F;
-        for (uint32_t i = 0; i < n; i++) {
-            const float *q = row(f, items[i]);
-            float sum = 0.0F;
-            for (size_t k = 0; i < known && k < FACTORS; k++) {
-                sum += q[k] * z[k];
+        for (uint32_t i = 0; i < known; i++) {
+            const lanes part = w * product(row(f, items[i]), z);
+            for (uint32_t t = 0; t < here; t++) {
+                out[(size_t)(from + t) * n + i] = part[t];
             }
-            out[(size_t)t * n + i] = w * sum;
             w *= HISTORY_DECAY;
         }
     }

@@ -159,7 +159,7 @@ static void explain_items(const struct learner *l, const struct ranker *ranker,
             }
         }
     }
-    learner_because_of(l->shared, r->view.history, r->view.n_history, out->list.items, out->list.n);
+    learner_because_of(l, r->view.history, r->view.n_history, out->list.items, out->list.n);
     for (int by = 0; by < EXPLAIN_RANKS; by++) {
         scores_by((enum explain_rank)by, ranker, r, scores);
         for (uint32_t k = 0; k < out->list.n; k++) {

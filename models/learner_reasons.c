@@ -120,33 +120,47 @@ static uint32_t because_together(const struct shared *s, const struct user_entry
     return best;
 }
 
+/* Where each item of a history stands first in it: it may stand there more than once. */
+static void first_places(const uint32_t *items, uint32_t n, uint32_t *first) {
+    for (uint32_t r = 0; r < n; r++) {
+        first[r] = r;
+        for (uint32_t x = r; x-- > 0;) {
+            first[r] = items[x] == items[r] ? x : first[r];
+        }
+    }
+}
+
 /* What speaks most for each of some items by taste; all of ITEM_NONE if nothing is known. */
-static void because_taste(const struct shared *s, const struct user_entry *history,
+static void because_taste(const struct learner *l, const struct user_entry *history,
                           uint32_t n_history, const uint32_t *targets, uint32_t n, uint32_t *out) {
+    const struct factors *f = l->shared->factors;
     uint32_t items[USER_HISTORY] = {0};
+    uint32_t first[USER_HISTORY];
     float parts[LIST_MAX * USER_HISTORY];
     for (uint32_t r = 0; r < n_history; r++) {
         items[r] = history[r].item;
     }
-    const bool known = n > 0 && factors_parts(s->factors, items, n_history, targets, n, parts);
+    first_places(items, n_history, first);
+    const bool known = factors_parts(f, candidates_solved(l->candidates, f, items, n_history),
+                                     items, n_history, targets, n, parts);
     for (uint32_t t = 0; t < n; t++) {
         const float *part = parts + (size_t)t * n_history;
+        float sums[USER_HISTORY] = {0}; /* of the places that are the first of their item */
         float most = 0.0F;
         out[t] = ITEM_NONE;
         for (uint32_t r = 0; known && r < n_history; r++) {
-            float sum = 0.0F; /* an item may stand in the history more than once */
-            for (uint32_t x = 0; x < n_history; x++) {
-                sum += items[x] == items[r] ? part[x] : 0.0F;
-            }
-            if (items[r] != targets[t] && sum > most) {
-                most = sum;
+            sums[first[r]] += part[r];
+        }
+        for (uint32_t r = 0; r < n_history; r++) {
+            if (items[r] != targets[t] && sums[r] > most) {
+                most = sums[r];
                 out[t] = items[r];
             }
         }
     }
 }
 
-void learner_because_of(const struct shared *s, const struct user_entry *history,
+void learner_because_of(const struct learner *l, const struct user_entry *history,
                         uint32_t n_history, struct list_item *items, uint32_t n) {
     uint32_t tastes[LIST_MAX] = {0};
     uint32_t because[LIST_MAX];
@@ -157,12 +171,14 @@ void learner_because_of(const struct shared *s, const struct user_entry *history
         if (item->reason == REASON_AGAIN) {
             item->because = item->item;
         } else if (item->reason == REASON_TOGETHER) {
-            item->because = because_together(s, history, n_history, item->item);
+            item->because = because_together(l->shared, history, n_history, item->item);
         } else if (item->reason == REASON_TASTE) {
             tastes[n_tastes++] = item->item;
         }
     }
-    because_taste(s, history, n_history, tastes, n_tastes, because);
+    if (n_tastes > 0) {
+        because_taste(l, history, n_history, tastes, n_tastes, because);
+    }
     for (uint32_t k = n; k-- > 0;) {
         items[k].because = items[k].reason == REASON_TASTE ? because[--n_tastes] : items[k].because;
     }
@@ -176,6 +192,6 @@ enum status learner_because(const struct learner *l, uint32_t task, uint32_t use
     }
     struct user_entry history[USER_HISTORY];
     const uint32_t n = user_history(users_get(t->users, user), now_ms, history, USER_HISTORY);
-    learner_because_of(l->shared, history, n, list->items, list->n);
+    learner_because_of(l, history, n, list->items, list->n);
     return ST_OK;
 }

@@ -213,7 +213,7 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
                                  float groups[REASONS]);
 /** Notes at the items of a list, (n <= LIST_MAX,), the one of a history that speaks most for each;
  *  ITEM_NONE. */
-void learner_because_of(const struct shared *s, const struct user_entry *history,
+void learner_because_of(const struct learner *l, const struct user_entry *history,
                         uint32_t n_history, struct list_item *items, uint32_t n);
 
 /** Which net ranks for this user. */

@@ -395,12 +395,15 @@ static void parts_of_targets_add_up_to_their_products(void **state) {
         for (uint32_t t = 0; t < 10; t++) {
             targets[t] = t == 0 ? items[0] : rng_below(&rng, ITEMS);
         }
+        struct factors_solved solved;
+        assert_true(factors_solve(f, items, n, &solved));
         assert_true(factors_fold_in(f, items, n, p));
-        assert_true(factors_parts(f, items, n, targets, 10, flat));
+        assert_memory_equal(p, solved.p, sizeof p);
+        assert_true(factors_parts(f, &solved, items, n, targets, 10, flat));
         for (uint32_t t = 0; t < 10; t++) {
             double sum = 0.0;
             memcpy(parts[t], flat + t * n, n * sizeof *flat);
-            assert_true(factors_parts(f, items, n, &targets[t], 1, one));
+            assert_true(factors_parts(f, &solved, items, n, &targets[t], 1, one));
             assert_memory_equal(one, parts[t], n * sizeof *one);
             for (uint32_t i = 0; i < n; i++) {
                 sum += (double)parts[t][i];
