@@ -15,8 +15,7 @@
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
-    AHEAD = 8,        /* cells are fetched so many items early */
-    CELLS_AHEAD = 16, /* ... while neighbours are added up */
+    AHEAD = 8, /* cells are fetched so many items early */
     LINE_BYTES = 64,
     LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
@@ -62,7 +61,7 @@ static enum status grow(struct candidates *c, uint32_t n_items) {
         cap *= 2;
     }
     struct cell *cells = aligned_alloc(64, cap * sizeof *cells);
-    uint32_t *touched = malloc(cap * sizeof *touched);
+    uint32_t *touched = malloc((cap + 1) * sizeof *touched);
     uint64_t *neighbours = malloc(2 * (size_t)cap * sizeof *neighbours);
     if (!cells || !touched || !neighbours) {
         free(cells);
@@ -144,15 +143,18 @@ static struct cell *cell_of(const struct candidates *c, uint32_t item) {
     return cell;
 }
 
-static void add_neighbour(struct candidates *c, const struct pop_hot *hot, uint32_t item,
-                          k_sums k) {
-    struct cell *cell = cell_of(c, item);
-    if (!(cell->flags & CELL_TOUCHED)) {
-        cell->flags |= CELL_TOUCHED;
-        c->touched[c->n_touched++] = item;
-        __builtin_prefetch(&hot[item]);
-    }
-    cell->k += k;
+/* Nothing but neighbours has come to a cell yet: what has this stamp was touched. Whether it has
+ * cannot be guessed, so there is no branch. */
+static inline uint32_t add_neighbour(struct cell *cell, uint32_t stamp, uint32_t item, k_sums k,
+                                     uint32_t *touched, uint32_t n) {
+    const bool fresh = cell->stamp != stamp;
+    const int32_t keep = fresh ? 0 : -1;
+    const k_bits had = (k_bits)cell->k & (k_bits){keep, keep, keep, keep};
+    cell->k = (k_sums)had + k;
+    cell->stamp = stamp;
+    cell->flags = 0;
+    touched[n] = item;
+    return n + fresh;
 }
 
 /* {a, f, s, a} of an entry, behind which another float lies. */
@@ -163,17 +165,18 @@ static k_sums sums_of(const struct pair_entry *e) {
 }
 
 /* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
-static inline void walk_part(struct candidates *c, const struct pop_hot *hot,
-                             const struct pair_part *part, const uint8_t *domains, uint8_t domain,
-                             bool mixed, k_sums w) {
+static inline void walk_part(struct candidates *c, const struct pair_part *part,
+                             const uint8_t *domains, uint8_t domain, bool mixed, k_sums w) {
+    struct cell *cells = c->cells;
+    uint32_t n = c->n_touched;
     for (uint32_t y = 0; y < part->n; y++) {
-        if (y + CELLS_AHEAD < part->n) {
-            __builtin_prefetch(&c->cells[part->item[y + CELLS_AHEAD]], 1);
-        }
-        if (!mixed || domains[part->item[y]] == domain) {
-            add_neighbour(c, hot, part->item[y], w * sums_of(&part->of[y]));
+        const uint32_t item = part->item[y];
+        if (!mixed || domains[item] == domain) {
+            n = add_neighbour(&cells[item], c->stamp, item, w * sums_of(&part->of[y]), c->touched,
+                              n);
         }
     }
+    c->n_touched = n;
 }
 
 /* Asks for the rest of a part: its first lines are there. */
@@ -216,9 +219,9 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
                           other ? k1 : 0.0F};
         if (other && s->n_domains > 2) {
-            walk_part(c, hot, &parts[r], domains, v->domain, true, w);
+            walk_part(c, &parts[r], domains, v->domain, true, w);
         } else {
-            walk_part(c, hot, &parts[r], domains, v->domain, false, w);
+            walk_part(c, &parts[r], domains, v->domain, false, w);
         }
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
@@ -353,7 +356,7 @@ static uint32_t drop_consumed(struct candidates *c, const struct candidates_view
 
 static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
-    const struct pop_hot *hot = popularity_hot(s->popularity);
+    const float *inv4 = popularity_inv4(s->popularity);
     const bool withholds = c->n_withdrawn > 0 || v->rules;
     float max_k1 = K1_LEAST;
     uint32_t n = 0;
@@ -364,7 +367,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
         if (withholds) {
             out |= withheld(c, v, i);
         }
-        c->neighbours[n] = candidates_key(cell->k[0] * hot[i].inv4, i);
+        c->neighbours[n] = candidates_key(cell->k[0] * inv4[i], i);
         n += !out; /* nobody can guess it */
     }
     if (!c->knows_consumed) {
@@ -522,9 +525,9 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     if (st) {
         return st;
     }
+    walk_history(c, s, v);
     mark_consumed(c, v);
     mark_ordered(c, v);
-    walk_history(c, s, v);
     list_neighbours(c, s, v);
     list_popular(c, s, v);
     list_categories(c, s, v);

@@ -12,16 +12,16 @@
 #include "candidates.h"
 
 enum {
-    CELL_TOUCHED = 1,  /* in `touched`                              */
-    CELL_LISTED = 2,   /* among the candidates, at `position`       */
-    CELL_CONSUMED = 4, /* by the user; all that he consumed if `knows_consumed` */
-    CELL_ORDERED = 8,  /* in his order under way                    */
-    CELL_OWN = 16,     /* in his repeat table: all_own[own]         */
-    CELL_LEFT = 32,    /* not consumed: his filter was asked        */
+    CELL_LISTED = 1,   /* among the candidates, at `position`       */
+    CELL_CONSUMED = 2, /* by the user; all that he consumed if `knows_consumed` */
+    CELL_ORDERED = 4,  /* in his order under way                    */
+    CELL_OWN = 8,      /* in his repeat table: all_own[own]         */
+    CELL_LEFT = 16,    /* not consumed: his filter was asked        */
 };
 
 /* k1, k3, k4, kx: what pairs say of an item. */
 typedef float k_sums __attribute__((vector_size(4 * sizeof(float))));
+typedef int32_t k_bits __attribute__((vector_size(4 * sizeof(int32_t))));
 
 struct cell {
     _Alignas(32) k_sums k;
@@ -44,7 +44,7 @@ struct folded {
 
 struct candidates {
     struct cell *cells;   /* (cap,) */
-    uint32_t *touched;    /* (cap,) items with k sums           */
+    uint32_t *touched;    /* (cap + 1,) items with k sums       */
     uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
     uint32_t cap;
     uint32_t stamp;

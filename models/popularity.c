@@ -71,6 +71,7 @@ struct popularity {
     int64_t landmark_ms[POP_CLOCKS];
     uint64_t obs_landmark; /* a multiple of OBS_HALFLIFE */
     struct pop_hot *hot;   /* (cap,) */
+    float *inv4;           /* (cap,) as in hot */
     struct exact *exact;   /* (cap,) */
     struct domain *domains;
 };
@@ -81,11 +82,13 @@ static float lg_of(int64_t c, int clock) {
     return c > 0 ? log2f((float)c) - (float)popularity_bits[clock] : LG_NONE;
 }
 
-static void derive_count(struct pop_hot *h, const struct exact *x) {
+static void derive_count(struct popularity *p, uint32_t i) {
+    struct pop_hot *h = &p->hot[i];
+    const struct exact *x = &p->exact[i];
     const float n = (float)fixed_to(x->n);
     const float lg5 = log2f(n + 5.0F);
     h->cnt = 0.25F * log2f(1.0F + n) - 1.0F;
-    h->inv4 = exp2f(-0.4F * lg5);
+    h->inv4 = p->inv4[i] = exp2f(-0.4F * lg5);
     h->inv6 = exp2f(-0.6F * lg5);
     h->inv2 = 1.0F / (n + 2.0F);
 }
@@ -149,6 +152,7 @@ void popularity_free(struct popularity *p) {
     }
     free(p->domains);
     free(p->exact);
+    free(p->inv4);
     free(p->hot);
     free(p);
 }
@@ -157,8 +161,10 @@ void popularity_free(struct popularity *p) {
 static enum status allocate(struct popularity *p, size_t cap) {
     struct pop_hot *hot = aligned_alloc(LINE, cap * sizeof *hot);
     struct exact *exact = hot ? aligned_alloc(LINE, cap * sizeof *exact) : NULL;
-    if (!exact) {
+    float *inv4 = exact ? realloc(p->inv4, cap * sizeof *inv4) : NULL;
+    if (!inv4) {
         free(hot);
+        free(exact);
         return ST_NOMEM;
     }
     if (p->n > 0) {
@@ -169,6 +175,7 @@ static enum status allocate(struct popularity *p, size_t cap) {
     free(p->exact);
     p->hot = hot;
     p->exact = exact;
+    p->inv4 = inv4;
     p->cap = (uint32_t)cap;
     return ST_OK;
 }
@@ -191,7 +198,7 @@ enum status popularity_reserve(struct popularity *p, uint32_t n_items, const uin
         const uint32_t tie = hashes ? (uint32_t)(hashes[p->n] >> 32) : 0;
         p->exact[p->n] = (struct exact){.domain = NO_DOMAIN, .tie = tie};
         p->hot[p->n] = (struct pop_hot){.lg = {LG_NONE, LG_NONE, LG_NONE, LG_NONE}};
-        derive_count(&p->hot[p->n], &p->exact[p->n]);
+        derive_count(p, p->n);
     }
     return ST_OK;
 }
@@ -423,7 +430,7 @@ void popularity_take(struct popularity *p, uint32_t i, uint8_t domain, int64_t t
     seen(h, ts_ms, ts_ms);
     h->count++;
     x->n += weight;
-    derive_count(h, x);
+    derive_count(p, i);
     d->events++;
     recent_put(d, i);
 }
@@ -452,7 +459,7 @@ void popularity_add(struct popularity *p, uint32_t i, uint8_t domain,
     }
     h->count += sum->count;
     x->n += sum->weight;
-    derive_count(h, x);
+    derive_count(p, i);
     d->events += sum->count;
 }
 
@@ -468,7 +475,7 @@ void popularity_subtract(struct popularity *p, uint32_t i, uint8_t domain,
         h->first_ms = 0;
         h->last_ms = 0;
     }
-    derive_count(h, x);
+    derive_count(p, i);
     d->events -= sum->count;
 }
 
@@ -563,6 +570,10 @@ const struct pop_hot *popularity_hot(const struct popularity *p) {
     return p->hot;
 }
 
+const float *popularity_inv4(const struct popularity *p) {
+    return p->inv4;
+}
+
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock) {
     return lg_of(p->domains[domain].sum[clock], clock);
 }
@@ -651,5 +662,5 @@ uint64_t popularity_events(const struct popularity *p, uint8_t domain) {
 
 size_t popularity_bytes(const struct popularity *p) {
     return sizeof *p + p->n_domains * sizeof *p->domains +
-           (size_t)p->cap * (sizeof *p->hot + sizeof *p->exact);
+           (size_t)p->cap * (sizeof *p->hot + sizeof *p->inv4 + sizeof *p->exact);
 }

@@ -185,6 +185,8 @@ float popularity_obs_scale(const struct popularity *p, uint64_t n_events);
 
 /** Borrowed, (n reserved,); valid until the next reserve. */
 const struct pop_hot *popularity_hot(const struct popularity *p);
+/** Their inv4 alone, likewise: for who looks at many items and at nothing else of most. */
+const float *popularity_inv4(const struct popularity *p);
 
 /** lg of the domain's sum for a clock; -1e9 if nothing was counted. */
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock);

@@ -166,6 +166,7 @@ static void assert_hot(const struct truth *t, const struct popularity *p, uint32
     assert_int_equal(h->count, t->count[i]);
     assert_near((double)h->cnt, .25 * log2(1 + n) - 1, 1e-6);
     assert_near((double)h->inv4, pow(n + 5, -.4), 1e-6);
+    assert_true(popularity_inv4(p)[i] == h->inv4);
     assert_near((double)h->inv6, pow(n + 5, -.6), 1e-6);
     assert_near((double)h->inv2, 1 / (n + 2), 1e-6);
     assert_true(h->first_ms == t->first_ms[i]);
