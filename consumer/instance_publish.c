@@ -268,6 +268,7 @@ static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
         if (publisher_room(in->publisher) < recs_a_user(in)) {
             return false; /* Redis is slow or away: users stay dirty */
         }
+        users_fetch(learner_users(in->learner, pl->task.p), publish_ahead(pl->publish, 1));
         rank_user(in, pl, slot, record_ms);
         publish_pop(pl->publish);
         pl->round_due--;

@@ -155,6 +155,10 @@ bool publish_peek(const struct publish *p, uint32_t *slot, int64_t *record_ms) {
     return true;
 }
 
+uint32_t publish_ahead(const struct publish *p, uint32_t k) {
+    return k < p->n_dirty ? p->fifo[(p->head + k) % p->cap_slots] : UINT32_MAX;
+}
+
 void publish_pop(struct publish *p) {
     p->waiting[p->fifo[p->head]].dirty = false;
     p->head = (p->head + 1) % p->cap_slots;

@@ -42,6 +42,8 @@ MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t r
 /** Oldest dirty user without removing him; false if there is none. record_ms receives the
  *  timestamp of the newest record behind it (0: none). */
 bool publish_peek(const struct publish *p, uint32_t *slot, int64_t *record_ms);
+/** The slot that is the k-th after it, or UINT32_MAX. */
+uint32_t publish_ahead(const struct publish *p, uint32_t k);
 /** He was ranked: he is clean. */
 void publish_pop(struct publish *p);
 size_t publish_dirty(const struct publish *p);

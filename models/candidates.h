@@ -5,8 +5,8 @@
  *
  * Candidates of a user for a domain, minus what is in his consumed set (in no-repeat domains
  * all he consumed, in repeat domains only what he reported):
- *     the 120 best by k1 among the neighbours of his last 10 items,
- *     popularity's top 60 at 1, 7 and 30 days, the 30 most recently taken items,
+ *     the 100 best by k1 among the neighbours of his last 10 items,
+ *     popularity's top 60 at 1, 7 and 30 days, the 15 most recently taken items,
  *     the 3 most taken items of each of the user's 24 strongest categories; of the domain's 50
  *     newest items those that are at most 30 d old by the catalogue (content.h: ts), have fewer
  *     than 5 events, and a category that he knows;
@@ -52,8 +52,8 @@
 #include "user.h"
 
 enum {
-    CANDIDATES_NEIGHBOURS = 120,
-    CANDIDATES_RECENT = 30,
+    CANDIDATES_NEIGHBOURS = 100,
+    CANDIDATES_RECENT = 15,
     CANDIDATES_OWN = 150,
     CANDIDATES_CATEGORIES = 24,
     CANDIDATES_FRESH = 50, /* newest items looked at */

@@ -11,7 +11,7 @@
 
 #include "mix.h"
 
-enum { ROOM_FIRST = 64 };
+enum { ROOM_FIRST = 64, LINE = 64, FETCHED = 16 * LINE };
 
 #define SLOTS_MAX (UINT32_C(1) << 31)
 
@@ -192,6 +192,13 @@ struct user *users_get(const struct users *t, uint32_t slot) {
 
 struct user **users_place(struct users *t, uint32_t slot) {
     return &t->users[slot];
+}
+
+void users_fetch(const struct users *t, uint32_t slot) {
+    const char *block = slot < t->n ? (const char *)t->users[slot] : NULL;
+    for (size_t at = 0; block && at < FETCHED; at += LINE) {
+        __builtin_prefetch(block + at);
+    }
 }
 
 uint64_t users_hash(const struct users *t, uint32_t slot) {

@@ -48,6 +48,8 @@ uint32_t users_n_alive(const struct users *t); /* slots with a user             
  *  pass the place, which is valid until the next users_intern(). */
 struct user *users_get(const struct users *t, uint32_t slot);
 struct user **users_place(struct users *t, uint32_t slot);
+/** Asks for a user's block, which nobody has touched for a while; any slot. */
+void users_fetch(const struct users *t, uint32_t slot);
 uint64_t users_hash(const struct users *t, uint32_t slot);
 
 /** Puts `u` (owned from now on, may be NULL) in the slot and frees what was there. */

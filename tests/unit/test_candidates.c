@@ -540,7 +540,7 @@ static void the_order_under_way_fills_up_last(void **state) {
     bench_free(b);
 }
 
-enum { ALIKE = 200, HUBS = 2 };
+enum { HUBS = 2, ALIKE = CANDIDATES_NEIGHBOURS * 3 / 4 * HUBS };
 
 static uint64_t alike_hash(uint32_t k) {
     return mix64(UINT64_C(0x616c696b) + k);

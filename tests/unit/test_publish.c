@@ -29,7 +29,11 @@ static void assert_next(struct publish *p, uint32_t slot, int64_t record_ms) {
     assert_true(publish_peek(p, &s, &ms));
     assert_int_equal(s, slot);
     assert_int_equal(ms, record_ms);
+    assert_int_equal(publish_ahead(p, 0), slot);
+    const uint32_t next = publish_ahead(p, 1);
     publish_pop(p);
+    assert_int_equal(publish_ahead(p, 0), next);
+    assert_int_equal(publish_ahead(p, (uint32_t)publish_dirty(p)), UINT32_MAX);
 }
 
 static void a_new_one_has_nobody(void **state) {
