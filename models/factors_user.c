@@ -122,11 +122,10 @@ static void solve_lanes(const struct factors_solved *s, lanes z[FACTORS]) {
         }
     }
     for (size_t j = FACTORS; j-- > 0;) {
-        lanes sum[2] = {{0}};
-        for (size_t k = j + 1; k < FACTORS; k++) {
-            sum[k % 2] += s->u[j][k] * z[k];
+        z[j] *= s->inverse[j];
+        for (size_t k = 0; k < j; k++) {
+            z[k] -= s->u[k][j] * z[j];
         }
-        z[j] = (z[j] - (sum[0] + sum[1])) * s->inverse[j];
     }
 }
 

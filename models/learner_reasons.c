@@ -97,36 +97,40 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
 
 /* ---- the item of the history ---------------------------------------------------------------- */
 
-/* What speaks for `item` by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last items. */
-static uint32_t because_together(const struct shared *s, const struct user_entry *history,
-                                 uint32_t n_history, uint32_t item) {
+/* What speaks most for each of some items by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last. */
+static void because_together(const struct learner *l, const struct user_entry *history,
+                             uint32_t n_history, const uint32_t *targets, uint32_t n,
+                             uint32_t *out) {
+    const struct shared *s = l->shared;
     const struct pop_hot *hot = popularity_hot(s->popularity);
-    const uint32_t n = n_history < PAIRS_WINDOW ? n_history : PAIRS_WINDOW;
-    uint32_t best = ITEM_NONE;
-    float most = 0.0F;
+    const uint32_t n_last = n_history < PAIRS_WINDOW ? n_history : PAIRS_WINDOW;
+    float most[LIST_MAX] = {0};
     float w = 1.0F;
-    for (uint32_t r = 0; r < n; r++) {
+    for (uint32_t t = 0; t < n; t++) {
+        out[t] = ITEM_NONE;
+    }
+    for (uint32_t r = 0; r < n_last; r++) {
+        int64_t a[LIST_MAX];
         const uint32_t j = history[r].item;
-        int64_t a = 0;
-        int64_t f = 0;
-        int64_t d = 0;
-        if (j != item && pairs_get(s->pairs, j, item, &a, &f, &d) &&
-            w * (float)a * hot[j].inv6 > most) {
-            most = w * (float)a * hot[j].inv6;
-            best = j;
+        pairs_get_all(s->pairs, j, targets, n, a);
+        for (uint32_t t = 0; t < n; t++) {
+            const float part = w * (float)a[t] * hot[j].inv6;
+            out[t] = part > most[t] ? j : out[t];
+            most[t] = part > most[t] ? part : most[t];
         }
         w *= .85F;
     }
-    return best;
 }
 
 /* Where each item of a history stands first in it: it may stand there more than once. */
 static void first_places(const uint32_t *items, uint32_t n, uint32_t *first) {
     for (uint32_t r = 0; r < n; r++) {
-        first[r] = r;
-        for (uint32_t x = r; x-- > 0;) {
-            first[r] = items[x] == items[r] ? x : first[r];
+        uint32_t at = r;
+        for (uint32_t x = 0; x < r; x++) { /* all of them: without a branch, in vectors */
+            const uint32_t here = items[x] == items[r] ? x : r;
+            at = here < at ? here : at;
         }
+        first[r] = at;
     }
 }
 
@@ -160,27 +164,44 @@ static void because_taste(const struct learner *l, const struct user_entry *hist
     }
 }
 
-void learner_because_of(const struct learner *l, const struct user_entry *history,
-                        uint32_t n_history, struct list_item *items, uint32_t n) {
-    uint32_t tastes[LIST_MAX] = {0};
-    uint32_t because[LIST_MAX];
-    uint32_t n_tastes = 0;
+/* The items of a list that are on it for a reason, and where. */
+struct told {
+    uint32_t item[LIST_MAX], at[LIST_MAX], because[LIST_MAX];
+    uint32_t n;
+};
+
+static void told_of(const struct list_item *items, uint32_t n, enum reason reason,
+                    struct told *out) {
+    out->n = 0;
     for (uint32_t k = 0; k < n; k++) {
-        struct list_item *item = &items[k];
-        item->because = ITEM_NONE;
-        if (item->reason == REASON_AGAIN) {
-            item->because = item->item;
-        } else if (item->reason == REASON_TOGETHER) {
-            item->because = because_together(l->shared, history, n_history, item->item);
-        } else if (item->reason == REASON_TASTE) {
-            tastes[n_tastes++] = item->item;
+        if (items[k].reason == reason) {
+            out->item[out->n] = items[k].item;
+            out->at[out->n++] = k;
         }
     }
-    if (n_tastes > 0) {
-        because_taste(l, history, n_history, tastes, n_tastes, because);
+}
+
+static void tell(const struct told *t, struct list_item *items) {
+    for (uint32_t k = 0; k < t->n; k++) {
+        items[t->at[k]].because = t->because[k];
     }
-    for (uint32_t k = n; k-- > 0;) {
-        items[k].because = items[k].reason == REASON_TASTE ? because[--n_tastes] : items[k].because;
+}
+
+void learner_because_of(const struct learner *l, const struct user_entry *history,
+                        uint32_t n_history, struct list_item *items, uint32_t n) {
+    struct told t;
+    for (uint32_t k = 0; k < n; k++) {
+        items[k].because = items[k].reason == REASON_AGAIN ? items[k].item : ITEM_NONE;
+    }
+    told_of(items, n, REASON_TOGETHER, &t);
+    if (t.n > 0) {
+        because_together(l, history, n_history, t.item, t.n, t.because);
+        tell(&t, items);
+    }
+    told_of(items, n, REASON_TASTE, &t);
+    if (t.n > 0) {
+        because_taste(l, history, n_history, t.item, t.n, t.because);
+        tell(&t, items);
     }
 }
 
