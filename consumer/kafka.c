@@ -20,6 +20,8 @@
 #include "log.h"
 
 enum {
+    FETCH_WAIT_LEAST_MS = 2,
+    FETCH_WAIT_MOST_MS = 10,
     POLL_MAX = 512,             /* records lent out by one poll                            */
     COMMIT_WAIT_MS = 5000,      /* a commit not answered by then is ST_AGAIN               */
     COMMITTED_WAIT_MS = 10000,  /* ports.h says so                                         */
@@ -223,7 +225,7 @@ static const struct setting COMMON[] = {
 /* A fetch of what came in some milliseconds costs as much as one of a single record. */
 static const struct setting CONSUMER_DEFAULTS[] = {
     {"fetch.wait.max.ms", "5"},
-    {"fetch.min.bytes", "16384"},
+    {"fetch.min.bytes", "32768"},
     {"fetch.error.backoff.ms", "50"},
     {"heartbeat.interval.ms", "1000"}, /* a rebalance is noticed by a heartbeat */
     {"session.timeout.ms", "20000"},
@@ -728,6 +730,14 @@ static bool fetcher_problem(struct fetcher *f, char *buf, size_t len) {
         probe(f);
     }
     return problem_first(ps, buf, len);
+}
+
+/* Where lists are made in long rounds, nobody sees the difference of some milliseconds. */
+static int fetch_wait_ms(const struct config *cfg) {
+    const int64_t ms = cfg->publish_interval_ms / 5;
+    return (int)(ms < FETCH_WAIT_LEAST_MS  ? FETCH_WAIT_LEAST_MS
+                 : ms > FETCH_WAIT_MOST_MS ? FETCH_WAIT_MOST_MS
+                                           : ms);
 }
 
 /* What to do where a position is not in the topic: `reset`, as auto.offset.reset has it. */
@@ -1350,9 +1360,14 @@ enum status kafka_consumer_new(const struct config *cfg, enum kafka_role role,
     if (!intake && strcmp(cfg->partitioner, "any") != 0) {
         snprintf(c->partitioner, sizeof c->partitioner, "%s", cfg->partitioner);
     }
-    const struct setting named[] = {{"group.instance.id", cfg->instance_id}, {NULL, NULL}};
-    enum status st = fetcher_open(&c->f, cfg, !intake && cfg->static_members ? named : NO_DEFAULTS,
-                                  group, intake ? "earliest" : "error", on_rebalance, err);
+    char wait[16];
+    snprintf(wait, sizeof wait, "%d", fetch_wait_ms(cfg));
+    const bool named = !intake && cfg->static_members;
+    const struct setting own[] = {{"fetch.wait.max.ms", wait},
+                                  {named ? "group.instance.id" : NULL, cfg->instance_id},
+                                  {NULL, NULL}};
+    enum status st =
+        fetcher_open(&c->f, cfg, own, group, intake ? "earliest" : "error", on_rebalance, err);
     if (st) {
         goto fail;
     }

@@ -99,7 +99,7 @@ void metric_set(enum metric m, uint32_t label, double v) {
 
 /* Upper bound of bucket k, seconds: inclusive, as Prometheus has it. */
 static double bound(size_t k) {
-    return k < FINITE_BUCKETS ? ldexp(0.001, (int)k) : (double)INFINITY;
+    return k < FINITE_BUCKETS ? ldexp(k % 2 ? 0.0015 : 0.001, (int)(k / 2)) : (double)INFINITY;
 }
 
 void metric_observe(enum metric m, uint32_t label, double s) {
@@ -110,9 +110,9 @@ void metric_observe(enum metric m, uint32_t label, double s) {
         s = 0; /* two clocks that disagree, or no number at all */
     }
     size_t k = 0;
-    double above = bound(0);
-    while (k < FINITE_BUCKETS && s > above) {
-        above *= 2.0;
+    double two[] = {bound(0), bound(1)};
+    while (k < FINITE_BUCKETS && s > two[k % 2]) {
+        two[k % 2] *= 2.0;
         k++;
     }
     atomic_fetch_add_explicit(&buckets[m][label][k], 1, memory_order_relaxed);
@@ -358,7 +358,8 @@ static const char DOC_HEAD[] =
     "`deploy/grafana-dashboard.json`."
     "\n\n"
     "Counters and gauges are of this instance: sum over instances, except where a help text says "
-    "otherwise. Histograms are\nin seconds, with buckets of 1 ms, doubling to 17 minutes. Labels "
+    "otherwise. Histograms are\nin seconds, with buckets of 1 and 1.5 ms, doubling to 17 minutes. "
+    "Labels "
     "have few "
     "values: names of the configuration or words\nof this program, never a user or an item.\n\n"
     "| metric | kind | labels | what it is |\n"

@@ -32,8 +32,9 @@ enum metric {
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-/* Histograms: seconds, buckets 1 ms * 2^k up to 2^20 ms (about 17 minutes), and +Inf. */
-enum { METRIC_BUCKETS = 22 };
+/* Histograms: seconds, buckets of 1 ms and 1.5 ms, times 2^k, up to 2^20 ms (about 17 minutes), and
+ * +Inf. */
+enum { METRIC_BUCKETS = 42 };
 
 /** Names the label values of a metric (copied): values[i] is label index i. Call before
  *  threads start. Metrics without a label always use index 0.

@@ -32,7 +32,8 @@ enum {
     ACK_QUEUE = 1024,
     PROBE_MS = 1000,              /* is Redis there, has it what was written?        */
     PIPELINE_BYTES = 1024 * 1024, /* of values; a single value may be larger         */
-    GATHER_MS = 2,                /* a pipeline waits so long for more               */
+    GATHER_MS = 2,                /* a pipeline waits so long for more, at most ...  */
+    GATHER_SHARE = 10,            /* ... a tenth of a round                          */
     GATHERED = PUBLISHER_PIPELINE / 2,
     REFUSAL_MAX = 512,
 };
@@ -462,7 +463,8 @@ static bool is_finished(struct publisher *p) {
  * takes the learner's core for it. */
 static void gather(struct publisher *p) {
     if (!queue_at(p->recs, GATHERED - 1) && !uplink_stopping(p->uplink)) {
-        const struct timespec nap = {.tv_nsec = GATHER_MS * 1000000L};
+        const int64_t ms = p->cfg->publish_interval_ms / GATHER_SHARE;
+        const struct timespec nap = {.tv_nsec = (ms < GATHER_MS ? ms : GATHER_MS) * 1000000L};
         nanosleep(&nap, NULL);
     }
 }
