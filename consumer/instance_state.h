@@ -223,7 +223,8 @@ struct instance {
 
     /* times are monotonic milliseconds */
     int64_t now_ms;
-    int64_t committed_ms;                /* the last turn of commits; event times learned since: */
+    uint32_t commit_task, commit_left;   /* next to be committed, and how many that are due */
+    int64_t committed_ms;                /* the last commit of all; event times learned since: */
     int64_t open_first_ms, open_last_ms; /* of the first, and the largest; 0: none */
     int64_t next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
     uint32_t round_task;             /* next to be served */

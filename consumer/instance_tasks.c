@@ -12,6 +12,7 @@ enum {
     SEAL_USERS = 20000,
     SEAL_BYTES = 16 << 20,
     HISTORY_REST_MS = 20, /* between two commits of history, at least */
+    COMMIT_APART_MS = 50, /* commits of other tasks, at least */
     REVOKE_WAIT_MS = 5000,
     EPOCH_WAIT_MS = 2000, /* Redis away at takeover: the wall clock alone is larger than any
                              epoch that was minted by a clock that is right */
@@ -475,23 +476,56 @@ static bool history_due(const struct instance *in) {
            instance_n_running(in) < instance_n_tasks(in);
 }
 
+static void commit_place(struct instance *in, struct place *pl) {
+    pl->task.dirty |= instance_durable_wants_seal(in, pl);
+    (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
+}
+
+/* Every task once in an interval, but not all of them at once: to pack a batch takes its time, and
+ * users wait for their lists meanwhile. */
+static void turn_due(struct instance *in) {
+    if (in->now_ms < in->next_commit_ms) {
+        return;
+    }
+    const uint32_t n = instance_n_running(in);
+    const int64_t most = in->cfg->commit_interval_ms / COMMIT_APART_MS;
+    const uint32_t turns = most < 1 || n < 1 ? 1 : most < n ? (uint32_t)most : n;
+    in->commit_left += (n + turns - 1) / turns;
+    in->next_commit_ms = in->now_ms + in->cfg->commit_interval_ms / turns;
+}
+
+/* The next one that is due, if any. */
+static void commit_next(struct instance *in) {
+    for (uint32_t left = in->n_places; left > 0 && in->commit_left > 0; left--) {
+        const uint32_t p = in->commit_task < in->n_places ? in->commit_task : 0;
+        struct place *pl = instance_place(in, p);
+        in->commit_task = p + 1;
+        if (pl && pl->task.state == TASK_RUNNING) {
+            commit_place(in, pl);
+            in->commit_left--;
+            return;
+        }
+    }
+    in->commit_left = 0; /* there are none */
+}
+
 void instance_commit(struct instance *in, bool all) {
     instance_take_answers(in);
-    const bool due = all || in->now_ms >= in->next_commit_ms || history_due(in);
+    const bool at_once = all || history_due(in);
     for (uint32_t p = 0; p < in->n_places; p++) {
         struct place *pl = instance_place(in, p);
-        if (!pl || pl->task.state != TASK_RUNNING || !(due || in->stalled || seal_due(in, pl))) {
-            continue;
+        if (pl && pl->task.state == TASK_RUNNING && (at_once || in->stalled || seal_due(in, pl))) {
+            commit_place(in, pl);
         }
-        pl->task.dirty |= instance_durable_wants_seal(in, pl);
-        (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
     }
     in->stalled = false;
-    if (due) {
-        in->next_commit_ms = in->now_ms + in->cfg->commit_interval_ms;
+    if (at_once) {
+        in->commit_left = 0;
         in->committed_ms = in->now_ms;
         in->open_first_ms = in->open_last_ms = 0;
     }
+    turn_due(in);
+    commit_next(in);
 }
 
 /* ---- revocation ----------------------------------------------------------------------------- */
