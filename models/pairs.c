@@ -342,8 +342,9 @@ static struct addition addition(struct list *l, uint32_t i, bool near, const str
     return add;
 }
 
-/* Room for what it has then; a list grows by a sixteenth: there are as many as items. */
-static enum status addition_room(struct pairs *p, struct addition *add) {
+/* Room for what it has then; a list grows by a sixteenth: there are as many as items. Whoever is
+ * there already keeps his place: only for a new one does it grow. */
+static enum status addition_room(struct pairs *p, const struct addition *add) {
     struct list *l = add->list;
     const enum rest wanted = rest_of(&add->v);
     const enum rest rest = wanted > l->rest ? wanted : (enum rest)l->rest;
@@ -352,11 +353,7 @@ static enum status addition_room(struct pairs *p, struct addition *add) {
     if (!grows && rest == l->rest) {
         return ST_OK;
     }
-    const enum status st = list_move(p, l, grows ? cap + cap / 16 + 1 : cap, rest);
-    if (!st && add->x != NOBODY && !add->near) {
-        add->x += l->cap - cap; /* far neighbours stay at the end */
-    }
-    return st;
+    return list_move(p, l, grows ? cap + cap / 16 + 1 : cap, rest);
 }
 
 static void addition_do(const struct addition *add) {
@@ -372,9 +369,9 @@ static void addition_do(const struct addition *add) {
 
 enum status pairs_add(struct pairs *p, const struct pair_add *add) {
     const bool near = is_near(p, add->from, add->to);
-    struct addition from =
+    const struct addition from =
         addition(&p->lists[add->from], add->to, near, &(struct sums){add->a, add->f, add->s});
-    struct addition to =
+    const struct addition to =
         addition(&p->lists[add->to], add->from, near, &(struct sums){add->a, 0, add->s});
     enum status st = addition_room(p, &from);
     if (!st) {
