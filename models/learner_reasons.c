@@ -189,7 +189,7 @@ static void tell(const struct told *t, struct list_item *items) {
 
 void learner_because_of(const struct learner *l, const struct user_entry *history,
                         uint32_t n_history, struct list_item *items, uint32_t n) {
-    struct told t;
+    struct told t = {.n = 0};
     for (uint32_t k = 0; k < n; k++) {
         items[k].because = items[k].reason == REASON_AGAIN ? items[k].item : ITEM_NONE;
     }

@@ -41,8 +41,11 @@ import stand
 PARTITIONS = 4
 USERS, EACH_USERS, ITEMS = 100_000, 10_000, 10_000
 ZIPF_USERS, ZIPF_ITEMS = 1.1, .8
-# rate, publish interval of crossrec, of the job (0: after every event; crossrec has no shorter round)
-WORKLOADS = {"each": (8000, 10, 0), "zipf": (20000, 100, 100), "ten": (20000, 100, 100)}
+ROUND_MS = 100  # of both: publish.interval, punctuation
+# rate; in `each` a user comes again too late for a round to join events
+WORKLOADS = {"each": 8000, "zipf": 20000, "ten": 20000}
+LATENCY_ROUND_MS = 10
+LATENCY_FEEDER = ("kafka.linger.ms=1",)  # how long it keeps a record is in the latency
 # mode of the job, workload, rate, what one that was written with care needed: us of CPU an event
 YARDSTICK = {"state": ("state", "zipf", 40000, 4.4), "learn": ("learn", "zipf", 40000, 15), "full, zipf": ("full", "zipf", 20000, 31),
              "full, each": ("full", "each", 8000, 53), "full, ten": ("full", "ten", 20000, 17)}
@@ -182,13 +185,13 @@ class Crossrec:
             p.wait(30)
 
 
-def run_crossrec(build, e, interval, sets=(), instances=1, record=None):
-    """record: a file for perf, of the half that is measured."""
+def run_crossrec(build, e, interval=ROUND_MS, sets=(), instances=1, record=None, feeder=()):
+    """record: a file for perf, of the half that is measured. feeder: options of the feeder."""
     with stand.Stand(os.path.join(build, "crossrec")) as s:
         s.create_topics(e.path, PARTITIONS)
         c = Crossrec(s, instances, interval, sets)
         wait("crossrec starts", c.ready, 60, c.processes)
-        s.feed(e.path, e.rate)
+        s.feed(e.path, e.rate, feeder)
         seconds = e.n / e.rate
         wait("crossrec warms up", lambda: c.mark().events >= e.warm, 60 + seconds, c.processes)
         if record:
@@ -204,11 +207,11 @@ def run_crossrec(build, e, interval, sets=(), instances=1, record=None):
         return result(a, b, rss, *(1000 * stand.quantile(a.hist, b.hist, q) for q in (.5, .99)))
 
 
-def run_streams(build, jars, e, interval, mode="full"):
+def run_streams(build, jars, e, mode="full"):
     with stand.Stand(os.path.join(build, "crossrec")) as s:
         s.create_topics(e.path, PARTITIONS)
         p = s.start([*JAVA, f"-Djava.io.tmpdir={s.folder}", "-cp", jars, "crossrec.bench.StreamsJob", s.brokers, s.redis,
-                     "bench", mode, str(interval), str(e.warm)], "streams.log")
+                     "bench", mode, str(ROUND_MS), str(e.warm)], "streams.log")
 
         def last(word):
             """The last line that begins so: events, CPU (s), lists, p50, p99 since the warm-up."""
@@ -233,9 +236,9 @@ def run_streams(build, jars, e, interval, mode="full"):
 # ---- what is asked ------------------------------------------------------------------------------------
 
 def workloads(a):
-    for name, (rate, ours_ms, theirs_ms) in WORKLOADS.items():
+    for name, rate in WORKLOADS.items():
         if not a.only or name == a.only:
-            yield name, a.rate or rate, ours_ms, theirs_ms
+            yield name, a.rate or rate
 
 
 def tell_unlike(name, rate, ours, theirs):
@@ -249,11 +252,11 @@ def tell_unlike(name, rate, ours, theirs):
 
 def path(a):
     r = report.Report("path", "Kafka Streams, linear blend")
-    for name, rate, ours_ms, theirs_ms in workloads(a):
+    for name, rate in workloads(a):
         with Events(name, rate, a.seconds) as e:
             for k in range(a.pairs):
-                ours = run_crossrec(a.build, e, ours_ms, a.set)
-                theirs = run_streams(a.build, a.jars, e, theirs_ms)
+                ours = run_crossrec(a.build, e, sets=a.set)
+                theirs = run_streams(a.build, a.jars, e)
                 print(f"  {name} {k + 1}: {ours['us']:.1f} us beside {theirs['us']:.1f} us", flush=True)
                 for what, unit, key in ((name, "us CPU/event", "us"), (f"memory, {name}", "MB resident", "rss_mb"),
                                         (f"lists, {name}", "lists/event", "lists_an_event"), (f"p50, {name}", "ms", "p50_ms"),
@@ -269,10 +272,9 @@ def yardstick(a):
     for what, (mode, workload, rate, known) in YARDSTICK.items():
         if a.only and a.only != workload:
             continue
-        ms = WORKLOADS[workload][2]
         with Events(workload, a.rate or rate, a.seconds) as e:
             for k in range(a.pairs):
-                t = run_streams(a.build, a.jars, e, ms, mode)
+                t = run_streams(a.build, a.jars, e, mode)
                 print(f"  {what} {k + 1}: {t['us']:.1f} us, {t['lists_an_event']:.2f} lists an event, {t['rss_mb']:.0f} MB, "
                       f"p50 {t['p50_ms']:.0f} p99 {t['p99_ms']:.0f} ms, {t['per_s']:.0f}/s", flush=True)
                 r.add(what, "us CPU/event", t["us"], known)
@@ -283,7 +285,7 @@ def yardstick(a):
 def keeps_up(a, rate, sets):
     """Does the lag stay near 0, while it is fed so?"""
     with Events("zipf", rate, a.seconds) as e:
-        t = run_crossrec(a.build, e, 10, sets)
+        t = run_crossrec(a.build, e, LATENCY_ROUND_MS, sets, feeder=LATENCY_FEEDER)
     fine = t["per_s"] >= .97 * rate and t["p99_ms"] < 1000
     print(f"  {rate:.0f} events/s: {t['per_s']:.0f} learned, p50 {t['p50_ms']:.1f} p99 {t['p99_ms']:.1f} ms"
           f"{'' if fine else ': too much'}", flush=True)
@@ -303,7 +305,7 @@ def latency(a):
     r.add("maximum rate", "events/s", low)
     with Events("zipf", low // 2, a.seconds) as e:
         for k in range(a.pairs):
-            t = run_crossrec(a.build, e, 10, a.set)
+            t = run_crossrec(a.build, e, LATENCY_ROUND_MS, a.set, feeder=LATENCY_FEEDER)
             r.add("p50, half of the maximum", "ms", t["p50_ms"])
             r.add("p99, half of the maximum", "ms", t["p99_ms"])
             r.add("CPU, half of the maximum", "us CPU/event", t["us"])
@@ -319,7 +321,7 @@ def instances(a):
             us = {}
             for n in (1, 2, 4):
                 e.rate = n * rate
-                t = run_crossrec(a.build, e, 100, a.set, n)  # users come again too late for a round to join events
+                t = run_crossrec(a.build, e, sets=a.set, instances=n)
                 us[n] = t["us"]
                 r.add("CPU of all", "us CPU/event", us[n], x=n)
                 r.add(f"lists, {n} instances", "lists/event", t["lists_an_event"])
@@ -333,8 +335,8 @@ def transactions(a):
     r = report.Report("transactions", "crossrec with state = memory")
     with Events("zipf", a.rate or 5000, a.seconds) as e:
         for k in range(a.pairs):
-            ours = run_crossrec(a.build, e, 100, ["state=kafka", "commit.interval=1s", *a.set])
-            theirs = run_crossrec(a.build, e, 100, ["state=memory", *a.set])
+            ours = run_crossrec(a.build, e, sets=["state=kafka", "commit.interval=1s", *a.set])
+            theirs = run_crossrec(a.build, e, sets=["state=memory", *a.set])
             print(f"  {k + 1}: {ours['us']:.1f} us beside {theirs['us']:.1f} us", flush=True)
             r.add("state = kafka beside memory", "us CPU/event", ours["us"], theirs["us"])
             r.add("throughput", "events/s", ours["per_s"], theirs["per_s"])
@@ -343,10 +345,10 @@ def transactions(a):
 
 
 def profile(a):
-    for name, rate, ours_ms, _ in workloads(a):
+    for name, rate in workloads(a):
         data = os.path.join(a.out, f"perf-{name}.data")
         with Events(name, a.rate or rate // 2, a.seconds) as e:
-            t = run_crossrec(a.build, e, ours_ms, a.set, record=data)
+            t = run_crossrec(a.build, e, sets=a.set, record=data)
         print(f"{name}: {t['us']:.1f} us an event, {t['lists_an_event']:.2f} lists; of its CPU:", flush=True)
         subprocess.run([sys.executable, os.path.join(stand.HERE, "flame.py"), data, os.path.join(a.out, f"flame-{name}.svg")], check=True)
         os.unlink(data)

@@ -118,9 +118,9 @@ class Stand:
             time.sleep(0.5)
         raise SystemExit(f"topics cannot be made: {ran.stderr}")
 
-    def feed(self, events, rate):
-        return self.start([self.crossrec, "replay", events, "--rate", str(rate), "--set",
-                           f"kafka.bootstrap.servers={self.brokers}"], "feed.log")
+    def feed(self, events, rate, sets=()):
+        own = [f"kafka.bootstrap.servers={self.brokers}", *sets]
+        return self.start([self.crossrec, "replay", events, "--rate", str(rate), *[w for x in own for w in ("--set", x)]], "feed.log")
 
     def fill(self, events):
         """All of it, as fast as it goes; what create_topics() sent comes again, under the same id."""
