@@ -342,7 +342,7 @@ static struct addition addition(struct list *l, uint32_t i, bool near, const str
     return add;
 }
 
-/* Room for what it has then; a list grows by a sixteenth: there are as many as items. Whoever is
+/* Room for what it has then; a list grows by an eighth: there are as many as items. Whoever is
  * there already keeps his place: only for a new one does it grow. */
 static enum status addition_room(struct pairs *p, const struct addition *add) {
     struct list *l = add->list;
@@ -353,7 +353,7 @@ static enum status addition_room(struct pairs *p, const struct addition *add) {
     if (!grows && rest == l->rest) {
         return ST_OK;
     }
-    return list_move(p, l, grows ? cap + cap / 16 + 1 : cap, rest);
+    return list_move(p, l, grows ? cap + cap / 8 + 1 : cap, rest);
 }
 
 static void addition_do(const struct addition *add) {
