@@ -15,7 +15,8 @@
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
-    AHEAD = 8, /* cells are fetched so many items early */
+    AHEAD = 8,            /* cells are fetched so many items early */
+    CELLS_NEAR = 1 << 16, /* so many are in the cache anyway */
     LINE_BYTES = 64,
     LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
@@ -165,10 +166,18 @@ static k_sums sums_of(const struct pair_entry *e) {
 }
 
 /* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
-static inline void walk_part(struct candidates *c, const struct pair_part *part,
-                             const uint8_t *domains, uint8_t domain, bool mixed, k_sums w) {
+static inline void walk_part(struct candidates *c, const struct shared *s,
+                             const struct pair_part *part, uint8_t domain, bool mixed, k_sums w) {
+    const struct pop_hot *hot = popularity_hot(s->popularity);
+    const float *inv4 = popularity_inv4(s->popularity);
+    const uint8_t *domains = items_domains(s->items);
     struct cell *cells = c->cells;
     uint32_t n = c->n_touched;
+    for (uint32_t y = 0; c->cap > CELLS_NEAR && y < part->n; y++) {
+        __builtin_prefetch(&cells[part->item[y]], 1);
+        __builtin_prefetch(&hot[part->item[y]]);
+        __builtin_prefetch(&inv4[part->item[y]]);
+    }
     for (uint32_t y = 0; y < part->n; y++) {
         const uint32_t item = part->item[y];
         if (!mixed || domains[item] == domain) {
@@ -193,7 +202,6 @@ static void fetch_part(const struct pair_part *part) {
 static void walk_history(struct candidates *c, const struct shared *s,
                          const struct candidates_view *v) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
-    const uint8_t *domains = items_domains(s->items);
     const uint32_t n = v->n_history < PAIRS_WINDOW ? v->n_history : PAIRS_WINDOW;
     struct pair_part parts[PAIRS_WINDOW];
     float s_sum[PAIRS_WINDOW];
@@ -219,9 +227,9 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
                           other ? k1 : 0.0F};
         if (other && s->n_domains > 2) {
-            walk_part(c, &parts[r], domains, v->domain, true, w);
+            walk_part(c, s, &parts[r], v->domain, true, w);
         } else {
-            walk_part(c, &parts[r], domains, v->domain, false, w);
+            walk_part(c, s, &parts[r], v->domain, false, w);
         }
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
