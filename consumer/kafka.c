@@ -20,8 +20,8 @@
 #include "log.h"
 
 enum {
-    FETCH_WAIT_LEAST_MS = 2,
-    FETCH_WAIT_MOST_MS = 10,
+    FETCH_WAIT_LEAST_MS = 2,    /* what a fetch waits for more, by the publish interval:   */
+    FETCH_WAIT_MOST_MS = 10,    /* see fetch_wait_ms()                                     */
     POLL_MAX = 512,             /* records lent out by one poll                            */
     COMMIT_WAIT_MS = 5000,      /* a commit not answered by then is ST_AGAIN               */
     COMMITTED_WAIT_MS = 10000,  /* ports.h says so                                         */

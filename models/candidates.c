@@ -226,11 +226,7 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const float k1 = w1 * hot[e->item].inv6;
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
                           other ? k1 : 0.0F};
-        if (other && s->n_domains > 2) {
-            walk_part(c, s, &parts[r], v->domain, true, w);
-        } else {
-            walk_part(c, s, &parts[r], v->domain, false, w);
-        }
+        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }

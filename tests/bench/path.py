@@ -13,9 +13,9 @@
     transactions  state = kafka beside state = memory
     profile       a flame graph a workload, by perf, of a build with frame pointers
 
-Workloads, fed live at a fixed rate to both, from the same file:
+Workloads, fed live at a fixed rate to both, from the same file; both publish in rounds of 100 ms:
     each   every event refreshes both lists: 10,000 users in random order, again and again
-    zipf   100 ms rounds, 100,000 users, zipf: .42 refreshes an event
+    zipf   100,000 users, zipf: .42 refreshes an event
     ten    ten events a user within a round: a list for ten events
 
 A run has a Kafka, a Redis and topics of its own. The first --seconds of the events warm up (the job in Java

@@ -26,7 +26,7 @@ import org.apache.kafka.streams.state.Stores;
  *     StreamsJob BROKERS REDIS APPLICATION MODE ROUND_MS WARM
  *
  * MODE is state (consume, deduplicate, keep users), learn (and learn), full (and rank and publish).
- * ROUND_MS 0: after every event. Again and again it prints `progress EVENTS CPU_NS LISTS P50_MS P99_MS ;`, where
+ * Lists are published every ROUND_MS. Again and again it prints `progress EVENTS CPU_NS LISTS P50_MS P99_MS ;`, where
  * latencies are those after the first WARM events.
  */
 public final class StreamsJob {
@@ -59,7 +59,7 @@ public final class StreamsJob {
         public void init(ProcessorContext<Void, Void> context) {
             this.context = context;
             users = context.getStateStore("users");
-            if (mode == Mode.FULL && roundMs > 0) {
+            if (mode == Mode.FULL) {
                 context.schedule(Duration.ofMillis(roundMs), PunctuationType.WALL_CLOCK_TIME, now -> round());
             }
         }
@@ -95,14 +95,7 @@ public final class StreamsJob {
             users.put(record.key(), u);
             events++;
             if (mode == Mode.FULL) {
-                if (roundMs > 0) {
-                    dirty.putIfAbsent(record.key(), record.timestamp());
-                } else {
-                    publish(record.key(), u, record.timestamp());
-                    if (events % 64 == 0) {
-                        lists.flush();
-                    }
-                }
+                dirty.putIfAbsent(record.key(), record.timestamp());
             }
         }
 
