@@ -20,7 +20,8 @@ enum {
     IDLE_MS = 200,
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 2000,
-    SLICE_MS = 50
+    SLICE_MS = 50,
+    SPARE_MAX = 8 << 20, /* more is not kept */
 };
 enum { COMMIT_OK_LABEL, COMMIT_LOST_LABEL, COMMIT_RETRY_LABEL };
 
@@ -29,12 +30,18 @@ struct committer {
     struct committer_ports ports;
     bool unknown; /* nobody knows what became of the last transaction */
     bool fenced;
-    struct queue *in;  /* struct sealed        */
-    struct queue *out; /* struct sealed_answer */
+    struct queue *in;  /* struct sealed   */
+    struct queue *out; /* struct answered */
     pthread_t thread;
     bool started;
     atomic_bool stopping;
-    size_t pending; /* learner's side */
+    size_t pending;       /* learner's side ... */
+    struct parcels spare; /* ... likewise       */
+};
+
+struct answered {
+    struct sealed_answer answer;
+    struct parcels room; /* of the batch, empty */
 };
 
 static void nap(int ms) {
@@ -260,7 +267,7 @@ static void free_batch(struct sealed *b) {
 /* The front batch is answered. */
 static bool answer(struct committer *c, enum status st) {
     struct sealed *b = queue_front(c->in);
-    struct sealed_answer *a = queue_reserve(c->out);
+    struct answered *a = queue_reserve(c->out);
     while (!a && !atomic_load(&c->stopping)) {
         nap(1); /* `out` is as long as `in`: only a learner that never reads fills it */
         a = queue_reserve(c->out);
@@ -269,12 +276,15 @@ static bool answer(struct committer *c, enum status st) {
         c->unknown = true; /* to the watch, too */
         return false;
     }
-    *a = (struct sealed_answer){
+    a->answer = (struct sealed_answer){
         .task = b->task, .generation = b->generation, .batch = b->batch, .status = st};
     const struct commit_watch *watch = c->ports.watch;
     if (watch && st == ST_OK) {
         watch->committed(watch->ctx, b);
     }
+    parcels_clear(&b->parcels);
+    a->room = b->parcels;
+    b->parcels = (struct parcels){0};
     free_batch(b);
     queue_pop(c->in);
     queue_push(c->out);
@@ -327,7 +337,7 @@ enum status committer_start(const struct config *cfg, const struct committer_por
     c->ports = *ports;
     enum status st = queue_new(QUEUE, sizeof(struct sealed), &c->in);
     if (!st) {
-        st = queue_new((size_t)2 * QUEUE, sizeof(struct sealed_answer), &c->out);
+        st = queue_new((size_t)2 * QUEUE, sizeof(struct answered), &c->out);
     }
     if (!st) {
         st = pthread_create(&c->thread, NULL, run, c) ? ST_IO : ST_OK;
@@ -354,16 +364,27 @@ enum status committer_submit(struct committer *c, struct sealed *batch) {
     return ST_OK;
 }
 
+struct parcels committer_spare(struct committer *c) {
+    const struct parcels spare = c->spare;
+    c->spare = (struct parcels){0};
+    return spare;
+}
+
 size_t committer_room(const struct committer *c) {
     return queue_room(c->in);
 }
 
 bool committer_answer(struct committer *c, struct sealed_answer *out) {
-    struct sealed_answer *a = queue_front(c->out);
+    struct answered *a = queue_front(c->out);
     if (!a) {
         return false;
     }
-    *out = *a;
+    *out = a->answer;
+    struct parcels *unused = a->room.cap > SPARE_MAX ? &a->room : &c->spare;
+    parcels_free(unused);
+    if (unused == &c->spare) {
+        c->spare = a->room;
+    }
     queue_pop(c->out);
     c->pending--;
     return true;
@@ -391,6 +412,10 @@ void committer_stop(struct committer *c) {
         free_batch(b);
         queue_pop(c->in);
     }
+    struct sealed_answer unread;
+    while (c->out && committer_answer(c, &unread)) {
+    }
+    parcels_free(&c->spare);
     queue_free(c->in);
     queue_free(c->out);
     free(c);

@@ -73,6 +73,9 @@ MUST_CHECK enum status committer_start(const struct config *cfg,
 /** Hands a batch over; letters and parcels are taken and left empty. @return ST_OK, ST_AGAIN
  *  (full: committer_room() was 0) */
 MUST_CHECK enum status committer_submit(struct committer *c, struct sealed *batch);
+/** Empty parcels with the room of a batch that was answered, if there is one: the next batch of the
+ *  same size then costs no page faults. */
+struct parcels committer_spare(struct committer *c);
 /** Batches that can be handed over now. */
 size_t committer_room(const struct committer *c);
 

@@ -11,7 +11,8 @@
 enum {
     PAGE = 4096,
     PART = 2 << 20,
-    USUAL = 128 << 10, /* glibc's defaults, of all three */
+    USUAL = 128 << 10,  /* glibc's defaults, of thresholds and steps */
+    FREE_TOP = 32 << 20, /* what batches and fetches free is used again: no page faults */
     BUFFERS = 32 << 20,
     NEVER = 1 << 30,
 };
@@ -20,6 +21,7 @@ void heap_usual(void) {
     /* glibc raises this by itself, to 32 MiB: batches of changing sizes then leave holes in the
      * heap, which grows for hours (tests/fault/soak.sh). */
     (void)mallopt(M_MMAP_THRESHOLD, USUAL);
+    (void)mallopt(M_TRIM_THRESHOLD, FREE_TOP);
 }
 
 static char *heap_end(void) {
@@ -85,7 +87,7 @@ void heap_ahead_end(struct heap_ahead *h) {
     }
     (void)mallopt(M_TOP_PAD, USUAL);
     (void)mallopt(M_MMAP_THRESHOLD, USUAL);
-    (void)mallopt(M_TRIM_THRESHOLD, USUAL);
+    (void)mallopt(M_TRIM_THRESHOLD, FREE_TOP);
     (void)malloc_trim(0);
     *h = (struct heap_ahead){0};
 }

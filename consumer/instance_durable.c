@@ -626,6 +626,7 @@ enum status instance_durable_seal(struct instance *in, struct place *pl, struct 
     }
     batch->epoch = pl->task.epoch;
     batch->batch = pl->batch++;
+    batch->parcels = committer_spare(in->committer);
     st = st ? st : add_users(in, pl, batch);
     st = st ? st : add_task(in, pl, batch);
     if (!st) {

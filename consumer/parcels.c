@@ -75,6 +75,10 @@ bool parcels_next(const struct parcels *p, size_t *at, struct parcel *out) {
     return true;
 }
 
+void parcels_clear(struct parcels *p) {
+    *p = (struct parcels){.bytes = p->bytes, .cap = p->cap};
+}
+
 void parcels_free(struct parcels *p) {
     free(p->bytes);
     *p = (struct parcels){0};

@@ -44,6 +44,8 @@ struct parcels {
 MUST_CHECK enum status parcels_add(struct parcels *p, const struct parcel *parcel);
 /** The parcel at *at (0 at first), borrowed, and moves on; false at the end. */
 bool parcels_next(const struct parcels *p, size_t *at, struct parcel *out);
+/** Empty again; its room is kept. */
+void parcels_clear(struct parcels *p);
 void parcels_free(struct parcels *p);
 
 #endif

@@ -11,7 +11,7 @@
 #include "log.h"
 #include "redis_script.h"
 
-enum { ARGS_MAX = 12, RIGHTS_MAX = 2048 };
+enum { ARGS_MAX = 12, RIGHTS_MAX = 2048, PART = 32 << 10 };
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -80,11 +80,21 @@ struct answer *redis_link_ask(struct redis_link *k, const struct span *args, siz
     return a;
 }
 
-bool redis_link_queue(struct redis_link *k, struct span commands) {
+static bool append(struct redis_link *k, struct span commands) {
     if (!k->c || redisAppendFormattedCommand(k->c, commands.s, commands.len) != REDIS_OK) {
         redis_link_close(k);
     }
     return k->c != NULL;
+}
+
+/* hiredis makes its buffer anew each time, twice as large as what is in it. */
+bool redis_link_queue(struct redis_link *k, struct span commands) {
+    while (commands.len > PART && append(k, (struct span){commands.s, PART}) &&
+           redis_link_push(k)) {
+        commands.s += PART;
+        commands.len -= PART;
+    }
+    return append(k, commands);
 }
 
 bool redis_link_push(struct redis_link *k) {

@@ -88,7 +88,8 @@ struct answer *redis_link_ask(struct redis_link *k, const struct span *args, siz
 MUST_CHECK enum status redis_link_try(struct redis_link *k, const struct redis_login *login,
                                       const struct span *args, size_t n, char *why, size_t len);
 
-/** Commands in the wire format, which are sent by the next push or read. False: closed. */
+/** Commands in the wire format, which are sent by the next push or read; of many some at once.
+ *  False: closed. */
 bool redis_link_queue(struct redis_link *k, struct span commands);
 /** Sends what is queued without waiting for answers. False: it broke and is closed. */
 bool redis_link_push(struct redis_link *k);

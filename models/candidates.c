@@ -18,9 +18,12 @@ enum {
     AHEAD = 8,            /* cells are fetched so many items early */
     CELLS_NEAR = 1 << 16, /* so many are in the cache anyway */
     LINE_BYTES = 64,
+    PLACES = 15, /* the last bits of a part: a place of the history */
     LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
 };
+
+_Static_assert((int)PAIRS_WINDOW <= (int)PLACES, "a place fits");
 
 static const int64_t FRESH_MS = INT64_C(30) * 86400000;
 static const float K1_DECAY = 0.85F;
@@ -139,19 +142,31 @@ static struct cell *cell_of(const struct candidates *c, uint32_t item) {
     if (cell->stamp != c->stamp) {
         cell->stamp = c->stamp;
         cell->flags = 0;
+        cell->most = 0;
         cell->k = (k_sums){0};
     }
     return cell;
 }
 
+/* A part of k1, >= 0, and which place of the history it is of, as a number: of two the larger part
+ * is the larger one; of parts that are equal to 19 bits, the newer place's. */
+static inline uint32_t part_of(float k1, uint32_t newer) {
+    uint32_t bits;
+    memcpy(&bits, &k1, sizeof bits);
+    return (bits & ~PLACES) | newer;
+}
+
 /* Nothing but neighbours has come to a cell yet: what has this stamp was touched. Whether it has
  * cannot be guessed, so there is no branch. */
 static inline uint32_t add_neighbour(struct cell *cell, uint32_t stamp, uint32_t item, k_sums k,
-                                     uint32_t *touched, uint32_t n) {
+                                     uint32_t newer, uint32_t *touched, uint32_t n) {
     const bool fresh = cell->stamp != stamp;
     const int32_t keep = fresh ? 0 : -1;
     const k_bits had = (k_bits)cell->k & (k_bits){keep, keep, keep, keep};
+    const uint32_t most = cell->most & (uint32_t)keep;
+    const uint32_t part = part_of(k[0], newer);
     cell->k = (k_sums)had + k;
+    cell->most = part > most ? part : most;
     cell->stamp = stamp;
     cell->flags = 0;
     touched[n] = item;
@@ -167,7 +182,8 @@ static k_sums sums_of(const struct pair_entry *e) {
 
 /* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
 static inline void walk_part(struct candidates *c, const struct shared *s,
-                             const struct pair_part *part, uint8_t domain, bool mixed, k_sums w) {
+                             const struct pair_part *part, uint8_t domain, bool mixed, k_sums w,
+                             uint32_t newer) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const float *inv4 = popularity_inv4(s->popularity);
     const uint8_t *domains = items_domains(s->items);
@@ -181,8 +197,8 @@ static inline void walk_part(struct candidates *c, const struct shared *s,
     for (uint32_t y = 0; y < part->n; y++) {
         const uint32_t item = part->item[y];
         if (!mixed || domains[item] == domain) {
-            n = add_neighbour(&cells[item], c->stamp, item, w * sums_of(&part->of[y]), c->touched,
-                              n);
+            n = add_neighbour(&cells[item], c->stamp, item, w * sums_of(&part->of[y]), newer,
+                              c->touched, n);
         }
     }
     c->n_touched = n;
@@ -226,7 +242,7 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const float k1 = w1 * hot[e->item].inv6;
         const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
                           other ? k1 : 0.0F};
-        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, w);
+        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, w, PLACES - r);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }
@@ -555,6 +571,12 @@ uint32_t candidates_n(const struct candidates *c) {
 
 const uint32_t *candidates_items(const struct candidates *c) {
     return c->item;
+}
+
+uint32_t candidates_together(const struct candidates *c, uint32_t item) {
+    const uint32_t most =
+        item < c->cap && c->cells[item].stamp == c->stamp ? c->cells[item].most : 0;
+    return most > PLACES ? PLACES - (most & PLACES) : UINT32_MAX;
 }
 
 uint32_t candidates_position(const struct candidates *c, uint32_t item) {

@@ -121,6 +121,9 @@ MUST_CHECK enum status candidates_find(struct candidates *c, const struct shared
 /** The candidates found last: indices (n,). */
 uint32_t candidates_n(const struct candidates *c);
 const uint32_t *candidates_items(const struct candidates *c);
+/** Which place of the history (view.history) speaks most for an item by k1 (pairs.h), of the last
+ *  search; of parts that are equal to 19 bits the newer place. UINT32_MAX: none does. */
+uint32_t candidates_together(const struct candidates *c, uint32_t item);
 /** Position of an item among them, or UINT32_MAX. */
 uint32_t candidates_position(const struct candidates *c, uint32_t item);
 

@@ -26,6 +26,7 @@ typedef int32_t k_bits __attribute__((vector_size(4 * sizeof(int32_t))));
 struct cell {
     _Alignas(32) k_sums k;
     uint32_t stamp;    /* all is of this search, else it means 0 */
+    uint32_t most;     /* the largest part of k1, and whose: part_of() */
     uint16_t position; /* among the candidates */
     uint8_t flags;
     uint8_t own;

@@ -170,6 +170,7 @@ static void explore(const struct learner *l, const struct ranking *r, uint64_t u
             continue;
         }
         shown->item = slots[k].item;
+        shown->because = ITEM_NONE;
         shown->propensity = slots[k].propensity;
         shown->reason = REASON_EXPLORE;
     }
@@ -190,10 +191,14 @@ void learner_show(const struct learner *l, const struct learner_task *t, uint32_
     }
     learner_reasons(&t->record.ranker, r->kind, r->block, at, out->n, mean, reasons);
     for (uint32_t k = 0; k < out->n; k++) {
-        out->items[k] = (struct list_item){.item = r->block->item[at[k]],
-                                           .score = r->top[order[k]].score,
-                                           .reason = reasons[k],
-                                           .because = ITEM_NONE};
+        const uint32_t item = r->block->item[at[k]];
+        const uint32_t place =
+            reasons[k] == REASON_TOGETHER ? candidates_together(l->candidates, item) : UINT32_MAX;
+        out->items[k] = (struct list_item){
+            .item = item,
+            .score = r->top[order[k]].score,
+            .reason = reasons[k],
+            .because = place == UINT32_MAX ? ITEM_NONE : r->view.history[place].item};
     }
     if (r->n_pins > 0) {
         rules_insert(r->pins, r->n_pins, n, out);

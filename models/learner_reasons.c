@@ -97,29 +97,27 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
 
 /* ---- the item of the history ---------------------------------------------------------------- */
 
-/* What speaks most for each of some items by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last. */
-static void because_together(const struct learner *l, const struct user_entry *history,
-                             uint32_t n_history, const uint32_t *targets, uint32_t n,
-                             uint32_t *out) {
+/* What speaks most for an item by k1: .85^r a_ji (n_j + 5)^-.6 of each of the last. */
+static uint32_t because_together(const struct learner *l, const struct user_entry *history,
+                                 uint32_t n_history, uint32_t item) {
     const struct shared *s = l->shared;
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const uint32_t n_last = n_history < PAIRS_WINDOW ? n_history : PAIRS_WINDOW;
-    float most[LIST_MAX] = {0};
+    uint32_t because = ITEM_NONE;
+    float most = 0.0F;
     float w = 1.0F;
-    for (uint32_t t = 0; t < n; t++) {
-        out[t] = ITEM_NONE;
-    }
     for (uint32_t r = 0; r < n_last; r++) {
-        int64_t a[LIST_MAX];
         const uint32_t j = history[r].item;
-        pairs_get_all(s->pairs, j, targets, n, a);
-        for (uint32_t t = 0; t < n; t++) {
-            const float part = w * (float)a[t] * hot[j].inv6;
-            out[t] = part > most[t] ? j : out[t];
-            most[t] = part > most[t] ? part : most[t];
-        }
+        int64_t a = 0;
+        int64_t f = 0;
+        int64_t together = 0;
+        (void)pairs_get(s->pairs, j, item, &a, &f, &together);
+        const float part = w * hot[j].inv6 * (float)a;
+        because = part > most ? j : because;
+        most = part > most ? part : most;
         w *= .85F;
     }
+    return because;
 }
 
 /* Where each item of a history stands first in it: it may stand there more than once. */
@@ -164,44 +162,31 @@ static void because_taste(const struct learner *l, const struct user_entry *hist
     }
 }
 
-/* The items of a list that are on it for a reason, and where. */
+/* The items of a list that are on it by taste, and where. */
 struct told {
     uint32_t item[LIST_MAX], at[LIST_MAX], because[LIST_MAX];
     uint32_t n;
 };
 
-static void told_of(const struct list_item *items, uint32_t n, enum reason reason,
-                    struct told *out) {
-    out->n = 0;
-    for (uint32_t k = 0; k < n; k++) {
-        if (items[k].reason == reason) {
-            out->item[out->n] = items[k].item;
-            out->at[out->n++] = k;
-        }
-    }
-}
-
-static void tell(const struct told *t, struct list_item *items) {
-    for (uint32_t k = 0; k < t->n; k++) {
-        items[t->at[k]].because = t->because[k];
-    }
-}
-
 void learner_because_of(const struct learner *l, const struct user_entry *history,
                         uint32_t n_history, struct list_item *items, uint32_t n) {
     struct told t = {.n = 0};
     for (uint32_t k = 0; k < n; k++) {
-        items[k].because = items[k].reason == REASON_AGAIN ? items[k].item : ITEM_NONE;
+        struct list_item *item = &items[k];
+        if (item->reason == REASON_TASTE) {
+            t.item[t.n] = item->item;
+            t.at[t.n++] = k;
+        } else if (item->reason != REASON_TOGETHER) {
+            item->because = item->reason == REASON_AGAIN ? item->item : ITEM_NONE;
+        } else if (item->because == ITEM_NONE) { /* a list that no search of his has made */
+            item->because = because_together(l, history, n_history, item->item);
+        }
     }
-    told_of(items, n, REASON_TOGETHER, &t);
-    if (t.n > 0) {
-        because_together(l, history, n_history, t.item, t.n, t.because);
-        tell(&t, items);
-    }
-    told_of(items, n, REASON_TASTE, &t);
     if (t.n > 0) {
         because_taste(l, history, n_history, t.item, t.n, t.because);
-        tell(&t, items);
+    }
+    for (uint32_t k = 0; k < t.n; k++) {
+        items[t.at[k]].because = t.because[k];
     }
 }
 

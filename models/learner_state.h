@@ -191,7 +191,7 @@ void learner_rules_score(struct learner *l, uint32_t n, struct ranking *r);
 void learner_rules_pin(const struct learner *l, uint8_t target, int segment, uint32_t n,
                        struct list *list);
 
-/** The list that is shown of a ranking; `because` is left open. */
+/** The list that is shown of a ranking; of `because` only what the search knows. */
 void learner_show(const struct learner *l, const struct learner_task *t, uint32_t user,
                   const struct ranking *r, uint32_t n, struct list *out);
 /** The task if learner_rank() has something to rank, else NULL. */
@@ -212,7 +212,7 @@ enum reason learner_reason_parts(const struct ranker *ranker, enum ranker_kind k
                                  const float mean[RANKER_X], float parts[RANKER_X],
                                  float groups[REASONS]);
 /** Notes at the items of a list, (n <= LIST_MAX,), the one of a history that speaks most for each;
- *  ITEM_NONE. */
+ *  ITEM_NONE. What a search has noted of `together` stays. */
 void learner_because_of(const struct learner *l, const struct user_entry *history,
                         uint32_t n_history, struct list_item *items, uint32_t n);
 

@@ -58,6 +58,7 @@ void log_record_free(struct log_record *r) {
     free(r->category_takes);
     free(r->category_pairs);
     free(r->deals);
+    log_places_free(r->places);
     *r = (struct log_record){.kind = LOG_DELTA};
 }
 

@@ -113,6 +113,7 @@ struct log_record {
     const char *options;         /* LOG_OPTIONS: (options_len,) borrowed */
     size_t options_len;
     size_t cap[LOG_ARRAYS]; /* rooms of the arrays, kept from record to record */
+    struct log_places *places; /* of log_record_of(), likewise; NULL: it was not called */
 };
 
 /** Reads one; arrays are reused. On failure `r` may hold anything but can be read into again.

@@ -2,29 +2,72 @@
  * log_record_of.c -- see log_record.h: what a delta says, added up.
  *
  * Runs once a commit over up to 20 k events, each with some ten pairs and 65 obs: items get their
- * place by an array over all items, pairs by a hash table of their own.
+ * place by an array over all items, pairs by a hash table of their own. All of that is kept for the
+ * next record: a megabyte that is allocated anew costs as many page faults as it has pages.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fixed.h"
 #include "log_record.h"
+#include "log_record_state.h"
 #include "mix.h"
+
+/* Room that is kept. */
+struct room {
+    void *bytes;
+    size_t size;
+};
 
 /* Keys in order of first sight. */
 struct keys {
     uint32_t *slots; /* (mask + 1,) index + 1; 0: free */
     uint64_t *key;   /* (n,) */
     size_t mask, n;
+    struct room rooms[2];
 };
 
+enum { OF_ITEM, OF_CATEGORY, OF_AT, OF_SUMS, OF_COUNT, ROOMS };
+
 /* Where things come to lie. */
-struct places {
+struct log_places {
     uint32_t *item;     /* (items,) place + 1; 0: not there */
     uint32_t *category; /* (categories,) likewise */
     uint32_t *at;       /* (places,) index + 1 in the array being filled */
     struct keys keys;
+    struct room rooms[ROOMS];
 };
+
+/* ---- rooms ----------------------------------------------------------------------------- */
+
+/* At least so many bytes, of any content; NULL: out of memory. */
+static void *room_for(struct room *r, size_t size) {
+    if (size > r->size) {
+        free(r->bytes);
+        r->size = size + size / 2;
+        r->bytes = malloc(r->size);
+        r->size = r->bytes ? r->size : 0;
+    }
+    return r->bytes;
+}
+
+static uint32_t *zeros(struct room *r, size_t n) {
+    uint32_t *v = room_for(r, n * sizeof *v);
+    if (v) {
+        memset(v, 0, n * sizeof *v);
+    }
+    return v;
+}
+
+void log_places_free(struct log_places *p) {
+    for (int k = 0; p && k < ROOMS; k++) {
+        free(p->rooms[k].bytes);
+    }
+    for (int k = 0; p && k < 2; k++) {
+        free(p->keys.rooms[k].bytes);
+    }
+    free(p);
+}
 
 /* ---- keys ------------------------------------------------------------------------------ */
 
@@ -33,10 +76,8 @@ static enum status keys_begin(struct keys *k, size_t most) {
     while (size < 2 * most) {
         size *= 2;
     }
-    free(k->slots);
-    free(k->key);
-    k->slots = calloc(size, sizeof *k->slots);
-    k->key = malloc((most + 1) * sizeof *k->key);
+    k->slots = zeros(&k->rooms[0], size);
+    k->key = room_for(&k->rooms[1], (most + 1) * sizeof *k->key);
     k->mask = size - 1;
     k->n = 0;
     return k->slots && k->key ? ST_OK : ST_NOMEM;
@@ -58,7 +99,7 @@ static size_t keys_place(struct keys *k, uint64_t key) {
 /* ---- tables ------------------------------------------------------------------------------ */
 
 /* Place of an item, the next one if it has none; the table holds dense indices until the end. */
-static uint32_t place_item(struct log_record *r, struct places *p, uint32_t item) {
+static uint32_t place_item(struct log_record *r, struct log_places *p, uint32_t item) {
     if (!p->item[item]) {
         r->items[r->n_items].hash = item;
         p->item[item] = (uint32_t)++r->n_items;
@@ -66,7 +107,7 @@ static uint32_t place_item(struct log_record *r, struct places *p, uint32_t item
     return p->item[item] - 1;
 }
 
-static void place_category(struct log_record *r, struct places *p, uint32_t category) {
+static void place_category(struct log_record *r, struct log_places *p, uint32_t category) {
     if (category != CATEGORY_NONE && !p->category[category]) {
         r->categories[r->n_categories] = category;
         p->category[category] = (uint32_t)++r->n_categories;
@@ -74,7 +115,7 @@ static void place_category(struct log_record *r, struct places *p, uint32_t cate
 }
 
 /* The one that was taken last is the last of those that were taken. */
-static void place_takes(struct log_record *r, struct places *p, const struct delta *d) {
+static void place_takes(struct log_record *r, struct log_places *p, const struct delta *d) {
     for (size_t k = d->n_takes; k-- > 0;) {
         (void)place_item(r, p, d->takes[k].item);
     }
@@ -90,7 +131,7 @@ static void place_takes(struct log_record *r, struct places *p, const struct del
     r->n_takes = r->n_items;
 }
 
-static void place_all(struct log_record *r, struct places *p, const struct delta *d,
+static void place_all(struct log_record *r, struct log_places *p, const struct delta *d,
                       const uint8_t *named) {
     place_takes(r, p, d);
     for (size_t k = 0; k < d->n_contexts; k++) {
@@ -139,7 +180,7 @@ static void name_all(struct log_record *r, const struct shared *s, const uint8_t
 
 /* ---- sums -------------------------------------------------------------------------------- */
 
-static void add_takes(struct log_record *r, const struct places *p, const struct delta *d) {
+static void add_takes(struct log_record *r, const struct log_places *p, const struct delta *d) {
     memset(r->takes, 0, r->n_takes * sizeof *r->takes);
     for (size_t k = 0; k < d->n_takes; k++) {
         const struct delta_take *t = &d->takes[k];
@@ -156,7 +197,7 @@ static void add_takes(struct log_record *r, const struct places *p, const struct
 }
 
 /* In p->at: 1 for each place of the array to come, then index + 1. Returns how many. */
-static size_t number_places(const struct log_record *r, struct places *p) {
+static size_t number_places(const struct log_record *r, struct log_places *p) {
     size_t n = 0;
     for (size_t x = 0; x < r->n_items; x++) {
         p->at[x] = p->at[x] ? (uint32_t)++n : 0;
@@ -164,7 +205,7 @@ static size_t number_places(const struct log_record *r, struct places *p) {
     return n;
 }
 
-static enum status add_contexts(struct log_record *r, struct places *p, const struct delta *d) {
+static enum status add_contexts(struct log_record *r, struct log_places *p, const struct delta *d) {
     memset(p->at, 0, r->n_items * sizeof *p->at);
     for (size_t k = 0; k < d->n_contexts; k++) {
         p->at[p->item[d->contexts[k].item] - 1] = 1;
@@ -188,7 +229,7 @@ static enum status add_contexts(struct log_record *r, struct places *p, const st
     return ST_OK;
 }
 
-static enum status add_obs(struct log_record *r, struct places *p, const struct delta *d) {
+static enum status add_obs(struct log_record *r, struct log_places *p, const struct delta *d) {
     memset(p->at, 0, r->n_items * sizeof *p->at);
     for (size_t k = 0; k < d->n_obs; k++) {
         p->at[p->item[d->obs[k].item] - 1] = 1;
@@ -224,32 +265,32 @@ static void group(const struct pair_sum *in, size_t n, uint32_t *count, size_t n
 }
 
 /* Sums of pairs by (from, to), grouped. place: of items or of categories; with_f: f and s count. */
-static enum status add_pairs(struct places *p, const struct pair_add *in, size_t n,
+static enum status add_pairs(struct log_places *p, const struct pair_add *in, size_t n,
                              const uint32_t *place, size_t n_places, bool with_f,
                              struct pair_sum *out, size_t *n_out) {
-    struct pair_sum *sums = calloc(n + 1, sizeof *sums);
-    uint32_t *count = calloc(n_places + 1, sizeof *count);
+    struct pair_sum *sums = room_for(&p->rooms[OF_SUMS], (n + 1) * sizeof *sums);
+    uint32_t *count = zeros(&p->rooms[OF_COUNT], n_places + 1);
     enum status st = sums && count ? keys_begin(&p->keys, n) : ST_NOMEM;
     for (size_t k = 0; k < n && !st; k++) {
         const uint32_t from = place[in[k].from] - 1;
         const uint32_t to = place[in[k].to] - 1;
+        const size_t seen = p->keys.n;
         struct pair_sum *sum = &sums[keys_place(&p->keys, (uint64_t)from << 32 | to)];
+        if (p->keys.n > seen) {
+            *sum = (struct pair_sum){.from = from, .to = to};
+        }
         sum->a += in[k].a;
         sum->f += with_f ? in[k].f : 0;
         sum->s += with_f ? in[k].s : 0;
-        sum->from = from;
-        sum->to = to;
     }
     if (!st) {
         group(sums, p->keys.n, count, n_places, out);
         *n_out = p->keys.n;
     }
-    free(sums);
-    free(count);
     return st;
 }
 
-static enum status add_category_takes(struct log_record *r, struct places *p,
+static enum status add_category_takes(struct log_record *r, struct log_places *p,
                                       const struct delta *d) {
     enum status st = keys_begin(&p->keys, d->n_category_takes);
     if (st) {
@@ -274,7 +315,7 @@ static enum status add_category_takes(struct log_record *r, struct places *p,
 }
 
 /* The newest sale of each item; of the same time, the later one. */
-static void add_deals(struct log_record *r, struct places *p, const struct delta *d) {
+static void add_deals(struct log_record *r, struct log_places *p, const struct delta *d) {
     memset(p->at, 0, r->n_items * sizeof *p->at);
     r->n_deals = 0;
     for (size_t k = 0; k < d->n_deals; k++) {
@@ -293,6 +334,15 @@ static void add_deals(struct log_record *r, struct places *p, const struct delta
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */
+
+/* No item and no category has a place yet. */
+static enum status places_begin(struct log_places *p, const struct shared *s) {
+    const size_t items = (size_t)items_n(s->items) + 1;
+    p->item = zeros(&p->rooms[OF_ITEM], items);
+    p->category = zeros(&p->rooms[OF_CATEGORY], (size_t)content_n_categories(s->content) + 1);
+    p->at = room_for(&p->rooms[OF_AT], items * sizeof *p->at);
+    return p->item && p->category && p->at ? ST_OK : ST_NOMEM;
+}
 
 static enum status reserve_tables(const struct shared *s, const struct delta *d,
                                   struct log_record *r) {
@@ -319,9 +369,8 @@ static enum status reserve_tables(const struct shared *s, const struct delta *d,
     return st ? st : log_record_reserve(r, LOG_DEALS, d->n_deals + 1);
 }
 
-/* What p and r hold is freed by those who made them: NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 static enum status add_up(const struct shared *s, const struct delta *d, const uint8_t *named,
-                          struct places *p, struct log_record *r) {
+                          struct log_places *p, struct log_record *r) {
     place_all(r, p, d, named);
     add_takes(r, p, d);
     enum status st =
@@ -345,7 +394,6 @@ static enum status add_up(const struct shared *s, const struct delta *d, const u
     }
     return st;
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 static void head_of(const struct log_name *name, const struct shared *s, const struct delta *d,
                     struct log_record *r) {
@@ -371,19 +419,11 @@ static void head_of(const struct log_name *name, const struct shared *s, const s
 
 enum status log_record_of(const struct log_name *name, const struct shared *s,
                           const struct delta *d, const uint8_t *named, struct log_record *r) {
-    struct places p = {.item = calloc((size_t)items_n(s->items) + 1, sizeof *p.item),
-                       .category =
-                           calloc((size_t)content_n_categories(s->content) + 1, sizeof *p.category),
-                       .at = malloc(((size_t)items_n(s->items) + 1) * sizeof *p.at)};
-    enum status st = p.item && p.category && p.at ? reserve_tables(s, d, r) : ST_NOMEM;
-    head_of(name, s, d, r);
-    if (!st) {
-        st = add_up(s, d, named, &p, r);
+    if (!r->places) {
+        r->places = calloc(1, sizeof *r->places);
     }
-    free(p.item);
-    free(p.category);
-    free(p.at);
-    free(p.keys.slots);
-    free(p.keys.key);
-    return st;
+    enum status st = r->places ? places_begin(r->places, s) : ST_NOMEM;
+    st = st ? st : reserve_tables(s, d, r);
+    head_of(name, s, d, r);
+    return st ? st : add_up(s, d, named, r->places, r);
 }

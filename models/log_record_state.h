@@ -7,6 +7,7 @@
 #define LOG_RECORD_STATE_H
 
 #include "delta.h"
+#include "log_record.h"
 #include "pack.h"
 
 /* A pair begins with the step from the `from` before and the place in the history that its sums are
@@ -20,6 +21,9 @@ static inline void places_of_history(struct pair_add ones[PAIRS_WINDOW]) {
         ones[r] = pairs_weigh(0, 1, r, INT64_MAX);
     }
 }
+
+/** Of log_record_of.c; NULL is none. */
+void log_places_free(struct log_places *p);
 
 enum { HAS_SUMS = 1, HAS_NETS = 2 }; /* flags of a delta */
 

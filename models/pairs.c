@@ -566,55 +566,6 @@ bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, in
     return true;
 }
 
-typedef uint32_t ids __attribute__((vector_size(LANES * sizeof(uint32_t))));
-
-/* Are any of them not 0? */
-static bool any(ids v) {
-    uint64_t parts[sizeof v / sizeof(uint64_t)];
-    memcpy(parts, &v, sizeof v);
-    return (parts[0] | parts[1] | parts[2] | parts[3]) != 0;
-}
-
-/* Which of `to` stand at place x and the LANES - 1 behind it. */
-static void take_found(const struct list *l, uint32_t x, const uint32_t *to, uint32_t n,
-                       int64_t *a) {
-    for (uint32_t z = x; z < x + LANES; z++) {
-        for (uint32_t t = 0; t < n; t++) {
-            if (l->item[z] == to[t]) {
-                a[t] = value_a(l, z);
-            }
-        }
-    }
-}
-
-/* One pass for MANY: each vector of the list is compared with all of them, which seldom finds one.
- */
-void pairs_get_all(const struct pairs *p, uint32_t from, const uint32_t *to, uint32_t n,
-                   int64_t *a) {
-    enum { MANY = 10 };
-    const struct list *l = &p->lists[from];
-    memset(a, 0, n * sizeof *a);
-    for (uint32_t first = 0; first < n; first += MANY) {
-        const struct span span = span_of(l, is_near(p, from, to[first]));
-        const uint32_t here = n - first < MANY ? n - first : MANY;
-        ids wanted[MANY];
-        for (uint32_t t = 0; t < MANY; t++) {
-            wanted[t] = (ids){0} + to[first + (t < here ? t : 0)];
-        }
-        for (uint32_t x = span.from; x < span.to; x += LANES) {
-            ids items;
-            memcpy(&items, l->item + x, sizeof items);
-            ids found = {0};
-            for (uint32_t t = 0; t < MANY; t++) {
-                found |= (ids)(items == wanted[t]);
-            }
-            if (any(found)) {
-                take_found(l, x, to + first, here, a + first);
-            }
-        }
-    }
-}
-
 struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k) {
     const struct list *l = &p->lists[i];
     const uint32_t x = place(l, k);

@@ -144,11 +144,6 @@ void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j);
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,
                int64_t *s);
 
-/** Exact a of the directed entries from `from` to each of `to` (n,), which are all of one domain; 0
- *  where there is none. */
-void pairs_get_all(const struct pairs *p, uint32_t from, const uint32_t *to, uint32_t n,
-                   int64_t *a);
-
 /** Neighbour k < n of item i's list: from = i, to = the neighbour, and i's exact a, f, s of it. */
 struct pair_sum pairs_at(const struct pairs *p, uint32_t i, uint32_t k);
 

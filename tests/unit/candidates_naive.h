@@ -303,6 +303,7 @@ static int free_full(void **state) {
 
 struct truth {
     double k1[ITEMS], k3[ITEMS], k4[ITEMS], kx[ITEMS], max_k1;
+    double own[PAIRS_WINDOW][ITEMS]; /* parts of k1, without what the item's count makes of them */
     double c[POP_CLOCKS][ITEMS], sum[POP_CLOCKS];
     double count[ITEMS];
     int64_t first[ITEMS], last[ITEMS];
@@ -415,6 +416,7 @@ static void truth_pairs(const struct bench *b, uint8_t domain, int64_t now, stru
             }
             const double own = pow(.85, r) * b->a[at] * pow(t->count[h->item] + 5.0, -.6);
             t->touched[i] = true;
+            t->own[r][i] = own;
             t->k1[i] += own * pow(t->count[i] + 5.0, -.4);
             t->kx[i] += domain_of(h->item) != domain ? own : 0.0;
             t->k3[i] += pow(.5, r) * b->f[at] / (t->count[h->item] + 2.0);

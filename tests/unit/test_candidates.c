@@ -143,6 +143,33 @@ static void view_of(const struct bench *b, uint32_t user, uint8_t domain, int64_
     candidates_free(c);
 }
 
+/* Which place of the history speaks most for an item, of equal ones the newest. Returns how many
+ * items have one. */
+static uint32_t assert_together(const struct truth *t, const struct candidates *c) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        const uint32_t place = candidates_together(c, i);
+        double most = 0.0;
+        uint32_t newest = UINT32_MAX;
+        for (uint32_t r = PAIRS_WINDOW; r-- > 0;) {
+            most = fmax(most, t->own[r][i]);
+        }
+        for (uint32_t r = PAIRS_WINDOW; r-- > 0;) {
+            newest = most > 0.0 && t->own[r][i] >= most * (1.0 - 1e-7) ? r : newest;
+        }
+        if (place == UINT32_MAX || newest == UINT32_MAX) {
+            assert_int_equal(place, newest);
+            continue;
+        }
+        assert_true(place < t->n_history && place < PAIRS_WINDOW);
+        assert_true(t->own[place][i] >= most * (1.0 - 1e-5)); /* 19 bits, and a float's rounding */
+        assert_true(place <= newest);
+        n++;
+    }
+    assert_int_equal(candidates_together(c, UINT32_MAX), UINT32_MAX);
+    return n;
+}
+
 /* ---- tests --------------------------------------------------------------------------- */
 
 static void candidates_and_features_are_those_of_the_raw_log(void **state) {
@@ -151,6 +178,7 @@ static void candidates_and_features_are_those_of_the_raw_log(void **state) {
     struct candidates_view v;
     uint32_t undecided = 0;
     uint32_t most = 0;
+    uint32_t together = 0;
     assert_int_equal(candidates_new(&c), ST_OK);
     const int64_t now = full->log[full->n - 1].ts + 5 * DAY_MS / 2;
     for (uint32_t user = 0; user < USERS; user++) {
@@ -161,6 +189,7 @@ static void candidates_and_features_are_those_of_the_raw_log(void **state) {
             assert_int_equal(v.has_p, t->n_history > 0);
             assert_int_equal(candidates_find(c, full->s, &v, 0), ST_OK);
             undecided += assert_set(full, t, domain, now, c);
+            together += assert_together(t, c);
             uint32_t neighbours = 0;
             for (uint32_t i = 0; i < ITEMS; i++) {
                 neighbours += t->touched[i] && !t->hidden[i];
@@ -172,6 +201,7 @@ static void candidates_and_features_are_those_of_the_raw_log(void **state) {
     }
     assert_true(undecided < 10);               /* the comparison is one of sets, but for rounding */
     assert_true(most > CANDIDATES_NEIGHBOURS); /* or the best were all of them */
+    assert_true(together > USERS * CANDIDATES_NEIGHBOURS);
     candidates_free(c);
 }
 

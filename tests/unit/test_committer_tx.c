@@ -283,8 +283,8 @@ static void every_record_of_every_batch_is_committed_once(void **state) {
     const uint64_t seed = (uint64_t)time(NULL);
     struct rng rng = {seed};
     print_message("seed %llu\n", (unsigned long long)seed);
-    for (size_t k = 0; k < 40; k++) {
-        broker.script[k] = (enum outcome)(rng_next(&rng) % FENCES);
+    for (size_t k = 0; k < 40; k++) { /* never so many failures that backoff takes DEADLINE_MS */
+        broker.script[k] = k % 5 == 4 ? COMMITS : (enum outcome)(rng_next(&rng) % FENCES);
     }
     broker.n_script = 40;
     uint32_t n = 0;
@@ -306,6 +306,21 @@ static void every_record_of_every_batch_is_committed_once(void **state) {
     assert_once(n);
 }
 
+static void the_room_of_a_batch_that_was_answered_is_there_for_the_next(void **state) {
+    (void)state;
+    assert_null(committer_spare(committer).bytes); /* nothing was answered yet */
+    submit(0, 1, 0, 100, 1);
+    submit(1, 1, 100, 1, 1);
+    assert_int_equal(next_answer(0), ST_OK);
+    assert_int_equal(next_answer(1), ST_OK);
+    struct parcels room = committer_spare(committer); /* of the later one */
+    assert_non_null(room.bytes);
+    assert_true(room.cap > 0);
+    assert_int_equal(room.len + room.n + room.n_of[PARCEL_STATE] + room.n_of[PARCEL_MODEL], 0);
+    assert_null(committer_spare(committer).bytes);
+    parcels_free(&room);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_batch_is_one_transaction_with_its_tag, setup, teardown),
@@ -321,6 +336,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_is_fenced_commits_nothing_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(every_record_of_every_batch_is_committed_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            the_room_of_a_batch_that_was_answered_is_there_for_the_next, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

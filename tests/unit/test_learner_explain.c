@@ -242,10 +242,13 @@ static void because_is_what_speaks_most(void **state) {
                         item->because == most_by_taste(history, n, item->item));
             assert_true(item->because == ITEM_NONE || item->reason == REASON_TOGETHER ||
                         item->reason == REASON_TASTE);
+            assert_true(item->reason != REASON_TOGETHER || /* as the search has noted it */
+                        item->because == most_together(history, n, item->item));
             said += item->because != ITEM_NONE;
         }
         for (uint32_t k = 0; k < list.n; k++) { /* whatever it is there for */
             list.items[k].reason = k % 3 ? REASON_TOGETHER : REASON_TASTE;
+            list.items[k].because = ITEM_NONE; /* as of a segment's list */
         }
         assert_int_equal(learner_because(learned, task, slot_of(u), 0, now, &list), ST_OK);
         for (uint32_t k = 0; k < list.n; k++) {

@@ -149,19 +149,6 @@ static void assert_list(const struct truth *t, const struct pairs *p, uint32_t i
         assert_true(pair_list_entry(&l, x).f == (float)fixed_to(c->f));
         assert_true(pair_list_entry(&l, x).s == (float)fixed_to(c->s));
     }
-    for (uint8_t domain = 0; domain < 3; domain++) { /* all of a domain at once */
-        uint32_t to[ITEMS];
-        int64_t a[ITEMS];
-        uint32_t n = 0;
-        for (uint32_t j = 0; j < ITEMS; j++) {
-            to[n] = j;
-            n += j != i && domains()[j] == domain;
-        }
-        pairs_get_all(p, i, to, n, a);
-        for (uint32_t k = 0; k < n; k++) {
-            assert_true(a[k] == t->of[i][to[k]].a);
-        }
-    }
     for (uint32_t j = 0; j < ITEMS; j++) {
         const struct cell *c = &t->of[i][j];
         int64_t a = -7;
