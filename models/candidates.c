@@ -10,6 +10,7 @@
 
 #include "candidates_keys.h"
 #include "candidates_state.h"
+#include "lanes.h"
 #include "list.h"
 
 enum {
@@ -18,12 +19,9 @@ enum {
     AHEAD = 8,            /* cells are fetched so many items early */
     CELLS_NEAR = 1 << 16, /* so many are in the cache anyway */
     LINE_BYTES = 64,
-    PLACES = 15, /* the last bits of a part: a place of the history */
     LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
 };
-
-_Static_assert((int)PAIRS_WINDOW <= (int)PLACES, "a place fits");
 
 static const int64_t FRESH_MS = INT64_C(30) * 86400000;
 static const float K1_DECAY = 0.85F;
@@ -128,10 +126,11 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
 /* ---- the search ------------------------------------------------------------------ */
 
 static void next_stamp(struct candidates *c) {
-    if (++c->stamp == 0) { /* after 2^32 searches: old stamps could seem valid */
+    if (c->stamp == INT32_MAX) { /* old stamps could seem valid */
         memset(c->cells, 0, c->cap * sizeof *c->cells);
-        c->stamp = 1;
+        c->stamp = 0;
     }
+    c->stamp++;
     c->n_touched = 0;
     c->block.n = 0;
 }
@@ -140,54 +139,54 @@ static void next_stamp(struct candidates *c) {
 static struct cell *cell_of(const struct candidates *c, uint32_t item) {
     struct cell *cell = &c->cells[item];
     if (cell->stamp != c->stamp) {
-        cell->stamp = c->stamp;
-        cell->flags = 0;
-        cell->most = 0;
-        cell->k = (k_sums){0};
+        *cell = (struct cell){.stamp = c->stamp};
     }
     return cell;
 }
 
-/* A part of k1, >= 0, and which place of the history it is of, as a number: of two the larger part
- * is the larger one; of parts that are equal to 19 bits, the newer place's. */
-static inline uint32_t part_of(float k1, uint32_t newer) {
-    uint32_t bits;
-    memcpy(&bits, &k1, sizeof bits);
-    return (bits & ~PLACES) | newer;
-}
+typedef int32_t cell_bits __attribute__((vector_size(sizeof(struct cell))));
+
+/* What a history item's neighbours are added with: lanes of a cell. */
+struct weights {
+    lanes w;       /* of k1, k3, k4, kx, of k1 again; 0 */
+    cell_bits tag; /* in `most` the place; the stamp    */
+};
 
 /* Nothing but neighbours has come to a cell yet: what has this stamp was touched. Whether it has
- * cannot be guessed, so there is no branch. */
-static inline uint32_t add_neighbour(struct cell *cell, uint32_t stamp, uint32_t item, k_sums k,
-                                     uint32_t newer, uint32_t *touched, uint32_t n) {
+ * cannot be guessed, so there is no branch. `e`: an entry, behind which another float lies. */
+static inline uint32_t add_neighbour(struct cell *cell, uint32_t item, const struct pair_entry *e,
+                                     const struct weights *w, int32_t stamp, uint32_t *touched,
+                                     uint32_t n) {
+    static const cell_bits sums = {-1, -1, -1, -1, -1, 0, 0, 0};
+    static const cell_bits part = {0, 0, 0, 0, ~PLACES, 0, 0, 0};
+    float four __attribute__((vector_size(4 * sizeof(float))));
+    cell_bits had;
+    memcpy(&four, e, sizeof four);
+    memcpy(&had, cell, sizeof had);
     const bool fresh = cell->stamp != stamp;
-    const int32_t keep = fresh ? 0 : -1;
-    const k_bits had = (k_bits)cell->k & (k_bits){keep, keep, keep, keep};
-    const uint32_t most = cell->most & (uint32_t)keep;
-    const uint32_t part = part_of(k[0], newer);
-    cell->k = (k_sums)had + k;
-    cell->most = part > most ? part : most;
-    cell->stamp = stamp;
-    cell->flags = 0;
+    const cell_bits kept = sums & ((cell_bits){0} + (fresh ? 0 : -1));
+    const lanes add = w->w * __builtin_shufflevector(four, four, 0, 1, 2, 0, 0, 0, 0, 0);
+    const cell_bits other = ((cell_bits)add & part) | w->tag;
+    had &= kept;
+    const cell_bits larger = other > had;
+    const cell_bits most = (other & larger) | (had & ~larger);
+    const lanes k = (lanes)had + add;
+    const cell_bits all = __builtin_shufflevector((cell_bits)k, most, 0, 1, 2, 3, 12, 13, 14, 15);
+    memcpy(cell, &all, sizeof all);
     touched[n] = item;
     return n + fresh;
 }
 
-/* {a, f, s, a} of an entry, behind which another float lies. */
-static k_sums sums_of(const struct pair_entry *e) {
-    k_sums v;
-    memcpy(&v, e, sizeof v);
-    return __builtin_shufflevector(v, v, 0, 1, 2, 0);
-}
-
 /* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
 static inline void walk_part(struct candidates *c, const struct shared *s,
-                             const struct pair_part *part, uint8_t domain, bool mixed, k_sums w,
-                             uint32_t newer) {
+                             const struct pair_part *part, uint8_t domain, bool mixed,
+                             const struct weights *w) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const float *inv4 = popularity_inv4(s->popularity);
     const uint8_t *domains = items_domains(s->items);
     struct cell *cells = c->cells;
+    uint32_t *touched = c->touched;
+    const int32_t stamp = c->stamp;
     uint32_t n = c->n_touched;
     for (uint32_t y = 0; c->cap > CELLS_NEAR && y < part->n; y++) {
         __builtin_prefetch(&cells[part->item[y]], 1);
@@ -197,8 +196,7 @@ static inline void walk_part(struct candidates *c, const struct shared *s,
     for (uint32_t y = 0; y < part->n; y++) {
         const uint32_t item = part->item[y];
         if (!mixed || domains[item] == domain) {
-            n = add_neighbour(&cells[item], c->stamp, item, w * sums_of(&part->of[y]), newer,
-                              c->touched, n);
+            n = add_neighbour(&cells[item], item, &part->of[y], w, stamp, touched, n);
         }
     }
     c->n_touched = n;
@@ -240,9 +238,11 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const bool other = e->domain != v->domain;
         const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
         const float k1 = w1 * hot[e->item].inv6;
-        const k_sums w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
-                          other ? k1 : 0.0F};
-        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, w, PLACES - r);
+        const struct weights w = {
+            .w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F), other ? k1 : 0.0F,
+                  k1},
+            .tag = {0, 0, 0, 0, (int32_t)(PLACES - r), c->stamp}};
+        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, &w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }

@@ -19,20 +19,23 @@ enum {
     CELL_LEFT = 16,    /* not consumed: his filter was asked        */
 };
 
-/* k1, k3, k4, kx: what pairs say of an item. */
-typedef float k_sums __attribute__((vector_size(4 * sizeof(float))));
-typedef int32_t k_bits __attribute__((vector_size(4 * sizeof(int32_t))));
-
+/* One vector: the walk adds up all of it at once. */
 struct cell {
-    _Alignas(32) k_sums k;
-    uint32_t stamp;    /* all is of this search, else it means 0 */
-    uint32_t most;     /* the largest part of k1, and whose: part_of() */
-    uint16_t position; /* among the candidates */
+    _Alignas(32) float k[4]; /* k1, k3, k4, kx: what pairs say of an item                   */
+    uint32_t most;           /* the largest part of k1 as a float's bits, and whose: PLACES */
+    int32_t stamp;           /* > 0; all is of this search, else it means 0                 */
+    uint16_t position;       /* among the candidates                                        */
     uint8_t flags;
     uint8_t own;
+    uint32_t unused;
 };
 _Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
+
+/* The last bits of `most`: what is missing to PLACES is a place of the history. So of two parts the
+ * larger one is larger as an integer, too, and of parts equal to 19 bits the newer place's. */
+enum { PLACES = 15 };
+_Static_assert((int)PAIRS_WINDOW <= (int)PLACES, "a place fits");
 
 /* The last vector that was folded in. */
 struct folded {
@@ -48,7 +51,7 @@ struct candidates {
     uint32_t *touched;    /* (cap + 1,) items with k sums       */
     uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
     uint32_t cap;
-    uint32_t stamp;
+    int32_t stamp;
     uint32_t n_touched;
     bool knows_consumed;      /* cells say all that the user consumed                  */
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */

@@ -14,7 +14,8 @@
  *     then, for all alike, author included, what is not a sum: S, centroids, landmarks, pruning,
  *     seeds, the task's published nets and their mean: from the log's state alone. Where a step
  *     looks at sums (a landmark's move, the choice of neighbours to prune), what is pending is
- *     taken out of the sums concerned first and put back after.
+ *     taken out of the sums concerned first and put back after. A record prunes one list in four
+ *     of those that are too long: which ones follows from its offset and their items' hashes.
  *
  * So learners at the same log end with nothing pending hold the same bits of all sums, centroids
  * and published nets; factors after learner_solve_all(), lists after learner_derive().

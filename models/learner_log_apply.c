@@ -5,11 +5,13 @@
 
 #include "learner_log.h"
 #include "learner_state.h"
+#include "mix.h"
 #include "shared_log.h"
 
 enum {
     FORWARD_DECAYED = PART_TAKES | PART_OBS | PART_CATEGORY_ITEMS | PART_CATEGORIES,
     EVERYTHING = FORWARD_DECAYED | PART_PAIRS | PART_CONTEXTS | PART_CATEGORY_PAIRS,
+    PRUNE_TURNS = 4, /* records, on average, that a list waits for */
 };
 
 /* ---- whose it is ------------------------------------------------------------------------- */
@@ -150,38 +152,49 @@ void learner_move_early(struct learner *l, int64_t at_ms) {
 }
 #endif
 
-/* Lists that are too long by what the log says. Those that are only so in the view stay noted. */
-static enum status prune_items(struct learner *l) {
+/* Which lists a record looks at: by chance, but the same ones on every learner, and whatever it has
+ * read before. */
+static bool in_turn(uint64_t hash, uint64_t offset) {
+    return (mix64(offset) ^ hash) % PRUNE_TURNS == 0;
+}
+
+/* Lists that are too long by what the log says, of those whose turn it is: what is pending of a list
+ * has to be taken out first, and put back, and popular items always are too long in the view. The
+ * others stay noted. */
+static enum status prune_items(struct learner *l, uint64_t offset) {
     struct shared *s = l->shared;
+    const uint64_t *hashes = items_hashes(s->items);
     const struct shared_part lists = {.parts = PART_PAIRS, .items = l->log.flags};
     const size_t n = s->n_due;
-    size_t n_flags = 0;
-    for (size_t k = 0; k < n; k++) {
-        l->log.flags[s->due[k]] = pairs_due(s->pairs, s->due[k]);
-        n_flags += l->log.flags[s->due[k]];
-    }
-    if (n_flags == 0) {
-        s->n_due = 0;
-        return ST_OK;
-    }
-    uint32_t *due = malloc(n * sizeof *due);
-    if (!due) {
-        memset(l->log.flags, 0, l->log.cap_items);
+    uint32_t *turn = n > 0 ? malloc(n * sizeof *turn) : NULL;
+    size_t n_turn = 0;
+    if (n > 0 && !turn) {
         return ST_NOMEM;
     }
-    memcpy(due, s->due, n * sizeof *due);
     s->n_due = 0;
-    learner_take_out(l, &lists);
     for (size_t k = 0; k < n; k++) {
-        if (l->log.flags[due[k]] && pairs_due(s->pairs, due[k])) {
-            pairs_prune_hashed(s->pairs, due[k], items_hashes(s->items));
+        const uint32_t i = s->due[k];
+        if (pairs_due(s->pairs, i) && in_turn(hashes[i], offset)) {
+            l->log.flags[i] = 1;
+            turn[n_turn++] = i;
+        } else if (pairs_due(s->pairs, i)) {
+            s->due[s->n_due++] = i;
         }
     }
-    const enum status st = learner_put_back(l, &lists);
-    for (size_t k = 0; k < n; k++) {
-        l->log.flags[due[k]] = 0;
+    enum status st = ST_OK;
+    if (n_turn > 0) {
+        learner_take_out(l, &lists);
+        for (size_t k = 0; k < n_turn; k++) {
+            if (pairs_due(s->pairs, turn[k])) {
+                pairs_prune_hashed(s->pairs, turn[k], hashes);
+            }
+        }
+        st = learner_put_back(l, &lists); /* notes what is too long again */
     }
-    free(due);
+    for (size_t k = 0; k < n_turn; k++) {
+        l->log.flags[turn[k]] = 0;
+    }
+    free(turn);
     return st;
 }
 
@@ -215,7 +228,7 @@ static enum status apply_steps(struct learner *l, const struct log_record *r, ui
     }
     enum status st = move_obs(l);
     if (!st) {
-        st = prune_items(l);
+        st = prune_items(l, offset);
     }
     if (!st) {
         st = prune_categories(l);
