@@ -253,19 +253,27 @@ static void see_withdrawn(struct candidates *c, const struct content *content) {
     c->withdrawn = content_withdrawn(content);
 }
 
+/* What the user has taken himself: asks for its cells, which nobody else has touched lately. */
+static void look_at_own(struct candidates *c, const struct candidates_view *v) {
+    uint32_t n = 0;
+    const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
+    for (uint32_t k = 0; k < n; k++) {
+        __builtin_prefetch(&c->cells[items[k]], 1);
+    }
+    c->n_all_own = 0;
+    c->n_own = v->repeats ? candidates_own(v, c->all_own, &c->n_all_own) : 0;
+    for (uint32_t k = 0; k < c->n_all_own; k++) {
+        __builtin_prefetch(&c->cells[c->all_own[k].item], 1);
+    }
+}
+
 /* Marks on what was consumed spare every candidate the search in the user's set, where it is known
  * by name. */
 static void mark_consumed(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     c->knows_consumed = items != NULL;
-    if (!items) {
-        return;
-    }
     for (uint32_t k = 0; k < n; k++) {
-        if (k + AHEAD < n) {
-            __builtin_prefetch(&c->cells[items[k + AHEAD]], 1);
-        }
         cell_of(c, items[k])->flags |= CELL_CONSUMED;
     }
 }
@@ -433,16 +441,11 @@ static void list_popular(struct candidates *c, const struct shared *s,
 /* ... of which the affinities hear, too. Cells say where each of his is in the table. */
 static void list_own(struct candidates *c, const struct shared *s,
                      const struct candidates_view *v) {
-    uint32_t n_all = 0;
-    const uint32_t n = candidates_own(v, c->all_own, &n_all);
-    for (uint32_t x = 0; x < n_all; x++) {
-        if (x + AHEAD < n_all) {
-            __builtin_prefetch(&c->cells[c->all_own[x + AHEAD].item], 1);
-        }
+    for (uint32_t x = 0; x < c->n_all_own; x++) {
         struct cell *cell = cell_of(c, c->all_own[x].item);
         cell->flags |= CELL_OWN;
         cell->own = (uint8_t)x;
-        if (x < n) {
+        if (x < c->n_own) {
             affinity_own(c->affinity, content_category(s->content, c->all_own[x].item),
                          c->all_own[x].count);
             list_if_allowed(c, v, c->all_own[x].item);
@@ -545,6 +548,7 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     if (st) {
         return st;
     }
+    look_at_own(c, v);
     walk_history(c, s, v);
     mark_consumed(c, v);
     mark_ordered(c, v);
@@ -552,9 +556,7 @@ enum status candidates_find(struct candidates *c, const struct shared *s,
     list_popular(c, s, v);
     list_categories(c, s, v);
     list_fresh(c, s, v);
-    if (v->repeats) {
-        list_own(c, s, v);
-    }
+    list_own(c, s, v);
     at_least = at_least < LIST_MAX ? at_least : LIST_MAX;
     if (c->block.n < at_least) {
         fill_up(c, s, v, at_least, false);

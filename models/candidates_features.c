@@ -10,7 +10,7 @@
 #include "lanes.h"
 #include "lg.h"
 
-enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 8 };
+enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 16 };
 
 #define HOURS_PER_MS (1.0F / 3600000.0F)
 
@@ -272,6 +272,9 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     t.content = v->repeats || categories || categories_any_deal(s->categories);
     for (int clock = 0; clock < POP_CLOCKS; clock++) {
         t.lg_sum[clock] = fmaxf(popularity_lg_sum(s->popularity, v->domain, clock), LG_SUM_LEAST);
+    }
+    for (uint32_t at = 0; at < AHEAD && at < b->n; at++) {
+        fetch(s, &t, b->item[at]);
     }
     for (uint32_t at = 0; at < b->n; at++) {
         if (at + AHEAD < b->n) {

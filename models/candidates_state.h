@@ -59,6 +59,7 @@ struct candidates {
     float max_k1;
     struct affinity *affinity;
     struct user_repeat all_own[USER_REPEATS]; /* the user's repeat table, see candidates_own() */
+    uint32_t n_own, n_all_own;
     struct folded folded;
     struct features_block block;
     uint32_t item[RANKER_LIST_MAX];

@@ -71,6 +71,10 @@ bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
         return false;
     }
     n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
+    for (uint32_t i = 0; i < n; i++) { /* all at once: they may be far away */
+        __builtin_prefetch(row(f, items[i]));
+        __builtin_prefetch(row(f, items[i]) + FACTORS / 2);
+    }
     float x[FACTORS] = {0};
     float w = 1.0F;
     for (uint32_t i = 0; i < n; i++) {
