@@ -386,7 +386,6 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
     const float *inv4 = popularity_inv4(s->popularity);
     const bool withholds = c->n_withdrawn > 0 || v->rules;
-    float max_k1 = K1_LEAST;
     uint32_t n = 0;
     for (uint32_t x = 0; x < c->n_touched; x++) {
         const uint32_t i = c->touched[x];
@@ -401,11 +400,12 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     if (!c->knows_consumed) {
         n = drop_consumed(c, v, n);
     }
+    int64_t largest = 0; /* keys are below 2^63; these are compared in vectors */
     for (uint32_t x = 0; x < n; x++) {
-        const float k1 = candidates_key_score(c->neighbours[x]);
-        max_k1 = k1 > max_k1 ? k1 : max_k1;
+        const int64_t key = (int64_t)c->neighbours[x];
+        largest = key > largest ? key : largest;
     }
-    c->max_k1 = max_k1;
+    c->max_k1 = fmaxf(candidates_key_score((uint64_t)largest), K1_LEAST);
     if (n > CANDIDATES_NEIGHBOURS) {
         candidates_keys_keep(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + c->cap,
                              v->hashes);
@@ -429,10 +429,8 @@ static inline void list_all(struct candidates *c, const struct candidates_view *
 static void list_popular(struct candidates *c, const struct shared *s,
                          const struct candidates_view *v) {
     const uint32_t *items = NULL;
-    for (int clock = 0; clock < POP_LISTS; clock++) {
-        const uint32_t n = popularity_top(s->popularity, v->domain, clock, &items);
-        list_all(c, v, items, n);
-    }
+    const uint32_t n_tops = popularity_tops(s->popularity, v->domain, &items);
+    list_all(c, v, items, n_tops);
     const uint32_t n = popularity_recent(s->popularity, v->domain, &items);
     const uint32_t old = n > CANDIDATES_RECENT ? n - CANDIDATES_RECENT : 0;
     list_all(c, v, items + old, n - old);

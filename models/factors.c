@@ -186,7 +186,8 @@ void factors_round(const float *p, int32_t out[FACTORS]) {
     for (size_t k = 0; k < FACTORS; k++) {
         const double x = (double)p[k];
         const double low = x > -1.0 ? x : -1.0; /* rounding may leave |p_k| above 1 */
-        out[k] = (int32_t)fixed_of(low < 1.0 ? low : 1.0);
+        const double y = (low < 1.0 ? low : 1.0) * (double)FIXED_ONE;
+        out[k] = (int32_t)(y < 0 ? y - 0.5 : y + 0.5); /* fixed_of(), in vectors: it fits */
     }
 }
 
@@ -292,8 +293,8 @@ static void rows_of(const struct factors *f, const size_t *items, size_t rows,
 
 void factors_item_add(struct factors *f, uint32_t i, const int32_t p[FACTORS], int64_t weight) {
     int64_t *b = f->b + (size_t)i * FACTORS;
-    for (size_t k = 0; k < FACTORS; k++) {
-        b[k] += fixed_times(p[k], weight);
+    for (size_t k = 0; k < FACTORS; k++) { /* 1 as a rule: there are no vectors of products */
+        b[k] += weight == FIXED_ONE ? p[k] : fixed_times(p[k], weight);
     }
     f->count[i] += weight;
     factors_item_solve(f, i);

@@ -53,6 +53,7 @@ struct top {
     uint32_t floor_item;
     uint32_t n;
     bool stale; /* to be filled again before it is read           */
+    bool moved; /* another item is listed than popularity_tops() has seen */
     int64_t c[POP_TOP];
     uint32_t item[POP_TOP];
 };
@@ -63,6 +64,8 @@ struct domain {
     uint64_t n_recent;               /* taken in all                                */
     uint32_t recent[2 * POP_RECENT]; /* each item twice: any POP_RECENT in a row... */
     struct top top[POP_LISTS];       /* ...that end at the newest are the ring      */
+    uint32_t n_tops;                 /* popularity_tops()                           */
+    uint32_t tops[POP_LISTS * POP_TOP];
 };
 
 struct popularity {
@@ -299,6 +302,7 @@ static void top_put(const struct popularity *p, struct top *t, int clock, uint32
                     uint32_t i) {
     t->c[place] = p->exact[i].c[clock];
     t->item[place] = i;
+    t->moved = true;
     p->exact[i].place[clock] = (uint8_t)place;
     p->hot[i].listed |= 1U << clock;
 }
@@ -347,6 +351,7 @@ static void top_fill(const struct popularity *p, uint8_t domain, int clock) {
         p->hot[t->item[x]].listed &= ~(1U << clock);
     }
     t->n = 0;
+    t->moved = true;
     t->floor = INT64_MIN;
     t->stale = false;
     for (uint32_t i = 0; i < p->n; i++) {
@@ -364,6 +369,29 @@ uint32_t popularity_top(const struct popularity *p, uint8_t domain, int clock,
     }
     *items = t->item;
     return t->n;
+}
+
+uint32_t popularity_tops(const struct popularity *p, uint8_t domain, const uint32_t **items) {
+    struct domain *d = &p->domains[domain];
+    bool moved = false;
+    for (int clock = 0; clock < POP_LISTS; clock++) {
+        (void)popularity_top(p, domain, clock, items);
+        moved |= d->top[clock].moved;
+        d->top[clock].moved = false;
+    }
+    if (moved) {
+        d->n_tops = 0;
+    }
+    for (int clock = 0; moved && clock < POP_LISTS; clock++) {
+        const struct top *t = &d->top[clock];
+        const uint32_t before = (1U << clock) - 1U;
+        for (uint32_t x = 0; x < t->n; x++) {
+            d->tops[d->n_tops] = t->item[x];
+            d->n_tops += (p->hot[t->item[x]].listed & before) == 0;
+        }
+    }
+    *items = d->tops;
+    return d->n_tops;
 }
 
 /* ---- counting ------------------------------------------------------------ */

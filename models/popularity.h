@@ -207,6 +207,10 @@ void popularity_obs_item(const struct popularity *p, uint32_t i, int64_t *obs, i
 uint32_t popularity_top(const struct popularity *p, uint8_t domain, int clock,
                         const uint32_t **items);
 
+/** All of them together (n <= POP_LISTS * POP_TOP), each item once: those of the first clock, what
+ *  the second has besides, and so on. */
+uint32_t popularity_tops(const struct popularity *p, uint8_t domain, const uint32_t **items);
+
 /** The most recently counted distinct-or-not items of a domain, newest last in
  *  a ring of at most POP_RECENT; returns how many. */
 uint32_t popularity_recent(const struct popularity *p, uint8_t domain, const uint32_t **items);

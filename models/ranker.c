@@ -191,25 +191,44 @@ static void forward(const struct ranker_net *net, const struct view *view,
     }
 }
 
+/* The largest of (n,) scores, whatever their order. */
+static float largest_of(const float *score, uint32_t n) {
+    float most[LANES];
+    for (uint32_t z = 0; z < LANES; z++) {
+        most[z] = score[0];
+    }
+    uint32_t c = 0;
+    for (; c + LANES <= n; c += LANES) {
+        for (uint32_t z = 0; z < LANES; z++) {
+            most[z] = score[c + z] > most[z] ? score[c + z] : most[z];
+        }
+    }
+    for (; c < n; c++) {
+        most[0] = score[c] > most[0] ? score[c] : most[0];
+    }
+    for (uint32_t z = 1; z < LANES; z++) {
+        most[0] = most[z] > most[0] ? most[z] : most[0];
+    }
+    return most[0];
+}
+
 /* e_c = w_c exp(s_c - max)/Z with w_0 = w0 and w_c = w; returns log Z, relative to max. */
 static double softmax(struct pass *p, uint32_t n, float w0, float w, float *max) {
-    *max = p->score[0];
-    for (uint32_t c = 1; c < n; c++) {
-        *max = p->score[c] > *max ? p->score[c] : *max;
-    }
+    *max = largest_of(p->score, n);
     for (uint32_t c = 0; c < n; c++) {
         p->e[c] = w * ex(p->score[c] - *max);
     }
     p->e[0] = w0 / w * p->e[0];
-    float z = 0.0F;
-    for (uint32_t c = 0; c < n; c++) {
-        z += p->e[c];
-    }
-    for (uint32_t c = 0; c < n; c++) {
-        p->e[c] /= z;
-    }
     for (uint32_t c = n; c < RANKER_SAMPLE_MAX; c++) {
         p->e[c] = 0.0F;
+    }
+    lanes sums = {0};
+    for (uint32_t c = 0; c < n; c += LANES) {
+        sums += lanes_load(p->e + c);
+    }
+    const float z = lanes_sum(sums);
+    for (uint32_t c = 0; c < n; c++) {
+        p->e[c] /= z;
     }
     return LN2 * (double)lg(z);
 }

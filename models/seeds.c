@@ -228,11 +228,12 @@ static double start(struct search *s) {
     greedy(s);
     double inertia = HUGE_VAL;
     for (int i = 0; i < SEEDS_STEPS; i++) {
-        double now = move_centres(s);
-        if (!(now < inertia)) {
+        const double now = move_centres(s);
+        const double before = inertia;
+        inertia = now < before ? now : before;
+        if (!(now < before * (1.0 - SEEDS_TOLERANCE))) {
             break;
         }
-        inertia = now;
     }
     return inertia;
 }
@@ -248,8 +249,8 @@ static void fill_blocks(struct search *s, size_t up) {
 }
 
 enum status seeds_find(const float *points, uint32_t n, uint32_t dims, const double *scale,
-                       uint32_t k, uint64_t seed, double *centres) {
-    if (k < 1 || n < k) {
+                       uint32_t k, uint32_t starts, uint64_t seed, double *centres) {
+    if (k < 1 || n < k || starts < 1) {
         return ST_INVALID;
     }
     const size_t size = (size_t)k * dims;
@@ -274,7 +275,7 @@ enum status seeds_find(const float *points, uint32_t n, uint32_t dims, const dou
                        .rng = {seed}};
     fill_blocks(&s, up);
     double least = HUGE_VAL;
-    for (int i = 0; i < SEEDS_STARTS; i++) {
+    for (uint32_t i = 0; i < starts; i++) {
         double inertia = start(&s);
         if (inertia < least) {
             least = inertia;

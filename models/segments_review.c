@@ -13,6 +13,9 @@
 /* What new segments must save: a share of the inertia, and so many standard errors. */
 static const struct bar { double share, errors; } AT_ONCE = {0.02, 3.0}, TWICE = {0.01, 2.0};
 
+/* A review only asks whether other segments would do better: each start takes milliseconds. */
+enum { REVIEW_STARTS = 2 };
+
 /* In which half a vote is: drawn, as votes may come in a rhythm. */
 static uint32_t half_of(uint32_t row) {
     return (uint32_t)(mix64(row) & 1U);
@@ -88,7 +91,8 @@ static enum status review_half(const struct segments *s, uint32_t half, float *f
             n++;
         }
     }
-    enum status st = seeds_find(fit, n, dims, s->scale, s->k, segments_draw(s) + half, centres);
+    enum status st = seeds_find(fit, n, dims, s->scale, s->k, REVIEW_STARTS,
+                                segments_draw(s) + half, centres);
     if (!st) {
         judge(s, centres, half, v);
     }
