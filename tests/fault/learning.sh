@@ -26,7 +26,6 @@ pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\
 pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addition_do(&to);@(void)to;@
 pairs-far-stays|pairs.c|pairs|a list that grows loses where its neighbours of other domains are|s@const uint32_t far = to.cap - to.n_far;@const uint32_t far = l->cap - l->n_far;@
 pairs-parts|pairs.c|pairs|pruning takes neighbours of other domains for its own|s@if (is_near(p, i, l->item\[place(l, k)\])) {@if (near <= k) {@
-pairs-all-first|pairs.c|pairs|of many neighbours asked for at once only the first is found|s@for (uint32_t t = 0; t < n; t++) {@for (uint32_t t = 0; t < (n > 0); t++) {@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
 ridge|factors_user.c|factors|the fold-in has no ridge|s@f->gv, USER_RIDGE, @f->gv, 0.0F * USER_RIDGE, @
 fold-in-recency|factors_user.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
@@ -54,8 +53,12 @@ target-negative|learner_line.c|learner_line|what was taken is drawn as not taken
 passed-over|learner_line.c|learner_examples|an example stands for itself only|s@fixed_to(unit) \* (double)line->stands_for;@fixed_to(unit);@
 test-after-learn|learner.c|learner_lists|the metric is of what was learned already|s@stands_for == 0 ? ST_OK : learner_test(l, t, e, slot);@learner_take_lines(l, t, e, slot, effect->too_late, stands_for);@; s@^        st = learner_take_lines(l, t, e, slot, effect->too_late, stands_for);@        st = stands_for == 0 ? ST_OK : learner_test(l, t, e, slot);@
 consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return (flags & CELL_CONSUMED) != 0 || withheld(c, v, item);@return withheld(c, v, item);@
-search-forgets|candidates.c|candidates|a neighbour met again loses what it had|s@const int32_t keep = fresh ? 0 : -1;@const int32_t keep = 0 * fresh;@
-because-least|learner_reasons.c|learner_explain|the item that speaks least is told as the reason|s@out\[t\] = part > most\[t\] ? j : out\[t\];@out[t] = part > 0.0F \&\& (most[t] <= 0.0F || part < most[t]) ? j : out[t];@
+search-forgets|candidates.c|candidates|a neighbour met again loses what it had|s@((cell_bits){0} + (fresh ? 0 : -1));@((cell_bits){0} + 0 * fresh);@
+because-oldest|candidates.c|candidates|of what speaks for an item the oldest is told, not the strongest|s@const cell_bits larger = other > had;@const cell_bits larger = other >= 0;@
+largest-k1|candidates.c|candidates|the strongest neighbour is looked for among keys of which some are hashes by then|s@largest = key > largest ? key : largest;@largest = key > 2 * largest ? key : largest;@
+tops-twice|popularity.c|popularity|what is popular by two clocks is listed twice|s@d->n_tops += (p->hot\[t->item\[x\]\].listed \& before) == 0;@d->n_tops += before < 99;@
+prune-turns|learner_log_apply.c|learner_log|which lists a record prunes depends on who reads it|s@return (mix64(offset) ^ hash) % PRUNE_TURNS == 0;@static uint64_t read; (void)hash; return (mix64(offset) ^ ++read) % PRUNE_TURNS == 0;@
+because-least|learner_reasons.c|learner_explain|the item that speaks least is told as the reason|s@because = part > most ? j : because;@because = part > 0.0F \&\& (most <= 0.0F || part < most) ? j : because;@
 interest-decay|user_interests.c|user_interests user|the longer ago, the dearer a category|s@exp2(((double)from_ms - (double)to_ms) /@exp2(((double)to_ms - (double)from_ms) /@
 list-gradient|ranker.c|ranker|the weights of the list learn the wrong way|s@g->b\[h\] \* rows->c\[k\]@-g->b[h] * rows->c[k]@
 gate-lead|ranker.c|ranker_life|the lead is the twin's over the full net|s@lead = log_p\[RANKER_FULL\] - log_p\[RANKER_TWIN\]@lead = log_p[RANKER_TWIN] - log_p[RANKER_FULL]@

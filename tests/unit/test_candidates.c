@@ -612,6 +612,9 @@ static void find_alike(bool turned, bool found[ALIKE]) {
     for (uint32_t k = 0; k < ALIKE; k++) {
         found[k] = candidates_position(c, index[k]) != UINT32_MAX;
     }
+    /* nothing was taken: 1 by 5^-.6 of the newer hub, by 5^-.4 of its neighbour */
+    assert_float_equal(candidates_features(c, s, &v)->c[C_MAX_K1], .25F * log2f(.2F + 1e-4F) + 2.0F,
+                       1e-4F);
     user_free(u);
     candidates_free(c);
     shared_free(s);

@@ -148,8 +148,27 @@ static void assert_top_exact(const struct truth *t, const struct popularity *p, 
     }
 }
 
+/* All of a domain's lists together: in their order, each item once. */
+static void assert_together_exact(const struct popularity *p, uint8_t domain) {
+    uint32_t want[POP_LISTS * POP_TOP];
+    bool seen[ITEMS] = {false};
+    uint32_t n = 0;
+    const uint32_t *items = NULL;
+    for (int k = 0; k < POP_LISTS; k++) {
+        const uint32_t n_top = popularity_top(p, domain, k, &items);
+        for (uint32_t x = 0; x < n_top; x++) {
+            want[n] = items[x];
+            n += !seen[items[x]];
+            seen[items[x]] = true;
+        }
+    }
+    assert_int_equal(popularity_tops(p, domain, &items), n);
+    assert_true(n == 0 || memcmp(items, want, n * sizeof *want) == 0);
+}
+
 static void assert_tops_exact(const struct truth *t, const struct popularity *p) {
     for (uint8_t d = 0; d < N_DOMAINS; d++) {
+        assert_together_exact(p, d);
         for (int k = 0; k < POP_LISTS; k++) {
             assert_top_exact(t, p, d, k);
         }
