@@ -11,7 +11,7 @@
 enum {
     PAGE = 4096,
     PART = 2 << 20,
-    USUAL = 128 << 10,  /* glibc's defaults, of thresholds and steps */
+    USUAL = 128 << 10,   /* glibc's defaults, of thresholds and steps */
     FREE_TOP = 32 << 20, /* what batches and fetches free is used again: no page faults */
     BUFFERS = 32 << 20,
     NEVER = 1 << 30,

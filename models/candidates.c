@@ -238,10 +238,9 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const bool other = e->domain != v->domain;
         const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
         const float k1 = w1 * hot[e->item].inv6;
-        const struct weights w = {
-            .w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F), other ? k1 : 0.0F,
-                  k1},
-            .tag = {0, 0, 0, 0, (int32_t)(PLACES - r), c->stamp}};
+        const struct weights w = {.w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
+                                        other ? k1 : 0.0F, k1},
+                                  .tag = {0, 0, 0, 0, (int32_t)(PLACES - r), c->stamp}};
         walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, &w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
@@ -257,7 +256,7 @@ static void see_withdrawn(struct candidates *c, const struct content *content) {
 static void look_at_own(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; items && k < n; k++) {
         __builtin_prefetch(&c->cells[items[k]], 1);
     }
     c->n_all_own = 0;
@@ -273,7 +272,7 @@ static void mark_consumed(struct candidates *c, const struct candidates_view *v)
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     c->knows_consumed = items != NULL;
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; items && k < n; k++) {
         cell_of(c, items[k])->flags |= CELL_CONSUMED;
     }
 }

@@ -158,9 +158,9 @@ static bool in_turn(uint64_t hash, uint64_t offset) {
     return (mix64(offset) ^ hash) % PRUNE_TURNS == 0;
 }
 
-/* Lists that are too long by what the log says, of those whose turn it is: what is pending of a list
- * has to be taken out first, and put back, and popular items always are too long in the view. The
- * others stay noted. */
+/* Lists that are too long by what the log says, of those whose turn it is: what is pending of a
+ * list has to be taken out first, and put back, and popular items always are too long in the view.
+ * The others stay noted. */
 static enum status prune_items(struct learner *l, uint64_t offset) {
     struct shared *s = l->shared;
     const uint64_t *hashes = items_hashes(s->items);

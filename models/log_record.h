@@ -112,7 +112,7 @@ struct log_record {
     struct segments_seeds seeds; /* LOG_SEEDS */
     const char *options;         /* LOG_OPTIONS: (options_len,) borrowed */
     size_t options_len;
-    size_t cap[LOG_ARRAYS]; /* rooms of the arrays, kept from record to record */
+    size_t cap[LOG_ARRAYS];    /* rooms of the arrays, kept from record to record */
     struct log_places *places; /* of log_record_of(), likewise; NULL: it was not called */
 };
 

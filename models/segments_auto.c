@@ -110,9 +110,8 @@ static void label(const struct room *r, uint32_t k, uint8_t *labels) {
 static enum status find(const struct room *r, uint32_t from, uint32_t n, uint32_t k, uint64_t seed,
                         uint8_t *labels) {
     const uint32_t dims = r->p.dims;
-    enum status st =
-        seeds_find(r->p.x + (size_t)from * dims, n, dims, r->p.scale, k, SEEDS_STARTS, seed,
-                   r->centres);
+    enum status st = seeds_find(r->p.x + (size_t)from * dims, n, dims, r->p.scale, k, SEEDS_STARTS,
+                                seed, r->centres);
     if (!st) {
         label(r, k, labels);
     }

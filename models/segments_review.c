@@ -91,8 +91,8 @@ static enum status review_half(const struct segments *s, uint32_t half, float *f
             n++;
         }
     }
-    enum status st = seeds_find(fit, n, dims, s->scale, s->k, REVIEW_STARTS,
-                                segments_draw(s) + half, centres);
+    enum status st =
+        seeds_find(fit, n, dims, s->scale, s->k, REVIEW_STARTS, segments_draw(s) + half, centres);
     if (!st) {
         judge(s, centres, half, v);
     }

@@ -142,8 +142,8 @@ static enum status find(const struct segments *s, const float *points, uint32_t 
     uint32_t k = 0;
     const uint32_t dims = s->params.dims;
     enum status st = choose(s, points, n, &k);
-    st = st ? st : seeds_find(points, n, dims, s->scale, k, SEEDS_STARTS, segments_draw(s),
-                              centres);
+    st =
+        st ? st : seeds_find(points, n, dims, s->scale, k, SEEDS_STARTS, segments_draw(s), centres);
     if (st) {
         return st;
     }

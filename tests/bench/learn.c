@@ -34,6 +34,7 @@
 
 #include "config.h"
 #include "eval_stream.h"
+#include "factors.h"
 #include "hash.h"
 #include "instance.h"
 #include "learner.h"
@@ -317,6 +318,7 @@ static _Noreturn void usage(void) {
 
 int main(int argc, char **argv) {
     static struct run r;
+    factors_blas_threads(1); /* as the daemon has it */
     if (argc == 5 && strcmp(argv[1], "--world") == 0) {
         return write_worlds((uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
                             argv[4]);

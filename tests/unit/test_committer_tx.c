@@ -336,8 +336,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_is_fenced_commits_nothing_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(every_record_of_every_batch_is_committed_once, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(
-            the_room_of_a_batch_that_was_answered_is_there_for_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_room_of_a_batch_that_was_answered_is_there_for_the_next,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
