@@ -36,6 +36,7 @@ enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
 
 static const double SESSION_MS = 86400000.0;
 static const double SESSION_LEAST = 1e-4;
+static const double SESSION_OVER = 14.0;              /* 2^-14 is less than that */
 static const uint64_t NONE_BELOW = UINT64_C(1) << 24; /* a float's bits */
 static const uint64_t BYTES_BELOW = UINT64_C(1) << 31;
 static const uint64_t SHORTS_BELOW = UINT64_C(1) << 39;
@@ -311,9 +312,10 @@ enum status pairs_reserve(struct pairs *p, uint32_t n_items, const uint8_t *doma
 struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms) {
     static const double gap[PAIRS_WINDOW] = {1.0,     0.8,      0.64,      0.512,      0.4096,
                                              0.32768, 0.262144, 0.2097152, 0.16777216, 0.134217728};
-    double s = dt_ms > 0 ? exp2(-(double)dt_ms / SESSION_MS) : 1.0;
-    if (s < SESSION_LEAST) {
-        s = 0.0;
+    double s = 0.0;
+    if ((double)dt_ms < SESSION_OVER * SESSION_MS) { /* most are longer ago than that */
+        s = dt_ms > 0 ? exp2(-(double)dt_ms / SESSION_MS) : 1.0;
+        s = s < SESSION_LEAST ? 0.0 : s;
     }
     return (struct pair_add){
         .from = from,

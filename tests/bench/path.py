@@ -8,7 +8,7 @@
     path          every workload: CPU an event, lists, memory, latency; crossrec and the job in turns
     yardstick     the job alone: keeping state, learning, the whole; its cost by the issue beside it
     latency       the highest rate that crossrec keeps up with; then event to Redis at half of it, rounds
-                  of 10 ms
+                  of 10 ms, a commit of each task every half second
     instances     CPU an event of 1, 2, 4 instances together
     transactions  state = kafka beside state = memory
     profile       a flame graph a workload, by perf, of a build with frame pointers
@@ -46,6 +46,7 @@ ROUND_MS = 100  # of both: publish.interval, punctuation
 WORKLOADS = {"each": 8000, "zipf": 20000, "ten": 20000}
 LATENCY_ROUND_MS = 10
 LATENCY_FEEDER = ("kafka.linger.ms=1",)  # how long it keeps a record is in the latency
+LATENCY_SETS = ["commit.interval=500ms"]  # lists wait while a batch is packed: half of it, half as long
 # mode of the job, workload, rate, what one that was written with care needed: us of CPU an event
 YARDSTICK = {"state": ("state", "zipf", 40000, 4.4), "learn": ("learn", "zipf", 40000, 15), "full, zipf": ("full", "zipf", 20000, 31),
              "full, each": ("full", "each", 8000, 53), "full, ten": ("full", "ten", 20000, 17)}
@@ -285,7 +286,7 @@ def yardstick(a):
 def keeps_up(a, rate, sets):
     """Does the lag stay near 0, while it is fed so?"""
     with Events("zipf", rate, a.seconds) as e:
-        t = run_crossrec(a.build, e, LATENCY_ROUND_MS, sets, feeder=LATENCY_FEEDER)
+        t = run_crossrec(a.build, e, LATENCY_ROUND_MS, LATENCY_SETS + sets, feeder=LATENCY_FEEDER)
     fine = t["per_s"] >= .97 * rate and t["p99_ms"] < 1000
     print(f"  {rate:.0f} events/s: {t['per_s']:.0f} learned, p50 {t['p50_ms']:.1f} p99 {t['p99_ms']:.1f} ms"
           f"{'' if fine else ': too much'}", flush=True)
@@ -305,7 +306,7 @@ def latency(a):
     r.add("maximum rate", "events/s", low)
     with Events("zipf", low // 2, a.seconds) as e:
         for k in range(a.pairs):
-            t = run_crossrec(a.build, e, LATENCY_ROUND_MS, a.set, feeder=LATENCY_FEEDER)
+            t = run_crossrec(a.build, e, LATENCY_ROUND_MS, LATENCY_SETS + a.set, feeder=LATENCY_FEEDER)
             r.add("p50, half of the maximum", "ms", t["p50_ms"])
             r.add("p99, half of the maximum", "ms", t["p99_ms"])
             r.add("CPU, half of the maximum", "us CPU/event", t["us"])
