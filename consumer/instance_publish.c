@@ -140,13 +140,13 @@ static void offer_list(struct instance *in, struct place *pl, uint32_t slot, uin
     const uint8_t target = in->targets[k];
     struct list *list = &in->list;
     struct publish_written *w = publish_written(pl->publish, slot, k);
-    for (uint32_t n = 0; n < list->n; n++) {
-        items_fetch_id(learner_shared(in->learner)->items, list->items[n].item);
-    }
     const uint64_t digest = digest_of(in, list, id.s, id.len);
     const uint32_t now_s = at->now_s;
     const bool expired = now_s - w->at_s >= in->cfg->publish_ttl_ms / 1000;
     if (digest != w->digest || expired) {
+        for (uint32_t n = 0; n < list->n; n++) {
+            items_fetch_id(learner_shared(in->learner)->items, list->items[n].item);
+        }
         struct rec *r = instance_start_rec(in, pl, REC_LIST, target);
         instance_name_user(in, r, slot, id.s, id.len);
         r->record_ms = record_ms;

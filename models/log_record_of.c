@@ -13,8 +13,8 @@
 #include "log_record_state.h"
 #include "mix.h"
 
-/* Room that is kept. */
-struct room {
+/* Room that is kept, whatever lay in it. */
+struct scratch {
     void *bytes;
     size_t size;
 };
@@ -24,7 +24,7 @@ struct keys {
     uint32_t *slots; /* (mask + 1,) index + 1; 0: free */
     uint64_t *key;   /* (n,) */
     size_t mask, n;
-    struct room rooms[2];
+    struct scratch rooms[2];
 };
 
 enum { OF_ITEM, OF_CATEGORY, OF_AT, OF_SUMS, OF_COUNT, ROOMS };
@@ -35,13 +35,13 @@ struct log_places {
     uint32_t *category; /* (categories,) likewise */
     uint32_t *at;       /* (places,) index + 1 in the array being filled */
     struct keys keys;
-    struct room rooms[ROOMS];
+    struct scratch rooms[ROOMS];
 };
 
-/* ---- rooms ----------------------------------------------------------------------------- */
+/* ---- scratch --------------------------------------------------------------------------- */
 
 /* At least so many bytes, of any content; NULL: out of memory. */
-static void *room_for(struct room *r, size_t size) {
+static void *scratch_for(struct scratch *r, size_t size) {
     if (size > r->size) {
         free(r->bytes);
         r->size = size + size / 2;
@@ -51,8 +51,8 @@ static void *room_for(struct room *r, size_t size) {
     return r->bytes;
 }
 
-static uint32_t *zeros(struct room *r, size_t n) {
-    uint32_t *v = room_for(r, n * sizeof *v);
+static uint32_t *zeros(struct scratch *r, size_t n) {
+    uint32_t *v = scratch_for(r, n * sizeof *v);
     if (v) {
         memset(v, 0, n * sizeof *v);
     }
@@ -77,7 +77,7 @@ static enum status keys_begin(struct keys *k, size_t most) {
         size *= 2;
     }
     k->slots = zeros(&k->rooms[0], size);
-    k->key = room_for(&k->rooms[1], (most + 1) * sizeof *k->key);
+    k->key = scratch_for(&k->rooms[1], (most + 1) * sizeof *k->key);
     k->mask = size - 1;
     k->n = 0;
     return k->slots && k->key ? ST_OK : ST_NOMEM;
@@ -268,7 +268,7 @@ static void group(const struct pair_sum *in, size_t n, uint32_t *count, size_t n
 static enum status add_pairs(struct log_places *p, const struct pair_add *in, size_t n,
                              const uint32_t *place, size_t n_places, bool with_f,
                              struct pair_sum *out, size_t *n_out) {
-    struct pair_sum *sums = room_for(&p->rooms[OF_SUMS], (n + 1) * sizeof *sums);
+    struct pair_sum *sums = scratch_for(&p->rooms[OF_SUMS], (n + 1) * sizeof *sums);
     uint32_t *count = zeros(&p->rooms[OF_COUNT], n_places + 1);
     enum status st = sums && count ? keys_begin(&p->keys, n) : ST_NOMEM;
     for (size_t k = 0; k < n && !st; k++) {
@@ -340,7 +340,7 @@ static enum status places_begin(struct log_places *p, const struct shared *s) {
     const size_t items = (size_t)items_n(s->items) + 1;
     p->item = zeros(&p->rooms[OF_ITEM], items);
     p->category = zeros(&p->rooms[OF_CATEGORY], (size_t)content_n_categories(s->content) + 1);
-    p->at = room_for(&p->rooms[OF_AT], items * sizeof *p->at);
+    p->at = scratch_for(&p->rooms[OF_AT], items * sizeof *p->at);
     return p->item && p->category && p->at ? ST_OK : ST_NOMEM;
 }
 
