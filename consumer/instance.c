@@ -386,7 +386,7 @@ static void loop_once(struct instance *in, bool busy) {
     instance_outbox_take(in);
     instance_restore(in);
     instance_admit(in);
-    instance_round(in, false);
+    instance_publish(in, false);
     (void)instance_poll(in, busy || instance_durable_reads(in) ? 0 : IDLE_POLL_MS);
     in->now_ms = instance_mono_ms();
 }
@@ -414,7 +414,7 @@ static void drain(struct instance *in) {
     while (!settled && !in->fatal && instance_mono_ms() < deadline) {
         in->now_ms = instance_mono_ms();
         instance_take_acks(in);
-        instance_round(in, true);
+        instance_publish(in, true);
         instance_commit(in, true);
         const struct look l = look_at_tasks(in);
         settled = (l.catching_up || (l.dirty == 0 && !l.unsettled)) &&

@@ -248,7 +248,7 @@ static void touch_uncovered(struct instance *in, struct place *pl, const struct 
     pl->uncovered = r->all_uncovered;
     for (size_t k = 0; k < r->n_uncovered && !pl->uncovered; k++) {
         const uint32_t slot = users_find(users, r->uncovered[k]);
-        if (slot != USER_NONE && publish_touch(pl->publish, slot, 0)) {
+        if (slot != USER_NONE && publish_touch(pl->publish, slot, 0, in->now_ms)) {
             instance_fail(in, ST_NOMEM, "out of memory for the dirty users");
         }
     }

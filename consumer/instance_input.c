@@ -291,7 +291,7 @@ static bool learn_one(struct instance *in, struct place *pl, const struct merged
     if (triggers) {
         instance_triggers_after(in, pl, &e, effect.user, &before);
     }
-    if (publish_touch(pl->publish, effect.user, m->record_ms)) {
+    if (publish_touch(pl->publish, effect.user, m->record_ms, in->now_ms)) {
         instance_fail(in, ST_NOMEM, "out of memory for the dirty users");
     }
     return true;
@@ -352,6 +352,18 @@ static void tell_given_up(void *ctx, uint16_t topic, int32_t partition, int64_t 
              LOG_INT("waited_ms", in->cfg->merge_max_start_ms));
 }
 
+/* Memory answers while the present event is learned. */
+static void expect(struct instance *in) {
+    const struct merged *after = merge_after(in->merge);
+    const struct merged *behind = merge_behind(in->merge);
+    if (after) {
+        learner_learn_soon(in->learner, after->task, &after->event);
+    }
+    if (behind) {
+        learner_learn_soon_user(in->learner, behind->task, behind->event.user);
+    }
+}
+
 size_t instance_learn(struct instance *in) {
     const struct merge_ends ends = {.end = end_of, .given_up = tell_given_up, .ctx = in};
     const int64_t until_ms = in->now_ms + SLICE_MS;
@@ -366,6 +378,7 @@ size_t instance_learn(struct instance *in) {
             instance_open_bytes(in, pl) > BATCH_BYTES_STOP) {
             break; /* commits are stuck: what undo needs and letters must stay bounded */
         }
+        expect(in);
         if (!take_merged(in, m)) {
             break;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * instance_publish.c -- publish rounds, sweeps, fallback and info; see instance_state.h. */
+ * instance_publish.c -- lists of users who are due, sweeps, fallback and info; see
+ * instance_state.h. */
 #include <string.h>
 
 #include "because.h"
@@ -226,22 +227,31 @@ static bool claim(struct instance *in, struct place *pl) {
     return true;
 }
 
-/* Says how far every rec has been written, when nobody of the round waits any more: to where the
- * task stood as it began. */
+/* Says how far every rec has been written: to where the task stood at the mark, when all who waited
+ * then have been ranked. Then the next mark is here. */
 static void announce(struct instance *in, struct place *pl) {
-    if (pl->owed || pl->round_due > 0 || publisher_room(in->publisher) == 0 ||
-        memcmp(pl->announced, pl->round_next, sizeof pl->round_next) == 0) {
+    if (pl->owed || publisher_room(in->publisher) == 0) {
         return;
     }
-    struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
-    r->ts_ms = shown_ms(learner_stream_ms(in->learner));
-    memcpy(r->offsets, pl->round_next, sizeof r->offsets);
-    r->refreshed_ms = pl->refreshed_ms;
-    publisher_push(in->publisher);
-    memcpy(pl->announced, pl->round_next, sizeof pl->round_next);
+    if (pl->marked) {
+        if (publish_waited_ms(pl->publish, in->now_ms) >= in->now_ms - pl->mark_ms) {
+            return;
+        }
+        if (memcmp(pl->announced, pl->mark_next, sizeof pl->mark_next) != 0) {
+            struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
+            r->ts_ms = shown_ms(learner_stream_ms(in->learner));
+            memcpy(r->offsets, pl->mark_next, sizeof r->offsets);
+            r->refreshed_ms = pl->refreshed_ms;
+            publisher_push(in->publisher);
+            memcpy(pl->announced, pl->mark_next, sizeof pl->mark_next);
+        }
+    }
+    pl->marked = true;
+    pl->mark_ms = in->now_ms;
+    memcpy(pl->mark_next, pl->task.next, sizeof pl->mark_next);
 }
 
-/* ---- rounds ---------------------------------------------------------------------------------- */
+/* ---- who is due ------------------------------------------------------------------------------ */
 
 static void judge_catching_up(struct instance *in, struct place *pl) {
     struct task *t = &pl->task;
@@ -259,29 +269,27 @@ static void judge_catching_up(struct instance *in, struct place *pl) {
     t->catching_up = lag_ms > limit;
 }
 
-/* True if nobody of the round is left: who was touched since it began waits for the next one, or a
- * busy user would be ranked as often as there are slices. */
-static bool round_of(struct instance *in, struct place *pl, int64_t until_ms) {
+/* Ranks who is due, until `until_ms`. False: there was room for nobody. */
+static bool rank_due(struct instance *in, struct place *pl, int64_t interval_ms, int64_t until_ms) {
     uint32_t slot = 0;
     int64_t record_ms = 0;
-    for (uint32_t n = 1; pl->round_due > 0 && publish_peek(pl->publish, &slot, &record_ms); n++) {
+    for (uint32_t n = 1; publish_due(pl->publish, in->now_ms, interval_ms, &slot, &record_ms);
+         n++) {
         if (publisher_room(in->publisher) < recs_a_user(in)) {
-            return false; /* Redis is slow or away: users stay dirty */
+            return n > 1; /* Redis is slow or away: users stay dirty */
         }
-        users_fetch(learner_users(in->learner, pl->task.p), publish_ahead(pl->publish, 1));
+        users_fetch(learner_users(in->learner, pl->task.p), publish_ahead(pl->publish));
         rank_user(in, pl, slot, record_ms);
         publish_pop(pl->publish);
-        pl->round_due--;
         if (n % USERS_PER_LOOK == 0 && instance_mono_ms() >= until_ms) {
-            return pl->round_due == 0;
+            break;
         }
     }
-    pl->round_due = 0;
     return true;
 }
 
-/* True if the task has nobody of this round any more. */
-static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
+/* False: the queue to Redis was full. */
+static bool serve(struct instance *in, struct place *pl, int64_t interval_ms, int64_t until_ms) {
     judge_catching_up(in, pl);
     if (pl->task.catching_up) {
         return true;
@@ -290,48 +298,47 @@ static bool serve(struct instance *in, struct place *pl, int64_t until_ms) {
         return false;
     }
     instance_durable_hide(in, pl);
-    const bool done = round_of(in, pl, until_ms);
+    const bool room = rank_due(in, pl, interval_ms, until_ms);
     instance_user_cards_due(in, pl);
     announce(in, pl);
     if (pl->task.p == 0 && in->now_ms >= in->next_cards_ms) {
         instance_cards_publish(in, pl);
     }
-    return done;
+    return room;
 }
 
-/* A round of a task is about who is dirty when it begins. True if one is under way. */
-static bool in_round(struct instance *in, struct place *pl, bool at_once) {
-    if (!pl->in_round && (at_once || in->now_ms >= pl->next_round_ms)) {
-        pl->in_round = true;
-        pl->next_round_ms = in->now_ms + in->cfg->publish_interval_ms;
-        pl->round_due = publish_dirty(pl->publish);
-        memcpy(pl->round_next, pl->task.next, sizeof pl->round_next);
+/* Once in a while though nobody is due: judged, announced, cards. */
+static bool is_to_be_served(struct instance *in, struct place *pl, int64_t interval_ms) {
+    uint32_t slot = 0;
+    int64_t record_ms = 0;
+    const bool looks = interval_ms == 0 || in->now_ms >= pl->next_look_ms;
+    if (looks) {
+        pl->next_look_ms = in->now_ms + in->cfg->publish_interval_ms / 2;
     }
-    return pl->in_round;
+    return publish_due(pl->publish, in->now_ms, interval_ms, &slot, &record_ms) || looks;
 }
 
 /* Each task in its turn: one with a crowd has to wait for the others before it goes on. Who found
  * the queue to Redis full is the first when there is room. */
-void instance_round(struct instance *in, bool at_once) {
+void instance_publish(struct instance *in, bool at_once) {
+    const int64_t interval_ms = at_once ? 0 : in->cfg->publish_interval_ms;
     const int64_t until_ms = in->now_ms + SLICE_MS;
     uint32_t denied = UINT32_MAX;
     bool more = true;
     for (uint32_t left = in->n_places; left > 0 && more; left--) {
-        const uint32_t p = in->round_task < in->n_places ? in->round_task : 0;
+        const uint32_t p = in->publish_task < in->n_places ? in->publish_task : 0;
         struct place *pl = instance_place(in, p);
-        in->round_task = p + 1;
-        if (!pl || pl->task.state != TASK_RUNNING || !in_round(in, pl, at_once)) {
+        in->publish_task = p + 1;
+        if (!pl || pl->task.state != TASK_RUNNING || !is_to_be_served(in, pl, interval_ms)) {
             continue;
         }
-        const size_t before = publish_dirty(pl->publish);
-        pl->in_round = !serve(in, pl, until_ms);
-        if (pl->in_round && denied == UINT32_MAX && publish_dirty(pl->publish) == before) {
+        if (!serve(in, pl, interval_ms, until_ms) && denied == UINT32_MAX) {
             denied = p;
         }
         more = instance_mono_ms() < until_ms;
     }
     if (denied != UINT32_MAX) {
-        in->round_task = denied;
+        in->publish_task = denied;
     }
 }
 
@@ -393,7 +400,7 @@ enum status instance_news_of(struct instance *in, uint64_t user) {
         struct place *pl = instance_place(in, p);
         const uint32_t slot = pl ? users_find(learner_users(in->learner, p), user) : USER_NONE;
         if (slot != USER_NONE && pl->task.state == TASK_RUNNING) {
-            st = publish_touch(pl->publish, slot, 0);
+            st = publish_touch(pl->publish, slot, 0, in->now_ms);
         }
     }
     return st;

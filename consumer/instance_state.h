@@ -8,7 +8,7 @@
  *     instance_input.c     records to merged events to the learner
  *     instance_globals.c   what global topics say
  *     instance_rules.c     rules of lists, and their windows
- *     instance_publish.c   publish rounds, sweeps of users' lists
+ *     instance_publish.c   who is due, sweeps of users' lists
  *     instance_cards.c     fallback, info, segments
  *     instance_similar.c   items that go with an item
  *     instance_user_cards.c  cards of users
@@ -90,9 +90,9 @@ struct triggers_sweep { /* over everybody, for those who became dormant */
 struct place {
     struct task task;
     struct publish *publish;
-    int64_t next_round_ms;                     /* monotonic */
-    size_t round_due;                          /* users whom the round under way has to serve yet */
-    int64_t round_next[CONFIG_TOPICS_MAX];     /* task.next, as it began */
+    int64_t next_look_ms;                      /* monotonic: at what is not about one user */
+    int64_t mark_ms;                           /* monotonic: who has waited since is to be ranked */
+    int64_t mark_next[CONFIG_TOPICS_MAX];      /* task.next then: before it can be announced */
     int64_t announced[CONFIG_TOPICS_MAX];      /* positions of the last REC_PUBLISHED */
     size_t letter_bytes[CONFIG_TOPICS_MAX];    /* of bad records in the merge */
     struct waiting waiting[CONFIG_TOPICS_MAX]; /* for their schema */
@@ -107,7 +107,7 @@ struct place {
     bool owed;        /* lists that were written may be gone: the sweep has to come by before
                          `published` may say anything */
     bool exists;
-    bool in_round; /* one is under way */
+    bool marked; /* there is such a mark */
     /* state = kafka */
     uint64_t batch;         /* number of the batch that is sealed next, inside the epoch */
     int64_t changelog_next; /* what comes from here on is not in memory; -1: nothing is */
@@ -227,7 +227,7 @@ struct instance {
     int64_t committed_ms;                /* the last commit of all; event times learned since: */
     int64_t open_first_ms, open_last_ms; /* of the first, and the largest; 0: none */
     int64_t next_commit_ms, next_gauges_ms, next_refresh_ms, next_cards_ms;
-    uint32_t round_task;             /* next to be served */
+    uint32_t publish_task;           /* next to be served */
     bool sweeping, sweeping_all;     /* all: also tasks that are owed nothing (refresh) */
     uint32_t sweep_task, sweep_slot; /* next to look at */
     double sweep_tokens;             /* lists that may be ranked now */
@@ -443,9 +443,8 @@ void instance_fill_items(const struct instance *in, struct rec *r, const struct 
 /** Whose it is: by his id at the partner of r->target. */
 void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const char *id,
                         size_t len);
-/** A slice of the tasks' publish rounds: of those that are under way or due; at_once: all are due.
- */
-void instance_round(struct instance *in, bool at_once);
+/** A slice of publishing: of users who are due; at_once: whoever has news is. */
+void instance_publish(struct instance *in, bool at_once);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
 size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);

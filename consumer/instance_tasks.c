@@ -114,8 +114,8 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     memset(t->paused, 0, sizeof t->paused);
     memset(pl->letter_bytes, 0, sizeof pl->letter_bytes);
     instance_drop_waiting(in, pl);
-    pl->in_round = false;
-    pl->next_round_ms = 0;
+    pl->marked = false;
+    pl->next_look_ms = 0;
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         pl->announced[k] = -2;
     }

@@ -143,6 +143,16 @@ static void ring_pop(struct ring *r) {
     r->n--;
 }
 
+/* The entry behind the front; NULL: there is none. */
+static struct entry *ring_second(struct ring *r) {
+    if (r->n < 2) {
+        return NULL;
+    }
+    const size_t at = r->head + ring_front(r)->size;
+    struct entry *e = (struct entry *)(void *)(r->bytes + at);
+    return r->cap - at < sizeof e->size || e->size == 0 ? (struct entry *)(void *)r->bytes : e;
+}
+
 /* ---- heap of heads ------------------------------------------------------------------ */
 
 static bool before(const struct head *a, const struct head *b) {
@@ -557,6 +567,29 @@ const struct merged *merge_next(struct merge *m, const struct merge_ends *ends, 
     m->taken = lane;
     rebase(best);
     return &best->merged;
+}
+
+static const struct merged *shown(struct entry *e) {
+    if (!e) {
+        return NULL;
+    }
+    rebase(e);
+    return &e->merged;
+}
+
+const struct merged *merge_behind(struct merge *m) {
+    return m->taken ? shown(ring_second(&m->taken->ring)) : NULL;
+}
+
+/* One of the heads right below the smallest, or the one behind it. */
+const struct merged *merge_after(struct merge *m) {
+    if (!m->taken || m->n_heads < 2 || m->heap[0].lane != m->taken) {
+        return merge_behind(m);
+    }
+    const bool right = m->n_heads > 2 && before(&m->heap[2], &m->heap[1]);
+    struct entry *other = ring_front(&m->heap[right ? 2 : 1].lane->ring);
+    struct entry *own = ring_second(&m->taken->ring);
+    return shown(own && own->merged.event.ts_ms < other->merged.event.ts_ms ? own : other);
 }
 
 void merge_pop(struct merge *m) {

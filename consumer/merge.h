@@ -98,6 +98,11 @@ struct merge_ends {
  */
 const struct merged *merge_next(struct merge *m, const struct merge_ends *ends, int64_t now_ms,
                                 bool *waiting);
+/** What is likely to be next after what merge_next() has just returned, and what is behind that in
+ * its own queue, which comes some time later: for whoever asks for their data early. NULL: not
+ * known. Borrowed as above. */
+const struct merged *merge_after(struct merge *m);
+const struct merged *merge_behind(struct merge *m);
 /** Removes what merge_next() returned last; nothing if that was NULL or is removed already. */
 void merge_pop(struct merge *m);
 

@@ -5,10 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct waiting { /* one slot's place in the FIFO */
+struct waiting { /* of a slot */
     int64_t record_ms;
+    uint32_t first_ms; /* of his news; the lower bits */
     bool dirty;
+    bool more; /* news came after the first */
 };
+
+struct fifo {
+    uint32_t *slot; /* ring of cap_slots */
+    uint32_t head, n;
+};
+
+enum { HALF, WHOLE, FIFOS }; /* parts of an interval that users wait for */
 
 enum { PACE_MS = 100 }; /* unit of the times below: 32 bits of it are 13 years */
 
@@ -35,10 +44,9 @@ struct publish {
     uint32_t n_slots, cap_slots;
     struct waiting *waiting;         /* (cap_slots,)              */
     struct publish_written *written; /* (cap_slots, n_targets)    */
-    uint32_t *fifo;                  /* ring of cap_slots: each slot is in it at most once */
-    uint32_t head;
-    size_t n_dirty;
-    struct cards cards; /* NULLs before the first */
+    struct fifo fifo[FIFOS];         /* each slot is at most once in one of them */
+    struct fifo *due;                /* whose head is due, as publish_due() said */
+    struct cards cards;              /* NULLs before the first */
 };
 
 enum status publish_new(uint32_t n_targets, struct publish **out) {
@@ -47,6 +55,7 @@ enum status publish_new(uint32_t n_targets, struct publish **out) {
         return ST_NOMEM;
     }
     p->n_targets = n_targets;
+    p->due = &p->fifo[HALF];
     *out = p;
     return ST_OK;
 }
@@ -64,7 +73,9 @@ void publish_free(struct publish *p) {
     }
     free(p->waiting);
     free(p->written);
-    free(p->fifo);
+    for (int k = 0; k < FIFOS; k++) {
+        free(p->fifo[k].slot);
+    }
     free_cards(&p->cards);
     free(p);
 }
@@ -89,6 +100,33 @@ static enum status reserve_cards(struct publish *p, uint32_t cap, uint32_t n) {
     return ST_OK;
 }
 
+/* ---- who waits ---------------------------------------------------------------------------- */
+
+static uint32_t fifo_at(const struct publish *p, const struct fifo *f, uint32_t k) {
+    return f->slot[(f->head + k) % p->cap_slots];
+}
+
+static void fifo_push(const struct publish *p, struct fifo *f, uint32_t slot) {
+    f->slot[(f->head + f->n++) % p->cap_slots] = slot;
+}
+
+static uint32_t fifo_pop(const struct publish *p, struct fifo *f) {
+    const uint32_t slot = f->slot[f->head];
+    f->head = (f->head + 1) % p->cap_slots;
+    f->n--;
+    return slot;
+}
+
+/* The ring at another place, with more room. */
+static void fifo_move(const struct publish *p, struct fifo *f, uint32_t *slot) {
+    for (uint32_t k = 0; k < f->n; k++) {
+        slot[k] = fifo_at(p, f, k);
+    }
+    free(f->slot);
+    f->slot = slot;
+    f->head = 0;
+}
+
 static enum status reserve(struct publish *p, uint32_t n) {
     if (n <= p->cap_slots) {
         return ST_OK;
@@ -99,33 +137,31 @@ static enum status reserve(struct publish *p, uint32_t n) {
     }
     struct waiting *waiting = calloc(cap, sizeof *waiting);
     struct publish_written *written = calloc((size_t)cap * p->n_targets, sizeof *written);
-    uint32_t *fifo = malloc(cap * sizeof *fifo);
+    uint32_t *half = malloc(cap * sizeof *half);
+    uint32_t *whole = malloc(cap * sizeof *whole);
     const bool cards = !p->cards.written || reserve_cards(p, cap, p->n_slots) == ST_OK;
-    if (!waiting || !written || !fifo || !cards) {
+    if (!waiting || !written || !half || !whole || !cards) {
         free(waiting);
         free(written);
-        free(fifo);
+        free(half);
+        free(whole);
         return ST_NOMEM;
     }
     if (p->cap_slots) {
         memcpy(waiting, p->waiting, p->n_slots * sizeof *waiting);
         memcpy(written, p->written, (size_t)p->n_slots * p->n_targets * sizeof *written);
-        for (size_t k = 0; k < p->n_dirty; k++) {
-            fifo[k] = p->fifo[(p->head + k) % p->cap_slots];
-        }
     }
     free(p->waiting);
     free(p->written);
-    free(p->fifo);
     p->waiting = waiting;
     p->written = written;
-    p->fifo = fifo;
-    p->head = 0;
+    fifo_move(p, &p->fifo[HALF], half);
+    fifo_move(p, &p->fifo[WHOLE], whole);
     p->cap_slots = cap;
     return ST_OK;
 }
 
-enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms) {
+enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms, int64_t now_ms) {
     enum status st = reserve(p, slot + 1);
     if (st) {
         return st;
@@ -134,11 +170,10 @@ enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms) {
         p->n_slots = slot + 1;
     }
     struct waiting *w = &p->waiting[slot];
+    w->more = w->dirty;
     if (!w->dirty) {
-        w->dirty = true;
-        w->record_ms = 0;
-        p->fifo[(p->head + p->n_dirty) % p->cap_slots] = slot;
-        p->n_dirty++;
+        *w = (struct waiting){.first_ms = (uint32_t)now_ms, .dirty = true};
+        fifo_push(p, &p->fifo[HALF], slot);
     }
     if (record_ms > w->record_ms) {
         w->record_ms = record_ms;
@@ -146,28 +181,56 @@ enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms) {
     return ST_OK;
 }
 
-bool publish_peek(const struct publish *p, uint32_t *slot, int64_t *record_ms) {
-    if (p->n_dirty == 0) {
+/* Since its head's first news; -1: nobody is in it. */
+static int64_t waited_ms(const struct publish *p, const struct fifo *f, int64_t now_ms) {
+    if (f->n == 0) {
+        return -1;
+    }
+    const uint32_t ms = (uint32_t)now_ms - p->waiting[fifo_at(p, f, 0)].first_ms;
+    return ms;
+}
+
+int64_t publish_waited_ms(const struct publish *p, int64_t now_ms) {
+    const int64_t half = waited_ms(p, &p->fifo[HALF], now_ms);
+    const int64_t whole = waited_ms(p, &p->fifo[WHOLE], now_ms);
+    return half > whole ? half : whole;
+}
+
+bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_t *slot,
+                 int64_t *record_ms) {
+    struct fifo *half = &p->fifo[HALF];
+    int64_t ms = waited_ms(p, half, now_ms);
+    while (half->n > 0 && ms >= interval_ms / 2 && ms < interval_ms &&
+           p->waiting[fifo_at(p, half, 0)].more) {
+        fifo_push(p, &p->fifo[WHOLE], fifo_pop(p, half));
+        ms = waited_ms(p, half, now_ms);
+    }
+    /* by how much they are overdue */
+    const int64_t half_ms = half->n > 0 ? ms - interval_ms / 2 : -1;
+    ms = waited_ms(p, &p->fifo[WHOLE], now_ms);
+    const int64_t whole_ms = ms >= 0 ? ms - interval_ms : -1;
+    if (half_ms < 0 && whole_ms < 0) {
         return false;
     }
-    *slot = p->fifo[p->head];
+    p->due = whole_ms >= half_ms ? &p->fifo[WHOLE] : half;
+    *slot = fifo_at(p, p->due, 0);
     *record_ms = p->waiting[*slot].record_ms;
     return true;
 }
 
-uint32_t publish_ahead(const struct publish *p, uint32_t k) {
-    return k < p->n_dirty ? p->fifo[(p->head + k) % p->cap_slots] : UINT32_MAX;
+uint32_t publish_ahead(const struct publish *p) {
+    return p->due->n > 1 ? fifo_at(p, p->due, 1) : UINT32_MAX;
 }
 
 void publish_pop(struct publish *p) {
-    p->waiting[p->fifo[p->head]].dirty = false;
-    p->head = (p->head + 1) % p->cap_slots;
-    p->n_dirty--;
+    p->waiting[fifo_pop(p, p->due)].dirty = false;
 }
 
 size_t publish_dirty(const struct publish *p) {
-    return p->n_dirty;
+    return (size_t)p->fifo[HALF].n + p->fifo[WHOLE].n;
 }
+
+/* ---- what was written ---------------------------------------------------------------------- */
 
 struct publish_written *publish_written(struct publish *p, uint32_t slot, uint32_t target) {
     return &p->written[(size_t)slot * p->n_targets + target];

@@ -2,10 +2,13 @@
  *
  * publish.h -- which users wait to be ranked, and what stands in Redis of each, for one task.
  *
- * A user is dirty from his event until his lists were ranked after it; the set is a FIFO, so
- * its memory is bounded by the number of users, however long Redis is away. Per user and
- * target the digest of what was written last *in this epoch* is kept: an unchanged list is
- * not written again.
+ * A user is dirty from his event until his lists were ranked after it. He is due half an interval
+ * after his first news; if more of him came meanwhile, a whole one after it: what he does in a
+ * burst makes one list, and whoever did one thing does not wait for more of it. Two FIFOs, each
+ * user in at most one, so memory is bounded by the number of users, however long Redis is away.
+ *
+ * Per user and target the digest of what was written last *in this epoch* is kept: an unchanged
+ * list is not written again.
  *
  * Cards of users have digests of their own, and a pace: one is due at once when the user is in
  * another state, else an interval after it was shown last, and whoever had an event before that
@@ -35,17 +38,21 @@ struct publish_written {
 MUST_CHECK enum status publish_new(uint32_t n_targets, struct publish **out);
 void publish_free(struct publish *p);
 
-/** The user in `slot` has an event of a record with this timestamp.
- *  @return ST_OK, ST_NOMEM */
-MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms);
+/** The user in `slot` has an event of a record with this timestamp, at now_ms of a monotonic clock
+ *  (of all calls the same). @return ST_OK, ST_NOMEM */
+MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms,
+                                     int64_t now_ms);
 
-/** Oldest dirty user without removing him; false if there is none. record_ms receives the
- *  timestamp of the newest record behind it (0: none). */
-bool publish_peek(const struct publish *p, uint32_t *slot, int64_t *record_ms);
-/** The slot that is the k-th after it, or UINT32_MAX. */
-uint32_t publish_ahead(const struct publish *p, uint32_t k);
-/** He was ranked: he is clean. */
+/** The user who is to be ranked next, and still waits; false: nobody is due. Interval 0: whoever
+ *  waits is due. record_ms receives the timestamp of the newest record behind him (0: none). */
+bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_t *slot,
+                 int64_t *record_ms);
+/** Who may be due after the one that publish_due() named; UINT32_MAX: nobody is known. */
+uint32_t publish_ahead(const struct publish *p);
+/** The one that publish_due() named last was ranked: he is clean. Nothing was touched since. */
 void publish_pop(struct publish *p);
+/** For how long the one who waits longest has, up to 49 days; -1: nobody waits. */
+int64_t publish_waited_ms(const struct publish *p, int64_t now_ms);
 size_t publish_dirty(const struct publish *p);
 
 /** Place of what was written for a slot (the slot was touched once) and target. */

@@ -16,8 +16,9 @@
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
+    AT_ONCE = 128,        /* neighbours of a part */
     AHEAD = 8,            /* cells are fetched so many items early */
-    CELLS_NEAR = 1 << 16, /* so many are in the cache anyway */
+    CELLS_NEAR = 1 << 16, /* so many are near anyway         */
     LINE_BYTES = 64,
     LINE = 16,                         /* items */
     ASKED = 2 * CANDIDATES_NEIGHBOURS, /* the best ones: whether a filter has them */
@@ -51,8 +52,9 @@ void candidates_free(struct candidates *c) {
         return;
     }
     affinity_free(c->affinity);
+    free(c->at);
+    free(c->names);
     free(c->cells);
-    free(c->touched);
     free(c->neighbours);
     free(c);
 }
@@ -62,28 +64,30 @@ static enum status grow(struct candidates *c, uint32_t n_items) {
     while (cap < n_items) {
         cap *= 2;
     }
+    uint32_t *at = calloc(cap, sizeof *at);
+    uint64_t *names = calloc(cap, sizeof *names); /* a search's stamp is not 0 */
     struct cell *cells = aligned_alloc(64, cap * sizeof *cells);
-    uint32_t *touched = malloc((cap + 1) * sizeof *touched);
     uint64_t *neighbours = malloc(2 * (size_t)cap * sizeof *neighbours);
-    if (!cells || !touched || !neighbours) {
+    if (!at || !names || !cells || !neighbours) {
+        free(at);
+        free(names);
         free(cells);
-        free(touched);
         free(neighbours);
         return ST_NOMEM;
     }
-    memset(cells, 0, cap * sizeof *cells);
+    free(c->at);
+    free(c->names);
     free(c->cells);
-    free(c->touched);
     free(c->neighbours);
+    c->at = at;
+    c->names = names;
     c->cells = cells;
-    c->touched = touched;
     c->neighbours = neighbours;
     c->cap = cap;
-    c->stamp = 0; /* every stamp is 0 again: the next search uses 1 */
     return ST_OK;
 }
 
-/* A cell for every item. */
+/* Room for a cell of every item. */
 static enum status reserve(struct candidates *c, const struct items *items) {
     const uint32_t n = items_n(items);
     return n > c->cap ? grow(c, n) : ST_OK;
@@ -126,20 +130,22 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
 /* ---- the search ------------------------------------------------------------------ */
 
 static void next_stamp(struct candidates *c) {
-    if (c->stamp == INT32_MAX) { /* old stamps could seem valid */
-        memset(c->cells, 0, c->cap * sizeof *c->cells);
-        c->stamp = 0;
+    if (++c->stamp == 0) { /* old names could seem valid */
+        memset(c->names, 0, c->cap * sizeof *c->names);
+        c->stamp = 1;
     }
-    c->stamp++;
-    c->n_touched = 0;
+    c->n_cells = c->n_walked = 0;
     c->block.n = 0;
 }
 
 /* The cell of an item, of this search. */
-static struct cell *cell_of(const struct candidates *c, uint32_t item) {
-    struct cell *cell = &c->cells[item];
-    if (cell->stamp != c->stamp) {
-        *cell = (struct cell){.stamp = c->stamp};
+static struct cell *cell_of(struct candidates *c, uint32_t item) {
+    struct cell *cell = candidates_cell(c, item);
+    if (!cell) {
+        c->at[item] = c->n_cells;
+        c->names[c->n_cells] = candidates_name(c, item);
+        cell = &c->cells[c->n_cells++];
+        *cell = (struct cell){.flags = 0};
     }
     return cell;
 }
@@ -148,58 +154,107 @@ typedef int32_t cell_bits __attribute__((vector_size(sizeof(struct cell))));
 
 /* What a history item's neighbours are added with: lanes of a cell. */
 struct weights {
-    lanes w;       /* of k1, k3, k4, kx, of k1 again; 0 */
-    cell_bits tag; /* in `most` the place; the stamp    */
+    lanes w;         /* of k1, k3, k4, kx, of k1 again; 0 */
+    cell_bits place; /* in `most`                         */
 };
 
-/* Nothing but neighbours has come to a cell yet: what has this stamp was touched. Whether it has
- * cannot be guessed, so there is no branch. `e`: an entry, behind which another float lies. */
-static inline uint32_t add_neighbour(struct cell *cell, uint32_t item, const struct pair_entry *e,
-                                     const struct weights *w, int32_t stamp, uint32_t *touched,
-                                     uint32_t n) {
-    static const cell_bits sums = {-1, -1, -1, -1, -1, 0, 0, 0};
-    static const cell_bits part = {0, 0, 0, 0, ~PLACES, 0, 0, 0};
+/* What an entry adds to a cell, as the bits of a cell that has nothing yet. Behind it another float
+ * lies. */
+static inline cell_bits sums_of(const struct pair_entry *e, const struct weights *w) {
+    static const cell_bits kept = {-1, -1, -1, -1, ~PLACES, 0, 0, 0};
     float four __attribute__((vector_size(4 * sizeof(float))));
-    cell_bits had;
     memcpy(&four, e, sizeof four);
-    memcpy(&had, cell, sizeof had);
-    const bool fresh = cell->stamp != stamp;
-    const cell_bits kept = sums & ((cell_bits){0} + (fresh ? 0 : -1));
-    const lanes add = w->w * __builtin_shufflevector(four, four, 0, 1, 2, 0, 0, 0, 0, 0);
-    const cell_bits other = ((cell_bits)add & part) | w->tag;
-    had &= kept;
-    const cell_bits larger = other > had;
-    const cell_bits most = (other & larger) | (had & ~larger);
-    const lanes k = (lanes)had + add;
-    const cell_bits all = __builtin_shufflevector((cell_bits)k, most, 0, 1, 2, 3, 12, 13, 14, 15);
-    memcpy(cell, &all, sizeof all);
-    touched[n] = item;
-    return n + fresh;
+    const lanes sums = w->w * __builtin_shufflevector(four, four, 0, 1, 2, 0, 0, 0, 0, 0);
+    return ((cell_bits)sums & kept) | w->place;
 }
 
-/* Adds what one history item's neighbours contribute. `mixed`: not all are of the domain. */
+static inline void add_to(struct cell *cell, cell_bits add) {
+    cell_bits had;
+    memcpy(&had, cell, sizeof had);
+    const lanes k = (lanes)had + (lanes)add;
+    const cell_bits larger = add > had;
+    const cell_bits most = (add & larger) | (had & ~larger);
+    const cell_bits all = __builtin_shufflevector((cell_bits)k, most, 0, 1, 2, 3, 12, 13, 14, 15);
+    memcpy(cell, &all, sizeof all);
+}
+
+/* Neighbours from y to `end` of a part, told apart: those whom the search meets for the first time,
+ * and those that have a cell. Nobody can guess which, so there is no branch; and nobody is met
+ * twice in a part, so cells are made when all of them have been looked up: no look waits for one.
+ */
+struct met {
+    uint32_t n_fresh, n_known;
+    uint32_t fresh[AT_ONCE], known[AT_ONCE]; /* their places in the part */
+    uint32_t cell[AT_ONCE];                  /* (n_known,)               */
+};
+
+static inline void meet(const struct candidates *c, const struct pair_part *part, uint32_t y,
+                        uint32_t end, const uint8_t *domains, uint8_t domain, struct met *m) {
+    const uint32_t *items = part->item;
+    const uint32_t *at = c->at;
+    const uint64_t *names = c->names;
+    const uint64_t search = candidates_name(c, 0);
+    uint32_t n_fresh = 0;
+    uint32_t n_known = 0;
+    for (; y < end; y++) {
+        const uint32_t item = items[y];
+        const uint32_t cell = at[item];
+        const bool known = names[cell] == (search | item);
+        const bool left = !domains || domains[item] == domain;
+        m->fresh[n_fresh] = y;
+        m->known[n_known] = y;
+        m->cell[n_known] = cell;
+        n_fresh += left && !known;
+        n_known += left && known;
+    }
+    m->n_fresh = n_fresh;
+    m->n_known = n_known;
+}
+
+static inline void make_cells(struct candidates *c, const struct pair_part *part,
+                              const struct weights *w, const struct met *m) {
+    const uint32_t *items = part->item;
+    const struct pair_entry *of = part->of;
+    uint32_t *at = c->at;
+    uint64_t *names = c->names + c->n_cells;
+    struct cell *cells = c->cells + c->n_cells;
+    const uint64_t search = candidates_name(c, 0);
+    const uint32_t n = c->n_cells;
+    for (uint32_t k = 0; k < m->n_fresh; k++) {
+        const uint32_t y = m->fresh[k];
+        const cell_bits all = sums_of(&of[y], w);
+        at[items[y]] = n + k;
+        names[k] = search | items[y];
+        memcpy(&cells[k], &all, sizeof all);
+    }
+    c->n_cells = n + m->n_fresh;
+}
+
+static inline void add_to_cells(struct cell *cells, const struct pair_part *part,
+                                const struct weights *w, const struct met *m) {
+    const struct pair_entry *of = part->of;
+    for (uint32_t k = 0; k < m->n_known; k++) {
+        add_to(&cells[m->cell[k]], sums_of(&of[m->known[k]], w));
+    }
+}
+
+/* Adds what one history item's neighbours contribute. `domains`: not all are of the domain. */
 static inline void walk_part(struct candidates *c, const struct shared *s,
-                             const struct pair_part *part, uint8_t domain, bool mixed,
+                             const struct pair_part *part, const uint8_t *domains, uint8_t domain,
                              const struct weights *w) {
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const float *inv4 = popularity_inv4(s->popularity);
-    const uint8_t *domains = items_domains(s->items);
-    struct cell *cells = c->cells;
-    uint32_t *touched = c->touched;
-    const int32_t stamp = c->stamp;
-    uint32_t n = c->n_touched;
     for (uint32_t y = 0; c->cap > CELLS_NEAR && y < part->n; y++) {
-        __builtin_prefetch(&cells[part->item[y]], 1);
+        __builtin_prefetch(&c->at[part->item[y]], 1);
         __builtin_prefetch(&hot[part->item[y]]);
         __builtin_prefetch(&inv4[part->item[y]]);
     }
-    for (uint32_t y = 0; y < part->n; y++) {
-        const uint32_t item = part->item[y];
-        if (!mixed || domains[item] == domain) {
-            n = add_neighbour(&cells[item], item, &part->of[y], w, stamp, touched, n);
-        }
+    for (uint32_t y = 0; y < part->n; y += AT_ONCE) {
+        struct met m;
+        meet(c, part, y, y + AT_ONCE < part->n ? y + AT_ONCE : part->n, domains, domain, &m);
+        make_cells(c, part, w, &m);
+        add_to_cells(c->cells, part, w, &m);
     }
-    c->n_touched = n;
 }
 
 /* Asks for the rest of a part: its first lines are there. */
@@ -240,11 +295,13 @@ static void walk_history(struct candidates *c, const struct shared *s,
         const float k1 = w1 * hot[e->item].inv6;
         const struct weights w = {.w = {k1, w3 * hot[e->item].inv2, exp2f(-ago) / (s_sum[r] + 2.0F),
                                         other ? k1 : 0.0F, k1},
-                                  .tag = {0, 0, 0, 0, (int32_t)(PLACES - r), c->stamp}};
-        walk_part(c, s, &parts[r], v->domain, other && s->n_domains > 2, &w);
+                                  .place = {0, 0, 0, 0, (int32_t)(PLACES - r)}};
+        const bool mixed = other && s->n_domains > 2;
+        walk_part(c, s, &parts[r], mixed ? items_domains(s->items) : NULL, v->domain, &w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }
+    c->n_walked = c->n_cells;
 }
 
 static void see_withdrawn(struct candidates *c, const struct content *content) {
@@ -257,12 +314,12 @@ static void look_at_own(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     for (uint32_t k = 0; items && k < n; k++) {
-        __builtin_prefetch(&c->cells[items[k]], 1);
+        __builtin_prefetch(&c->at[items[k]], 1);
     }
     c->n_all_own = 0;
     c->n_own = v->repeats ? candidates_own(v, c->all_own, &c->n_all_own) : 0;
     for (uint32_t k = 0; k < c->n_all_own; k++) {
-        __builtin_prefetch(&c->cells[c->all_own[k].item], 1);
+        __builtin_prefetch(&c->at[c->all_own[k].item], 1);
     }
 }
 
@@ -288,7 +345,8 @@ static void mark_ordered(struct candidates *c, const struct candidates_view *v) 
 
 /* What cells say of an item; 0 of one that this search has not come to. */
 static uint8_t flags_of(const struct candidates *c, uint32_t item) {
-    return c->cells[item].stamp == c->stamp ? c->cells[item].flags : 0;
+    const struct cell *cell = candidates_cell(c, item);
+    return cell ? cell->flags : 0;
 }
 
 /* Not to be had, or blocked. */
@@ -319,9 +377,10 @@ bool candidates_allowed(const struct candidates *c, const struct candidates_view
     return !(flags & CELL_ORDERED) && !forbidden(c, v, item, flags);
 }
 
-static void list_item(struct candidates *c, uint32_t item) {
-    struct cell *cell = cell_of(c, item);
+/* `cell`: its own, if it has one already. */
+static void list_item(struct candidates *c, uint32_t item, struct cell *cell) {
     const uint32_t n = c->block.n;
+    cell = cell ? cell : cell_of(c, item);
     if (cell->flags & CELL_LISTED || n == RANKER_LIST_MAX) {
         return;
     }
@@ -343,10 +402,11 @@ static inline bool consumed(struct candidates *c, const struct candidates_view *
 
 static inline void list_if_allowed(struct candidates *c, const struct candidates_view *v,
                                    uint32_t item) {
-    const uint8_t flags = flags_of(c, item);
+    struct cell *cell = candidates_cell(c, item);
+    const uint8_t flags = cell ? cell->flags : 0;
     if (!(flags & (CELL_LISTED | CELL_ORDERED)) && !hidden(c, v, item, flags) &&
         (c->knows_consumed || !consumed(c, v, item))) {
-        list_item(c, item);
+        list_item(c, item, cell);
     }
 }
 
@@ -386,9 +446,9 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     const float *inv4 = popularity_inv4(s->popularity);
     const bool withholds = c->n_withdrawn > 0 || v->rules;
     uint32_t n = 0;
-    for (uint32_t x = 0; x < c->n_touched; x++) {
-        const uint32_t i = c->touched[x];
-        const struct cell *cell = &c->cells[i];
+    for (uint32_t x = 0; x < c->n_walked; x++) {
+        const uint32_t i = (uint32_t)c->names[x];
+        const struct cell *cell = &c->cells[x];
         bool out = (cell->flags & (CELL_ORDERED | CELL_CONSUMED)) != 0;
         if (withholds) {
             out |= withheld(c, v, i);
@@ -411,7 +471,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
         n = CANDIDATES_NEIGHBOURS;
     }
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, candidates_key_item(c->neighbours[x]));
+        list_item(c, candidates_key_item(c->neighbours[x]), NULL);
     }
 }
 
@@ -419,7 +479,7 @@ static inline void list_all(struct candidates *c, const struct candidates_view *
                             const uint32_t *items, uint32_t n) {
     for (uint32_t x = 0; x < n; x++) {
         if (x + AHEAD < n) {
-            __builtin_prefetch(&c->cells[items[x + AHEAD]], 1);
+            __builtin_prefetch(&c->at[items[x + AHEAD]], 1);
         }
         list_if_allowed(c, v, items[x]);
     }
@@ -529,7 +589,7 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
         }
     }
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, best[x].item);
+        list_item(c, best[x].item, NULL);
     }
 }
 
@@ -573,14 +633,12 @@ const uint32_t *candidates_items(const struct candidates *c) {
 }
 
 uint32_t candidates_together(const struct candidates *c, uint32_t item) {
-    const uint32_t most =
-        item < c->cap && c->cells[item].stamp == c->stamp ? c->cells[item].most : 0;
+    const struct cell *cell = candidates_cell(c, item);
+    const uint32_t most = cell ? cell->most : 0;
     return most > PLACES ? PLACES - (most & PLACES) : UINT32_MAX;
 }
 
 uint32_t candidates_position(const struct candidates *c, uint32_t item) {
-    if (item >= c->cap || !(flags_of(c, item) & CELL_LISTED)) {
-        return UINT32_MAX;
-    }
-    return c->cells[item].position;
+    const struct cell *cell = candidates_cell(c, item);
+    return cell && cell->flags & CELL_LISTED ? cell->position : UINT32_MAX;
 }

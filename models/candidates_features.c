@@ -91,7 +91,8 @@ static void fetch(const struct shared *s, const struct list_terms *t, uint32_t i
 /* What the search knows of an item. */
 static const struct cell *cell_of(const struct candidates *c, uint32_t item) {
     static const struct cell none = {0};
-    return item < c->cap && c->cells[item].stamp == c->stamp ? &c->cells[item] : &none;
+    const struct cell *cell = candidates_cell(c, item);
+    return cell ? cell : &none;
 }
 
 static void gather_one(const struct candidates *c, const struct list_terms *t,

@@ -2,8 +2,9 @@
  *
  * candidates_state.h -- the workspace of a search, for candidates*.c only.
  *
- * One cell an item, valid for the current search only if its stamp says so: nothing is cleared
- * between searches. It never lies across two cache lines: a search touches cells in no order.
+ * One cell for each item that a search comes to, in the order in which it does: they lie together,
+ * however large the catalogue is. Where an item's cell is says `at`, if the name of that cell is
+ * the item's in this search: a sparse set (Briggs and Torczon 1993), nothing is cleared in between.
  */
 #ifndef CANDIDATES_STATE_H
 #define CANDIDATES_STATE_H
@@ -23,11 +24,10 @@ enum {
 struct cell {
     _Alignas(32) float k[4]; /* k1, k3, k4, kx: what pairs say of an item                   */
     uint32_t most;           /* the largest part of k1 as a float's bits, and whose: PLACES */
-    int32_t stamp;           /* > 0; all is of this search, else it means 0                 */
     uint16_t position;       /* among the candidates                                        */
     uint8_t flags;
     uint8_t own;
-    uint32_t unused;
+    uint32_t unused[2];
 };
 _Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
@@ -47,12 +47,14 @@ struct folded {
 };
 
 struct candidates {
-    struct cell *cells;   /* (cap,) */
-    uint32_t *touched;    /* (cap + 1,) items with k sums       */
+    uint32_t *at;         /* (cap,) of an item: which cell may be its own */
+    uint64_t *names;      /* (cap,) of cells: candidates_name()           */
+    struct cell *cells;   /* (cap,) those of this search first            */
     uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
     uint32_t cap;
-    int32_t stamp;
-    uint32_t n_touched;
+    uint32_t stamp; /* of the search, > 0 */
+    uint32_t n_cells;
+    uint32_t n_walked;        /* the first ones have k sums */
     bool knows_consumed;      /* cells say all that the user consumed                  */
     uint32_t n_withdrawn;     /* flags of this search; 0 while everything is available */
     const uint8_t *withdrawn; /* (n_withdrawn,) borrowed                               */
@@ -65,6 +67,20 @@ struct candidates {
     uint32_t item[RANKER_LIST_MAX];
     _Alignas(64) float x[RANKER_X * (RANKER_LIST_MAX + 16)];
 };
+
+/* Of the cell of an item in the present search; no other search's is the same. */
+static inline uint64_t candidates_name(const struct candidates *c, uint32_t item) {
+    return (uint64_t)c->stamp << 32 | item;
+}
+
+/* The cell of an item; NULL: this search has not come to it. */
+static inline struct cell *candidates_cell(const struct candidates *c, uint32_t item) {
+    if (item >= c->cap) {
+        return NULL;
+    }
+    const uint32_t at = c->at[item];
+    return c->names[at] == candidates_name(c, item) ? &c->cells[at] : NULL;
+}
 
 /** The user's repeat table (*n_all,), those first that he takes again most; returns how many bring
  *  candidates, at most CANDIDATES_OWN. */

@@ -89,6 +89,9 @@ struct factors_solved {
     bool has_u, has_p;                      /* A could be solved; x is not zero either */
 };
 
+/** Asks for the rows that folding in a history (n,) reads: well before it is. */
+void factors_fetch(const struct factors *f, const uint32_t *items, uint32_t n);
+
 /** factors_fold_in(), of which more is kept. @return has_p */
 bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
                    struct factors_solved *out);

@@ -63,6 +63,13 @@ uint64_t factors_version(const struct factors *f) {
     return f->version;
 }
 
+void factors_fetch(const struct factors *f, const uint32_t *items, uint32_t n) {
+    for (uint32_t i = 0; i < n && i < FACTORS_HISTORY; i++) {
+        __builtin_prefetch(row(f, items[i]));
+        __builtin_prefetch(row(f, items[i]) + FACTORS / 2);
+    }
+}
+
 bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
                    struct factors_solved *out) {
     out->has_u = out->has_p = false;
@@ -71,10 +78,7 @@ bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
         return false;
     }
     n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    for (uint32_t i = 0; i < n; i++) { /* all at once: they may be far away */
-        __builtin_prefetch(row(f, items[i]));
-        __builtin_prefetch(row(f, items[i]) + FACTORS / 2);
-    }
+    factors_fetch(f, items, n); /* all at once: they may be far away */
     float x[FACTORS] = {0};
     float w = 1.0F;
     for (uint32_t i = 0; i < n; i++) {

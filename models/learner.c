@@ -419,6 +419,38 @@ enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                            : learn_new_event(l, t, e, effect->user, effect);
 }
 
+void learner_learn_soon_user(const struct learner *l, uint32_t task, uint64_t user) {
+    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
+    if (t) {
+        users_fetch(t->users, users_find(t->users, user));
+    }
+}
+
+void learner_learn_soon(const struct learner *l, uint32_t task, const struct event *e) {
+    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
+    const struct user *u = t ? users_get(t->users, users_find(t->users, e->user)) : NULL;
+    if (!u || e->n_lines == 0) {
+        return;
+    }
+    struct user_entry history[USER_HISTORY];
+    uint32_t items[USER_HISTORY];
+    const uint32_t n = user_history(u, INT64_MAX, history, USER_HISTORY);
+    const uint32_t item = items_find(l->shared->items, e->lines[0].item);
+    bool domains[DOMAINS_MAX] = {false};
+    for (uint32_t r = 0; r < n; r++) {
+        items[r] = history[r].item;
+    }
+    factors_fetch(l->shared->factors, items, n);
+    for (uint32_t r = 0; r < n && r < PAIRS_WINDOW; r++) {
+        const uint8_t domain = history[r].domain;
+        pairs_fetch_items(l->shared->pairs, items[r], e->domain);
+        if (item != ITEM_NONE && !domains[domain]) {
+            domains[domain] = true;
+            pairs_fetch_items(l->shared->pairs, item, domain);
+        }
+    }
+}
+
 enum status learner_fire(struct learner *l, uint32_t task, uint32_t user, uint32_t trigger,
                          uint32_t what, int64_t at_ms) {
     struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;

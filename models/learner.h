@@ -136,6 +136,12 @@ struct learner_effect {
 MUST_CHECK enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
                                      struct learner_effect *effect);
 
+/** An event of the user will be learned: asks for his block. It is likely to be the next one: asks
+ *  for what learning it will look through, when the block is at hand. Nothing changes, and either
+ *  may be wrong or left out: they save waiting for memory. */
+void learner_learn_soon_user(const struct learner *l, uint32_t task, uint64_t user);
+void learner_learn_soon(const struct learner *l, uint32_t task, const struct event *e);
+
 /**
  * Tests an event that has not been learned: every model on every line (trial.h). The live learner
  * is not changed; the baselines learn the event's lines, after all of them were tested, so that

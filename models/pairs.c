@@ -554,6 +554,18 @@ void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j) {
     }
 }
 
+/* Into the second level of the cache: the first is too small for what comes before. */
+void pairs_fetch_items(const struct pairs *p, uint32_t i, uint8_t domain) {
+    if (i >= p->n) {
+        return;
+    }
+    const struct list *l = &p->lists[i];
+    const struct span span = span_of(l, l->domain == domain);
+    for (uint32_t x = span.from; x < span.to; x += LINE / sizeof *l->item) {
+        __builtin_prefetch(&l->item[x], 0, 2);
+    }
+}
+
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,
                int64_t *s) {
     const struct list *l = &p->lists[from];

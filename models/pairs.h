@@ -139,6 +139,10 @@ struct pair_list pairs_list(const struct pairs *p, uint32_t i);
 /** Asks for what adding or getting neighbour j of item i looks through: before several of them. */
 void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j);
 
+/** Asks for what adding neighbours of a domain to item i's list looks through: an event before it
+ *  does, so the lines come no nearer than where many of them have room. */
+void pairs_fetch_items(const struct pairs *p, uint32_t i, uint8_t domain);
+
 /** Exact sums of the directed entry (from -> to); false if there is none.
  *  a and s are symmetric. */
 bool pairs_get(const struct pairs *p, uint32_t from, uint32_t to, int64_t *a, int64_t *f,

@@ -265,7 +265,7 @@ static void a_full_queue_at_the_takeover_loses_no_list(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
-/* ---- rounds and lists ---------------------------------------------------------------- */
+/* ---- when lists are made ---------------------------------------------------------------- */
 
 static void a_task_with_a_crowd_does_not_keep_the_others_waiting(void **state) {
     enum { CROWD = 5000 };
@@ -291,8 +291,8 @@ static void a_task_with_a_crowd_does_not_keep_the_others_waiting(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
-/* However long a round takes: who has news meanwhile waits for the next one. */
-static void a_user_is_ranked_once_a_round(void **state) {
+/* However long it takes: who has news meanwhile waits for the next time. */
+static void a_user_is_ranked_once_an_interval(void **state) {
     enum { CROWD = 1000, EVENTS = 60000, INTERVAL_MS = 200 };
     struct running *r = make(state, 1);
     r->cfg.domains[COURSE].target = false;
@@ -305,9 +305,29 @@ static void a_user_is_ranked_once_a_round(void **state) {
         (void)running_event(r, FOOD, 0, e % CROWD, e / CROWD % 10);
     }
     AWAIT(running_published(r, 1));
-    const int64_t rounds = (running_wall_ms() - start_ms) / INTERVAL_MS + 2;
+    const int64_t times = (running_wall_ms() - start_ms) / INTERVAL_MS + 2;
     assert_true(metric_sum(M_RANKED) >= CROWD);
-    assert_true(metric_sum(M_RANKED) <= (double)(CROWD * rounds));
+    assert_true(metric_sum(M_RANKED) <= (double)(CROWD * times));
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
+static void what_a_user_does_in_a_burst_makes_one_list(void **state) {
+    enum { INTERVAL_MS = 1000, EVENTS = 8 };
+    struct running *r = make(state, 1);
+    r->cfg.domains[COURSE].target = false;
+    r->cfg.publish_interval_ms = INTERVAL_MS;
+    running_start(r);
+    assert_true(fake_assign(&r->kafka, 1, 1));
+    AWAIT(published(r, 0).writes > 0);
+    const int64_t start_ms = running_wall_ms();
+    for (int e = 0; e < EVENTS; e++) {
+        (void)running_event(r, FOOD, 0, 0, e);
+        AWAIT((int)metric_sum(M_EVENTS) == e + 1);
+    }
+    assert_true(running_wall_ms() - start_ms < INTERVAL_MS / 2); /* else it was none */
+    AWAIT(running_published(r, 1));
+    assert_int_equal((int)metric_sum(M_RANKED), 1);
+    assert_true(running_wall_ms() - start_ms >= INTERVAL_MS);
     assert_int_equal(running_stop(r), ST_OK);
 }
 
@@ -407,7 +427,8 @@ int main(void) {
         TEST(lists_of_another_owner_are_replaced_when_a_parked_task_comes_back),
         TEST(a_full_queue_at_the_takeover_loses_no_list),
         TEST(a_task_with_a_crowd_does_not_keep_the_others_waiting),
-        TEST(a_user_is_ranked_once_a_round),
+        TEST(a_user_is_ranked_once_an_interval),
+        TEST(what_a_user_does_in_a_burst_makes_one_list),
         TEST(an_unchanged_list_that_has_expired_is_written_again),
         TEST(a_list_is_written_once_in_every_epoch_of_its_task),
         TEST(an_event_after_a_quiet_hour_is_no_lag),

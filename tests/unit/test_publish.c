@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_publish.c -- the contract of publish.h, against a plain list of the users that wait.
+ * test_publish.c -- the contract of publish.h, against a plain table of the users that wait.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,17 +23,16 @@ static struct publish *make(void) {
     return p;
 }
 
+/* Whoever waits is due. */
 static void assert_next(struct publish *p, uint32_t slot, int64_t record_ms) {
     uint32_t s = UINT32_MAX;
     int64_t ms = -7;
-    assert_true(publish_peek(p, &s, &ms));
+    const size_t dirty = publish_dirty(p);
+    assert_true(publish_due(p, 0, 0, &s, &ms));
     assert_int_equal(s, slot);
     assert_int_equal(ms, record_ms);
-    assert_int_equal(publish_ahead(p, 0), slot);
-    const uint32_t next = publish_ahead(p, 1);
     publish_pop(p);
-    assert_int_equal(publish_ahead(p, 0), next);
-    assert_int_equal(publish_ahead(p, (uint32_t)publish_dirty(p)), UINT32_MAX);
+    assert_int_equal(publish_dirty(p), dirty - 1);
 }
 
 static void a_new_one_has_nobody(void **state) {
@@ -41,8 +40,10 @@ static void a_new_one_has_nobody(void **state) {
     struct publish *p = make();
     uint32_t slot = 77;
     int64_t ms = 77;
-    assert_false(publish_peek(p, &slot, &ms));
+    assert_false(publish_due(p, 1000, 0, &slot, &ms));
     assert_true(slot == 77 && ms == 77);
+    assert_int_equal(publish_waited_ms(p, 1000), -1);
+    assert_int_equal(publish_ahead(p), UINT32_MAX);
     assert_int_equal(publish_dirty(p), 0);
     assert_int_equal(publish_slots(p), 0);
     publish_forget(p);
@@ -53,9 +54,9 @@ static void a_new_one_has_nobody(void **state) {
 static void dirty_users_leave_in_the_order_in_which_they_came(void **state) {
     (void)state;
     struct publish *p = make();
-    assert_int_equal(publish_touch(p, 5, 100), ST_OK);
-    assert_int_equal(publish_touch(p, 2, 200), ST_OK);
-    assert_int_equal(publish_touch(p, 9, 300), ST_OK);
+    assert_int_equal(publish_touch(p, 5, 100, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 200, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 9, 300, 0), ST_OK);
     assert_int_equal(publish_dirty(p), 3);
     assert_int_equal(publish_slots(p), 10);
     assert_next(p, 5, 100);
@@ -68,16 +69,16 @@ static void dirty_users_leave_in_the_order_in_which_they_came(void **state) {
 static void a_user_waits_once_with_the_newest_record_behind_him(void **state) {
     (void)state;
     struct publish *p = make();
-    assert_int_equal(publish_touch(p, 1, 100), ST_OK);
-    assert_int_equal(publish_touch(p, 2, 150), ST_OK);
-    assert_int_equal(publish_touch(p, 1, 300), ST_OK);
-    assert_int_equal(publish_touch(p, 1, 200), ST_OK); /* late: the newest counts */
-    assert_int_equal(publish_touch(p, 3, -1), ST_OK);  /* unknown                 */
+    assert_int_equal(publish_touch(p, 1, 100, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 150, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 300, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 200, 0), ST_OK); /* late: the newest counts */
+    assert_int_equal(publish_touch(p, 3, -1, 0), ST_OK);  /* unknown                 */
     assert_int_equal(publish_dirty(p), 3);
     assert_next(p, 1, 300);
     assert_next(p, 2, 150);
     assert_next(p, 3, 0);
-    assert_int_equal(publish_touch(p, 1, 50), ST_OK); /* what was behind him is done */
+    assert_int_equal(publish_touch(p, 1, 50, 0), ST_OK); /* what was behind him is done */
     assert_next(p, 1, 50);
     publish_free(p);
 }
@@ -87,9 +88,9 @@ static void looking_removes_nobody(void **state) {
     struct publish *p = make();
     uint32_t slot = 0;
     int64_t ms = 0;
-    assert_int_equal(publish_touch(p, 4, 1), ST_OK);
-    assert_true(publish_peek(p, &slot, &ms));
-    assert_true(publish_peek(p, &slot, &ms));
+    assert_int_equal(publish_touch(p, 4, 1, 0), ST_OK);
+    assert_true(publish_due(p, 5, 0, &slot, &ms));
+    assert_true(publish_due(p, 5, 0, &slot, &ms));
     assert_int_equal(slot, 4);
     assert_int_equal(publish_dirty(p), 1);
     publish_free(p);
@@ -100,7 +101,7 @@ static void what_was_written_stays_when_users_come_and_is_told_apart(void **stat
     enum { USERS = 5000 };
     struct publish *p = make();
     for (uint32_t s = 0; s < USERS; s++) {
-        assert_int_equal(publish_touch(p, s, 1), ST_OK);
+        assert_int_equal(publish_touch(p, s, 1, 0), ST_OK);
         for (uint32_t t = 0; t < TARGETS; t++) {
             struct publish_written *w = publish_written(p, s, t);
             assert_int_equal(w->digest, 0);
@@ -121,7 +122,7 @@ static void forgetting_takes_every_digest_and_nobody_from_the_queue(void **state
     (void)state;
     struct publish *p = make();
     for (uint32_t s = 0; s < 3000; s++) {
-        assert_int_equal(publish_touch(p, s, 1), ST_OK);
+        assert_int_equal(publish_touch(p, s, 1, 0), ST_OK);
         publish_written(p, s, 0)->digest = 5;
         publish_written(p, s, TARGETS - 1)->digest = 6;
     }
@@ -135,42 +136,167 @@ static void forgetting_takes_every_digest_and_nobody_from_the_queue(void **state
     publish_free(p);
 }
 
-/* The truth: an array of who waits, in order. Slots grow while the queue is not empty, so
- * that it is moved with its head anywhere. */
-static void the_queue_is_that_of_a_naive_list_while_it_grows(void **state) {
+/* ---- when ------------------------------------------------------------------------------------ */
+
+static void assert_due(struct publish *p, int64_t now_ms, uint32_t slot) {
+    uint32_t s = UINT32_MAX;
+    int64_t ms = -1;
+    assert_true(publish_due(p, now_ms, 100, &s, &ms));
+    assert_int_equal(s, slot);
+    publish_pop(p);
+}
+
+static void assert_nobody_due(struct publish *p, int64_t now_ms) {
+    uint32_t s = UINT32_MAX;
+    int64_t ms = -1;
+    assert_false(publish_due(p, now_ms, 100, &s, &ms));
+}
+
+static void one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one(void **state) {
     (void)state;
-    enum { STEPS = 60000, USERS = 9000 };
-    static uint32_t list[USERS];
-    static int64_t newest[USERS];
-    size_t n = 0;
+    struct publish *p = make();
+    assert_int_equal(publish_touch(p, 1, 9, 1000), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 9, 1010), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 9, 1049), ST_OK);
+    assert_nobody_due(p, 1059);
+    assert_due(p, 1060, 2); /* 1 would be, had he done nothing more */
+    assert_int_equal(publish_dirty(p), 1);
+    assert_int_equal(publish_waited_ms(p, 1060), 60);
+    assert_int_equal(publish_touch(p, 1, 9, 1098), ST_OK); /* however long it goes on */
+    assert_nobody_due(p, 1099);
+    assert_due(p, 1100, 1);
+    assert_int_equal(publish_waited_ms(p, 1100), -1);
+    assert_int_equal(publish_touch(p, 1, 9, 1101), ST_OK); /* begins anew */
+    assert_nobody_due(p, 1150);
+    assert_due(p, 1151, 1);
+    publish_free(p);
+}
+
+static void
+whoever_is_overdue_most_comes_first_and_nobody_late_waits_longer_for_more(void **state) {
+    (void)state;
+    struct publish *p = make();
+    assert_int_equal(publish_touch(p, 1, 9, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 9, 10), ST_OK);
+    assert_nobody_due(p, 60); /* 1 is due at 100 now */
+    assert_int_equal(publish_touch(p, 2, 9, 60), ST_OK);
+    assert_int_equal(publish_touch(p, 3, 9, 61), ST_OK);
+    assert_int_equal(publish_touch(p, 3, 9, 170), ST_OK); /* at 111; nobody looked until 200 */
+    assert_int_equal(publish_touch(p, 4, 9, 130), ST_OK);
+    assert_int_equal(publish_touch(p, 4, 9, 170), ST_OK); /* not late yet: at 230 */
+    assert_due(p, 200, 1);
+    assert_due(p, 200, 2);
+    assert_due(p, 200, 3);
+    assert_nobody_due(p, 200);
+    assert_due(p, 230, 4);
+    publish_free(p);
+}
+
+static void a_clock_that_has_run_for_months_changes_nothing(void **state) {
+    (void)state;
+    struct publish *p = make();
+    const int64_t at = (INT64_C(1) << 32) * 3 - 20; /* its lower bits begin anew meanwhile */
+    assert_int_equal(publish_touch(p, 1, 9, at), ST_OK);
+    assert_nobody_due(p, at + 49);
+    assert_int_equal(publish_waited_ms(p, at + 49), 49);
+    assert_due(p, at + 50, 1);
+    publish_free(p);
+}
+
+static void who_comes_next_is_known_where_he_waits_in_the_same_place(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 0;
+    int64_t ms = 0;
+    assert_int_equal(publish_touch(p, 8, 1, 0), ST_OK);
+    assert_int_equal(publish_touch(p, 6, 1, 0), ST_OK);
+    assert_true(publish_due(p, 50, 100, &slot, &ms));
+    assert_int_equal(publish_ahead(p), 6);
+    publish_pop(p);
+    assert_true(publish_due(p, 50, 100, &slot, &ms));
+    assert_int_equal(publish_ahead(p), UINT32_MAX);
+    publish_free(p);
+}
+
+/* The truth: a table of who waits. Slots grow while the queues are not empty, so that they are
+ * moved with their heads anywhere; everybody who is due leaves at every look. */
+enum { TOUCHES = 60000, TABLE = 5000, INTERVAL = 300 };
+
+struct one {
+    bool waits, more, put_off;
+    int64_t first_ms, newest;
+    int turn; /* in which they came to wait */
+};
+
+static struct one table[TABLE];
+
+/* By how much he is overdue; below 0: he is not due. */
+static int64_t overdue(struct one *o, int64_t now_ms) {
+    const int64_t ms = now_ms - o->first_ms;
+    o->put_off |= o->more && ms >= INTERVAL / 2 && ms < INTERVAL;
+    return ms - (o->put_off ? INTERVAL : INTERVAL / 2);
+}
+
+static uint32_t next_of_table(int64_t now_ms) {
+    uint32_t next = UINT32_MAX;
+    int64_t most = -1;
+    for (uint32_t k = 0; k < TABLE; k++) {
+        struct one *o = &table[k];
+        const int64_t by = o->waits ? overdue(o, now_ms) : -1;
+        if (by < 0) {
+            continue;
+        }
+        const struct one *n = next == UINT32_MAX ? NULL : &table[next];
+        const bool tie = n && by == most;
+        if (by > most || (tie && o->put_off && !n->put_off) ||
+            (tie && o->put_off == n->put_off && o->turn < n->turn)) {
+            next = k;
+            most = by;
+        }
+    }
+    return next;
+}
+
+static void drain_both(struct publish *p, int64_t now_ms) {
+    uint32_t slot = 0;
+    int64_t ms = 0;
+    for (uint32_t next = next_of_table(now_ms); next != UINT32_MAX; next = next_of_table(now_ms)) {
+        assert_true(publish_due(p, now_ms, INTERVAL, &slot, &ms));
+        assert_int_equal(slot, next);
+        assert_int_equal(ms, table[next].newest);
+        publish_pop(p);
+        table[next].waits = false;
+    }
+    assert_false(publish_due(p, now_ms, INTERVAL, &slot, &ms));
+}
+
+static void the_queue_is_that_of_a_plain_table_while_it_grows(void **state) {
+    (void)state;
     const unsigned seed = 41;
     print_message("seed %u\n", seed);
     srand(seed);
+    memset(table, 0, sizeof table);
     struct publish *p = make();
-    for (int i = 0; i < STEPS; i++) {
-        const uint32_t known = 1 + (uint32_t)((int64_t)i * USERS / STEPS);
-        if (rand() % 5 < 3) {
-            const uint32_t slot = (uint32_t)rand() % known;
-            const int64_t ms = 1 + rand() % 1000;
-            size_t k = 0;
-            while (k < n && list[k] != slot) {
-                k++;
-            }
-            if (k == n) {
-                list[n++] = slot;
-                newest[slot] = 0;
-            }
-            newest[slot] = ms > newest[slot] ? ms : newest[slot];
-            assert_int_equal(publish_touch(p, slot, ms), ST_OK);
-        } else if (n > 0) {
-            assert_next(p, list[0], newest[list[0]]);
-            memmove(list, list + 1, --n * sizeof list[0]);
+    int64_t now_ms = 0;
+    for (int i = 0; i < TOUCHES; i++) {
+        const uint32_t known = 1 + (uint32_t)((int64_t)i * TABLE / TOUCHES);
+        const uint32_t slot = (uint32_t)rand() % (rand() % 3 ? known : 1 + known / 50);
+        const int64_t ms = 1 + rand() % 1000;
+        struct one *o = &table[slot];
+        *o = o->waits ? *o : (struct one){.waits = true, .first_ms = now_ms, .turn = i};
+        o->more = o->first_ms < now_ms || o->turn < i;
+        o->newest = ms > o->newest ? ms : o->newest;
+        assert_int_equal(publish_touch(p, slot, ms, now_ms), ST_OK);
+        now_ms += rand() % 3;
+        if (i % 7 == 0) {
+            drain_both(p, now_ms);
         }
-        assert_int_equal(publish_dirty(p), n);
     }
-    for (size_t k = 0; k < n; k++) {
-        assert_next(p, list[k], newest[list[k]]);
+    for (int k = 0; k < INTERVAL; k++) {
+        drain_both(p, now_ms++);
     }
+    drain_both(p, now_ms);
+    assert_int_equal(publish_dirty(p), 0);
     publish_free(p);
 }
 
@@ -181,7 +307,7 @@ static void a_card_is_due_at_first_then_in_another_state_then_when_its_time_has_
     (void)state;
     struct publish *p = make();
     uint32_t slot = 0;
-    assert_int_equal(publish_touch(p, 3, 9), ST_OK);
+    assert_int_equal(publish_touch(p, 3, 9, 0), ST_OK);
     assert_true(publish_card_due(p, 3, 5, 1000));
     assert_int_equal(publish_card(p, 3, 1)->digest, 0);
     publish_card_shown(p, 3, 5, 61000);
@@ -202,7 +328,7 @@ static void a_card_that_was_shown_meanwhile_waits_anew(void **state) {
     (void)state;
     struct publish *p = make();
     uint32_t slot = 0;
-    assert_int_equal(publish_touch(p, 0, 9), ST_OK);
+    assert_int_equal(publish_touch(p, 0, 9, 0), ST_OK);
     assert_true(publish_card_due(p, 0, 1, 0));
     publish_card_shown(p, 0, 1, 1000);
     assert_false(publish_card_due(p, 0, 1, 500)); /* waits for 1000 */
@@ -220,7 +346,7 @@ static void a_card_that_was_shown_meanwhile_waits_anew(void **state) {
 static void forgetting_makes_every_card_due(void **state) {
     (void)state;
     struct publish *p = make();
-    assert_int_equal(publish_touch(p, 7, 9), ST_OK);
+    assert_int_equal(publish_touch(p, 7, 9, 0), ST_OK);
     assert_true(publish_card_due(p, 7, 1, 0));
     *publish_card(p, 7, 0) = (struct publish_card){.digest = 4, .at_s = 77};
     publish_card_shown(p, 7, 1, 100000);
@@ -249,7 +375,7 @@ static void cards_come_in_the_order_of_their_times(void **state) {
         seed = seed * 6364136223846793005U + 1442695040888963407U;
         const uint32_t slot = (uint32_t)(seed >> 33) % (uint32_t)(n / 60 + 1) % SLOTS;
         now_ms += (int64_t)(seed >> 60) * 100;
-        assert_int_equal(publish_touch(p, slot, 1), ST_OK); /* it grows */
+        assert_int_equal(publish_touch(p, slot, 1, 0), ST_OK); /* it grows */
         const bool due = now_ms >= next_ms[slot];
         assert_int_equal(publish_card_due(p, slot, 1, now_ms), due);
         if (due) {
@@ -287,18 +413,18 @@ static void without_memory_nothing_changes(void **state) {
     assert_int_equal(made, ST_NOMEM);
     assert_null(p);
     p = make();
-    assert_int_equal(publish_touch(p, 3, 9), ST_OK);
+    assert_int_equal(publish_touch(p, 3, 9, 0), ST_OK);
     publish_written(p, 3, 1)->digest = 4;
-    for (int left = 0; left < 3; left++) { /* growing takes three allocations */
+    for (int left = 0; left < 4; left++) { /* growing takes four allocations */
         fail_after(left);
-        const enum status st = publish_touch(p, 100000, 1);
+        const enum status st = publish_touch(p, 100000, 1, 0);
         fail_after(-1);
         assert_int_equal(st, ST_NOMEM);
         assert_int_equal(publish_slots(p), 4);
         assert_int_equal(publish_dirty(p), 1);
         assert_int_equal(publish_written(p, 3, 1)->digest, 4);
     }
-    assert_int_equal(publish_touch(p, 100000, 1), ST_OK);
+    assert_int_equal(publish_touch(p, 100000, 1, 0), ST_OK);
     assert_next(p, 3, 9);
     assert_next(p, 100000, 1);
     publish_free(p);
@@ -312,7 +438,11 @@ int main(void) {
         cmocka_unit_test(looking_removes_nobody),
         cmocka_unit_test(what_was_written_stays_when_users_come_and_is_told_apart),
         cmocka_unit_test(forgetting_takes_every_digest_and_nobody_from_the_queue),
-        cmocka_unit_test(the_queue_is_that_of_a_naive_list_while_it_grows),
+        cmocka_unit_test(one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one),
+        cmocka_unit_test(whoever_is_overdue_most_comes_first_and_nobody_late_waits_longer_for_more),
+        cmocka_unit_test(a_clock_that_has_run_for_months_changes_nothing),
+        cmocka_unit_test(who_comes_next_is_known_where_he_waits_in_the_same_place),
+        cmocka_unit_test(the_queue_is_that_of_a_plain_table_while_it_grows),
         cmocka_unit_test(a_card_is_due_at_first_then_in_another_state_then_when_its_time_has_come),
         cmocka_unit_test(a_card_that_was_shown_meanwhile_waits_anew),
         cmocka_unit_test(forgetting_makes_every_card_due),
