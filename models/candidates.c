@@ -16,8 +16,7 @@
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
     FRESH_EVENTS = 5,
-    AT_ONCE = 128,        /* neighbours of a part */
-    AHEAD = 8,            /* cells are fetched so many items early */
+    AT_ONCE = 256,        /* neighbours of a part */
     CELLS_NEAR = 1 << 16, /* so many are near anyway         */
     LINE_BYTES = 64,
     LINE = 16,                         /* items */
@@ -52,8 +51,8 @@ void candidates_free(struct candidates *c) {
         return;
     }
     affinity_free(c->affinity);
-    free(c->at);
-    free(c->names);
+    free(c->places);
+    free(c->items);
     free(c->cells);
     free(c->neighbours);
     free(c);
@@ -64,23 +63,23 @@ static enum status grow(struct candidates *c, uint32_t n_items) {
     while (cap < n_items) {
         cap *= 2;
     }
-    uint32_t *at = calloc(cap, sizeof *at);
-    uint64_t *names = calloc(cap, sizeof *names); /* a search's stamp is not 0 */
+    struct cell_place *places = calloc(cap, sizeof *places); /* a search's stamp is not 0 */
+    uint32_t *items = malloc(cap * sizeof *items);
     struct cell *cells = aligned_alloc(64, cap * sizeof *cells);
     uint64_t *neighbours = malloc(2 * (size_t)cap * sizeof *neighbours);
-    if (!at || !names || !cells || !neighbours) {
-        free(at);
-        free(names);
+    if (!places || !items || !cells || !neighbours) {
+        free(places);
+        free(items);
         free(cells);
         free(neighbours);
         return ST_NOMEM;
     }
-    free(c->at);
-    free(c->names);
+    free(c->places);
+    free(c->items);
     free(c->cells);
     free(c->neighbours);
-    c->at = at;
-    c->names = names;
+    c->places = places;
+    c->items = items;
     c->cells = cells;
     c->neighbours = neighbours;
     c->cap = cap;
@@ -130,8 +129,8 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
 /* ---- the search ------------------------------------------------------------------ */
 
 static void next_stamp(struct candidates *c) {
-    if (++c->stamp == 0) { /* old names could seem valid */
-        memset(c->names, 0, c->cap * sizeof *c->names);
+    if (++c->stamp == 0) { /* old places could seem valid */
+        memset(c->places, 0, c->cap * sizeof *c->places);
         c->stamp = 1;
     }
     c->n_cells = c->n_walked = 0;
@@ -142,8 +141,8 @@ static void next_stamp(struct candidates *c) {
 static struct cell *cell_of(struct candidates *c, uint32_t item) {
     struct cell *cell = candidates_cell(c, item);
     if (!cell) {
-        c->at[item] = c->n_cells;
-        c->names[c->n_cells] = candidates_name(c, item);
+        c->places[item] = (struct cell_place){c->stamp, c->n_cells};
+        c->items[c->n_cells] = item;
         cell = &c->cells[c->n_cells++];
         *cell = (struct cell){.flags = 0};
     }
@@ -185,25 +184,20 @@ static inline void add_to(struct cell *cell, cell_bits add) {
 struct met {
     uint32_t n_fresh, n_known;
     uint32_t fresh[AT_ONCE], known[AT_ONCE]; /* their places in the part */
-    uint32_t cell[AT_ONCE];                  /* (n_known,)               */
 };
 
 static inline void meet(const struct candidates *c, const struct pair_part *part, uint32_t y,
                         uint32_t end, const uint8_t *domains, uint8_t domain, struct met *m) {
     const uint32_t *items = part->item;
-    const uint32_t *at = c->at;
-    const uint64_t *names = c->names;
-    const uint64_t search = candidates_name(c, 0);
+    const struct cell_place *places = c->places;
+    const uint32_t stamp = c->stamp;
     uint32_t n_fresh = 0;
     uint32_t n_known = 0;
     for (; y < end; y++) {
-        const uint32_t item = items[y];
-        const uint32_t cell = at[item];
-        const bool known = names[cell] == (search | item);
-        const bool left = !domains || domains[item] == domain;
+        const bool known = places[items[y]].stamp == stamp;
+        const bool left = !domains || domains[items[y]] == domain;
         m->fresh[n_fresh] = y;
         m->known[n_known] = y;
-        m->cell[n_known] = cell;
         n_fresh += left && !known;
         n_known += left && known;
     }
@@ -211,30 +205,34 @@ static inline void meet(const struct candidates *c, const struct pair_part *part
     m->n_known = n_known;
 }
 
+/* `fresh`: (n,) which neighbours of the part; NULL: the first n. */
 static inline void make_cells(struct candidates *c, const struct pair_part *part,
-                              const struct weights *w, const struct met *m) {
-    const uint32_t *items = part->item;
+                              const uint32_t *fresh, uint32_t n, const struct weights *w) {
     const struct pair_entry *of = part->of;
-    uint32_t *at = c->at;
-    uint64_t *names = c->names + c->n_cells;
+    struct cell_place *places = c->places;
+    uint32_t *items = c->items + c->n_cells;
     struct cell *cells = c->cells + c->n_cells;
-    const uint64_t search = candidates_name(c, 0);
-    const uint32_t n = c->n_cells;
-    for (uint32_t k = 0; k < m->n_fresh; k++) {
-        const uint32_t y = m->fresh[k];
+    struct cell_place place = {c->stamp, c->n_cells};
+    for (uint32_t k = 0; k < n; k++, place.cell++) {
+        const uint32_t y = fresh ? fresh[k] : k;
+        const uint32_t item = part->item[y];
         const cell_bits all = sums_of(&of[y], w);
-        at[items[y]] = n + k;
-        names[k] = search | items[y];
+        places[item] = place;
+        items[k] = item;
         memcpy(&cells[k], &all, sizeof all);
     }
-    c->n_cells = n + m->n_fresh;
+    c->n_cells = place.cell;
 }
 
-static inline void add_to_cells(struct cell *cells, const struct pair_part *part,
+static inline void add_to_cells(const struct candidates *c, const struct pair_part *part,
                                 const struct weights *w, const struct met *m) {
+    const uint32_t *items = part->item;
     const struct pair_entry *of = part->of;
+    const struct cell_place *places = c->places;
+    struct cell *cells = c->cells;
     for (uint32_t k = 0; k < m->n_known; k++) {
-        add_to(&cells[m->cell[k]], sums_of(&of[m->known[k]], w));
+        const uint32_t y = m->known[k];
+        add_to(&cells[places[items[y]].cell], sums_of(&of[y], w));
     }
 }
 
@@ -245,15 +243,19 @@ static inline void walk_part(struct candidates *c, const struct shared *s,
     const struct pop_hot *hot = popularity_hot(s->popularity);
     const float *inv4 = popularity_inv4(s->popularity);
     for (uint32_t y = 0; c->cap > CELLS_NEAR && y < part->n; y++) {
-        __builtin_prefetch(&c->at[part->item[y]], 1);
+        __builtin_prefetch(&c->places[part->item[y]], 1);
         __builtin_prefetch(&hot[part->item[y]]);
         __builtin_prefetch(&inv4[part->item[y]]);
+    }
+    if (c->n_cells == 0 && !domains) { /* none has a cell */
+        make_cells(c, part, NULL, part->n, w);
+        return;
     }
     for (uint32_t y = 0; y < part->n; y += AT_ONCE) {
         struct met m;
         meet(c, part, y, y + AT_ONCE < part->n ? y + AT_ONCE : part->n, domains, domain, &m);
-        make_cells(c, part, w, &m);
-        add_to_cells(c->cells, part, w, &m);
+        make_cells(c, part, m.fresh, m.n_fresh, w);
+        add_to_cells(c, part, w, &m);
     }
 }
 
@@ -314,12 +316,12 @@ static void look_at_own(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     for (uint32_t k = 0; items && k < n; k++) {
-        __builtin_prefetch(&c->at[items[k]], 1);
+        __builtin_prefetch(&c->places[items[k]], 1);
     }
     c->n_all_own = 0;
     c->n_own = v->repeats ? candidates_own(v, c->all_own, &c->n_all_own) : 0;
     for (uint32_t k = 0; k < c->n_all_own; k++) {
-        __builtin_prefetch(&c->at[c->all_own[k].item], 1);
+        __builtin_prefetch(&c->places[c->all_own[k].item], 1);
     }
 }
 
@@ -447,7 +449,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     const bool withholds = c->n_withdrawn > 0 || v->rules;
     uint32_t n = 0;
     for (uint32_t x = 0; x < c->n_walked; x++) {
-        const uint32_t i = (uint32_t)c->names[x];
+        const uint32_t i = c->items[x];
         const struct cell *cell = &c->cells[x];
         bool out = (cell->flags & (CELL_ORDERED | CELL_CONSUMED)) != 0;
         if (withholds) {
@@ -475,12 +477,47 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     }
 }
 
+/* list_if_allowed() of items that no filter and no rule has to be asked about. Nobody can guess
+ * which have a cell, and which are listed, so there is no branch. */
+static void list_by_cells(struct candidates *c, const uint32_t *items, uint32_t n) {
+    const unsigned barred = CELL_LISTED | CELL_ORDERED | CELL_CONSUMED;
+    uint32_t n_cells = c->n_cells;
+    uint32_t n_listed = c->block.n;
+    for (uint32_t x = 0; x < n && n_listed < RANKER_LIST_MAX; x++) {
+        const uint32_t item = items[x];
+        const struct cell_place place = c->places[item];
+        const bool known = place.stamp == c->stamp;
+        const uint32_t at = known ? place.cell : n_cells;
+        struct cell *cell = &c->cells[at];
+        const unsigned flags = known ? cell->flags : 0;
+        const bool listed = !(flags & barred);
+        const uint16_t position = listed ? (uint16_t)n_listed : cell->position;
+        cell_bits all;
+        memcpy(&all, cell, sizeof all);
+        all &= (cell_bits){0} - (int32_t)known;
+        memcpy(cell, &all, sizeof all);
+        cell->position = position;
+        cell->flags = (uint8_t)(listed ? flags | CELL_LISTED : flags);
+        c->places[item] = (struct cell_place){c->stamp, at};
+        c->items[at] = item;
+        c->item[n_listed] = item;
+        n_listed += listed;
+        n_cells += !known;
+    }
+    c->n_cells = n_cells;
+    c->block.n = n_listed;
+}
+
 static inline void list_all(struct candidates *c, const struct candidates_view *v,
                             const uint32_t *items, uint32_t n) {
-    for (uint32_t x = 0; x < n; x++) {
-        if (x + AHEAD < n) {
-            __builtin_prefetch(&c->at[items[x + AHEAD]], 1);
+    if (c->knows_consumed && c->n_withdrawn == 0 && !v->rules) {
+        for (uint32_t x = 0; x < n; x++) { /* a few lines: at once */
+            __builtin_prefetch(&c->places[items[x]], 1);
         }
+        list_by_cells(c, items, n);
+        return;
+    }
+    for (uint32_t x = 0; x < n; x++) {
         list_if_allowed(c, v, items[x]);
     }
 }

@@ -70,28 +70,17 @@ static void settle_ties(uint64_t *a, uint32_t n, uint32_t k, const uint64_t *has
 }
 
 uint32_t candidates_keys_bucket(const uint64_t *a, uint32_t n, uint32_t k, uint32_t *n_above) {
-    int64_t least = INT64_MAX; /* keys are below 2^63; these are compared in vectors */
-    int64_t most = 0;
+    uint32_t count[CANDIDATES_BUCKETS] = {0};
+    uint32_t high = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const int64_t key = (int64_t)a[i];
-        least = key < least ? key : least;
-        most = key > most ? key : most;
-    }
-    /* only the part of them that is counted in is cleared; two, as one and the same counter cannot
-     * be raised twice at once */
-    uint32_t count[2][CANDIDATES_BUCKETS];
-    const uint32_t low = n > 0 ? candidates_key_bucket((uint64_t)least) : 0;
-    const uint32_t high = candidates_key_bucket((uint64_t)most);
-    memset(count[0] + low, 0, (high - low + 1) * sizeof **count);
-    memset(count[1] + low, 0, (high - low + 1) * sizeof **count);
-    for (uint32_t i = 0; i < n; i++) {
-        count[i % 2][candidates_key_bucket(a[i])]++;
+        const uint32_t bucket = candidates_key_bucket(a[i]);
+        count[bucket]++;
+        high = bucket > high ? bucket : high;
     }
     uint32_t bucket = high;
     uint32_t above = 0; /* keys in the buckets above */
-    while (above + count[0][bucket] + count[1][bucket] < k) {
-        above += count[0][bucket] + count[1][bucket];
-        bucket--;
+    while (above + count[bucket] < k) {
+        above += count[bucket--];
     }
     *n_above = above;
     return bucket;

@@ -32,6 +32,11 @@ struct cell {
 _Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
 
+/* Of an item: where its cell is, in the search with this stamp. */
+struct cell_place {
+    uint32_t stamp, cell;
+};
+
 /* The last bits of `most`: what is missing to PLACES is a place of the history. So of two parts the
  * larger one is larger as an integer, too, and of parts equal to 19 bits the newer place's. */
 enum { PLACES = 15 };
@@ -47,9 +52,9 @@ struct folded {
 };
 
 struct candidates {
-    uint32_t *at;         /* (cap,) of an item: which cell may be its own */
-    uint64_t *names;      /* (cap,) of cells: candidates_name()           */
-    struct cell *cells;   /* (cap,) those of this search first            */
+    struct cell_place *places; /* (cap,) by item                 */
+    uint32_t *items;           /* (cap,) whose cells these are   */
+    struct cell *cells;        /* (cap,) those of this search    */
     uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
     uint32_t cap;
     uint32_t stamp; /* of the search, > 0 */
@@ -68,18 +73,13 @@ struct candidates {
     _Alignas(64) float x[RANKER_X * (RANKER_LIST_MAX + 16)];
 };
 
-/* Of the cell of an item in the present search; no other search's is the same. */
-static inline uint64_t candidates_name(const struct candidates *c, uint32_t item) {
-    return (uint64_t)c->stamp << 32 | item;
-}
-
 /* The cell of an item; NULL: this search has not come to it. */
 static inline struct cell *candidates_cell(const struct candidates *c, uint32_t item) {
     if (item >= c->cap) {
         return NULL;
     }
-    const uint32_t at = c->at[item];
-    return c->names[at] == candidates_name(c, item) ? &c->cells[at] : NULL;
+    const struct cell_place place = c->places[item];
+    return place.stamp == c->stamp ? &c->cells[place.cell] : NULL;
 }
 
 /** The user's repeat table (*n_all,), those first that he takes again most; returns how many bring
