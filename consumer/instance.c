@@ -387,7 +387,8 @@ static void loop_once(struct instance *in, bool busy) {
     instance_restore(in);
     instance_admit(in);
     instance_publish(in, false);
-    (void)instance_poll(in, busy || instance_durable_reads(in) ? 0 : IDLE_POLL_MS);
+    const int64_t due_ms = busy || instance_durable_reads(in) ? 0 : instance_publish_in_ms(in);
+    (void)instance_poll(in, due_ms < IDLE_POLL_MS ? (int)due_ms : IDLE_POLL_MS);
     in->now_ms = instance_mono_ms();
 }
 

@@ -309,13 +309,24 @@ static bool serve(struct instance *in, struct place *pl, int64_t interval_ms, in
 
 /* Once in a while though nobody is due: judged, announced, cards. */
 static bool is_to_be_served(struct instance *in, struct place *pl, int64_t interval_ms) {
-    uint32_t slot = 0;
-    int64_t record_ms = 0;
     const bool looks = interval_ms == 0 || in->now_ms >= pl->next_look_ms;
     if (looks) {
         pl->next_look_ms = in->now_ms + in->cfg->publish_interval_ms / 2;
     }
-    return publish_due(pl->publish, in->now_ms, interval_ms, &slot, &record_ms) || looks;
+    return looks || publish_due_in_ms(pl->publish, in->now_ms, interval_ms) == 0;
+}
+
+int64_t instance_publish_in_ms(struct instance *in) {
+    int64_t least_ms = INT64_MAX;
+    for (uint32_t p = 0; p < in->n_places; p++) {
+        const struct place *pl = instance_place(in, p);
+        if (pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up) {
+            const int64_t ms =
+                publish_due_in_ms(pl->publish, in->now_ms, in->cfg->publish_interval_ms);
+            least_ms = ms < least_ms ? ms : least_ms;
+        }
+    }
+    return publisher_room(in->publisher) < recs_a_user(in) ? INT64_MAX : least_ms;
 }
 
 /* Each task in its turn: one with a crowd has to wait for the others before it goes on. Who found

@@ -445,6 +445,8 @@ void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const
                         size_t len);
 /** A slice of publishing: of users who are due; at_once: whoever has news is. */
 void instance_publish(struct instance *in, bool at_once);
+/** In how many milliseconds there is somebody to be ranked; INT64_MAX: not known. */
+int64_t instance_publish_in_ms(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
 size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);

@@ -218,6 +218,20 @@ bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_
     return true;
 }
 
+int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms, int64_t interval_ms) {
+    const struct fifo *half = &p->fifo[HALF];
+    const struct fifo *whole = &p->fifo[WHOLE];
+    int64_t ms = INT64_MAX;
+    if (half->n > 0) {
+        ms = interval_ms / 2 - waited_ms(p, half, now_ms);
+    }
+    if (whole->n > 0) {
+        const int64_t left_ms = interval_ms - waited_ms(p, whole, now_ms);
+        ms = left_ms < ms ? left_ms : ms;
+    }
+    return ms > 0 ? ms : 0;
+}
+
 uint32_t publish_ahead(const struct publish *p) {
     return p->due->n > 1 ? fifo_at(p, p->due, 1) : UINT32_MAX;
 }

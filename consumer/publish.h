@@ -51,6 +51,8 @@ bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_
 uint32_t publish_ahead(const struct publish *p);
 /** The one that publish_due() named last was ranked: he is clean. Nothing was touched since. */
 void publish_pop(struct publish *p);
+/** In how many milliseconds somebody is due, 0: now; INT64_MAX: nobody waits. */
+int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms, int64_t interval_ms);
 /** For how long the one who waits longest has, up to 49 days; -1: nobody waits. */
 int64_t publish_waited_ms(const struct publish *p, int64_t now_ms);
 size_t publish_dirty(const struct publish *p);

@@ -32,7 +32,7 @@ enum {
     ACK_QUEUE = 1024,
     PROBE_MS = 1000,              /* is Redis there, has it what was written?        */
     PIPELINE_BYTES = 1024 * 1024, /* of values; a single value may be larger         */
-    GATHER_MS = 2,                /* a pipeline waits so long for more, at most ...  */
+    GATHER_MS = 5,                /* a pipeline waits so long for more, at most ...  */
     GATHER_SHARE = 10,            /* ... a tenth of a round                          */
     GATHERED = PUBLISHER_PIPELINE / 2,
     REFUSAL_MAX = 512,

@@ -32,6 +32,8 @@ struct cell {
 _Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");
 
+typedef int32_t cell_bits __attribute__((vector_size(sizeof(struct cell))));
+
 /* Of an item: where its cell is, in the search with this stamp. */
 struct cell_place {
     uint32_t stamp, cell;
@@ -82,6 +84,9 @@ static inline struct cell *candidates_cell(const struct candidates *c, uint32_t 
     return place.stamp == c->stamp ? &c->cells[place.cell] : NULL;
 }
 
+/** Makes a cell of every neighbour of the view's last PAIRS_WINDOW items, in the domain: k, most.
+ * The first thing that a search does. */
+void candidates_walk(struct candidates *c, const struct shared *s, const struct candidates_view *v);
 /** The user's repeat table (*n_all,), those first that he takes again most; returns how many bring
  *  candidates, at most CANDIDATES_OWN. */
 uint32_t candidates_own(const struct candidates_view *v, struct user_repeat own[USER_REPEATS],

@@ -1035,6 +1035,35 @@ static void duel_push(struct duel *d, uint32_t task, uint16_t topic) {
     l->position = offset + 1;
 }
 
+/* It is the entry at `at` of its queue. */
+static void assert_entry_is(const struct duel *d, const struct merged *x, size_t at) {
+    const struct oracle_lane *l = &d->o.lanes[x->task][x->topic];
+    assert_true(at < l->n);
+    const struct waiting_entry *e = &l->entries[at];
+    assert_true(x->offset == e->offset);
+    if (!e->letter) {
+        make(&sample, x->task, x->topic, e->offset, e->ts_ms);
+        assert_event_is(x, &sample);
+    }
+}
+
+/* What comes after the entry `x` that was returned: behind it, or the first of another queue. */
+static void duel_look_ahead(const struct duel *d, const struct merged *x) {
+    const struct oracle_lane *own = &d->o.lanes[x->task][x->topic];
+    const struct merged *behind = merge_behind(d->w.m);
+    assert_int_equal(behind != NULL, own->first + 1 < own->n);
+    if (behind) {
+        assert_true(behind->task == x->task && behind->topic == x->topic);
+        assert_entry_is(d, behind, own->first + 1);
+    }
+    const struct merged *after = merge_after(d->w.m);
+    if (after && after->task == x->task && after->topic == x->topic) {
+        assert_entry_is(d, after, own->first + 1);
+    } else if (after) {
+        assert_entry_is(d, after, d->o.lanes[after->task][after->topic].first);
+    }
+}
+
 static void duel_take(struct duel *d, bool pop) {
     uint32_t task = 0;
     uint16_t topic = 0;
@@ -1060,6 +1089,7 @@ static void duel_take(struct duel *d, bool pop) {
         make(&sample, task, topic, e->offset, e->ts_ms);
         assert_event_is(x, &sample);
     }
+    duel_look_ahead(d, x);
     if (pop) {
         const uint32_t between = rng_below(&d->r, 4);
         for (uint32_t k = 0; k < between; k++) { /* pop still removes what next returned */
@@ -1213,7 +1243,13 @@ static size_t run_preloaded(struct preloaded *p, struct rng *r, struct taken *ou
         arrive(p, rng_below(r, TASKS), (uint16_t)rng_below(r, TOPICS), rng_below(r, 60));
         now += rng_below(r, 3);
         const uint32_t most = rng_below(r, 80);
+        bool guessed = false;
+        int64_t after_ms = 0; /* the time of what is to come next: nothing arrives in between */
         for (uint32_t k = 0; k <= most && (x = next(&p->w, now)) != NULL; k++) {
+            assert_true(!guessed || x->event.ts_ms == after_ms);
+            const struct merged *after = merge_after(p->w.m);
+            guessed = after != NULL;
+            after_ms = after ? after->event.ts_ms : 0;
             assert_true(x->offset == seen[x->task][x->topic]++); /* letters keep their place */
             if (x->event.n_lines > 0) {
                 out[n++] = (struct taken){x->task, x->topic, x->offset};

@@ -159,13 +159,17 @@ static void one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one(voi
     assert_int_equal(publish_touch(p, 2, 9, 1010), ST_OK);
     assert_int_equal(publish_touch(p, 1, 9, 1049), ST_OK);
     assert_nobody_due(p, 1059);
+    assert_int_equal(publish_due_in_ms(p, 1059, 100), 1);
     assert_due(p, 1060, 2); /* 1 would be, had he done nothing more */
+    assert_int_equal(publish_due_in_ms(p, 1060, 100), 40);
+    assert_int_equal(publish_due_in_ms(p, 1060, 0), 0);
     assert_int_equal(publish_dirty(p), 1);
     assert_int_equal(publish_waited_ms(p, 1060), 60);
     assert_int_equal(publish_touch(p, 1, 9, 1098), ST_OK); /* however long it goes on */
     assert_nobody_due(p, 1099);
     assert_due(p, 1100, 1);
     assert_int_equal(publish_waited_ms(p, 1100), -1);
+    assert_true(publish_due_in_ms(p, 1100, 100) == INT64_MAX);
     assert_int_equal(publish_touch(p, 1, 9, 1101), ST_OK); /* begins anew */
     assert_nobody_due(p, 1150);
     assert_due(p, 1151, 1);
