@@ -41,7 +41,7 @@ struct cards {
 
 struct publish {
     uint32_t n_targets;
-    uint32_t n_slots, cap_slots;
+    uint32_t n_slots, cap_slots;     /* cap: a power of two */
     struct waiting *waiting;         /* (cap_slots,)              */
     struct publish_written *written; /* (cap_slots, n_targets)    */
     struct fifo fifo[FIFOS];         /* each slot is at most once in one of them */
@@ -103,16 +103,16 @@ static enum status reserve_cards(struct publish *p, uint32_t cap, uint32_t n) {
 /* ---- who waits ---------------------------------------------------------------------------- */
 
 static uint32_t fifo_at(const struct publish *p, const struct fifo *f, uint32_t k) {
-    return f->slot[(f->head + k) % p->cap_slots];
+    return f->slot[(f->head + k) & (p->cap_slots - 1)];
 }
 
 static void fifo_push(const struct publish *p, struct fifo *f, uint32_t slot) {
-    f->slot[(f->head + f->n++) % p->cap_slots] = slot;
+    f->slot[(f->head + f->n++) & (p->cap_slots - 1)] = slot;
 }
 
 static uint32_t fifo_pop(const struct publish *p, struct fifo *f) {
     const uint32_t slot = f->slot[f->head];
-    f->head = (f->head + 1) % p->cap_slots;
+    f->head = (f->head + 1) & (p->cap_slots - 1);
     f->n--;
     return slot;
 }

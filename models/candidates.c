@@ -131,14 +131,13 @@ static void next_stamp(struct candidates *c) {
 
 /* The cell of an item, of this search. */
 static struct cell *cell_of(struct candidates *c, uint32_t item) {
-    struct cell *cell = candidates_cell(c, item);
-    if (!cell) {
-        c->places[item] = (struct cell_place){c->stamp, c->n_cells};
+    struct cell_place *place = &c->places[item];
+    if (place->stamp != c->stamp) {
+        *place = (struct cell_place){c->stamp, c->n_cells};
         c->items[c->n_cells] = item;
-        cell = &c->cells[c->n_cells++];
-        *cell = (struct cell){.flags = 0};
+        c->cells[c->n_cells++] = (struct cell){.flags = 0};
     }
-    return cell;
+    return &c->cells[place->cell];
 }
 
 static void see_withdrawn(struct candidates *c, const struct content *content) {

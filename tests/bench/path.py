@@ -13,7 +13,8 @@
     transactions  state = kafka beside state = memory
     profile       a flame graph a workload, by perf, of a build with frame pointers
 
-Workloads, fed live at a fixed rate to both, from the same file; both publish in rounds of 100 ms:
+Workloads, fed live at a fixed rate to both, from the same file. The job publishes in rounds of 100 ms; crossrec has
+publish.interval = 100ms (a user's lists come 50 ms after one event, 100 ms after the first of several):
     each   every event refreshes both lists: 10,000 users in random order, again and again
     zipf   100,000 users, zipf: .42 refreshes an event
     ten    ten events a user within a round: a list for ten events
@@ -41,7 +42,7 @@ import stand
 PARTITIONS = 4
 USERS, EACH_USERS, ITEMS = 100_000, 10_000, 10_000
 ZIPF_USERS, ZIPF_ITEMS = 1.1, .8
-ROUND_MS = 100  # of both: publish.interval, punctuation
+ROUND_MS = 100  # publish.interval, punctuation
 # rate; in `each` a user comes again too late for a round to join events
 WORKLOADS = {"each": 8000, "zipf": 20000, "ten": 20000}
 LATENCY_ROUND_MS = 10
