@@ -3,8 +3,8 @@
  * candidates_state.h -- the workspace of a search, for candidates*.c only.
  *
  * One cell for each item that a search comes to, in the order in which it does: they lie together,
- * however large the catalogue is. Where an item's cell is says `at`, if the name of that cell is
- * the item's in this search: a sparse set (Briggs and Torczon 1993), nothing is cleared in between.
+ * however large the catalogue is. An item's place says where its cell is, if it was taken in this
+ * search: nothing is cleared in between.
  */
 #ifndef CANDIDATES_STATE_H
 #define CANDIDATES_STATE_H

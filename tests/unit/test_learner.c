@@ -561,6 +561,29 @@ static void no_time_makes_anything_infinite(void **state) {
     }
 }
 
+/* ---- asked early ----------------------------------------------------------------------- */
+
+static void asking_early_changes_nothing_whatever_is_asked_for(void **state) {
+    (void)state;
+    struct learner *asked = learner_of(params_of(2), 1);
+    struct learner *other = learner_of(params_of(2), 1);
+    struct stream s = stream_of(12);
+    struct made m;
+    for (uint32_t n = 0; n < 800; n++) {
+        next_event(&s, &m); /* new users, new items, one line and several */
+        learner_learn_soon_user(asked, n % 7 ? 0 : LEARNER_TASKS_MAX, m.e.user + n % 3);
+        learner_learn_soon(asked, n % 7 ? 0 : 1, &m.e);
+        (void)learn(asked, &m);
+        (void)learn(other, &m);
+    }
+    m.e.n_lines = 0;
+    learner_learn_soon(asked, 0, &m.e);
+    assert_true(shared_digest(asked, 120) == shared_digest(other, 120));
+    assert_same_lists(asked, other, 1, s.now_ms);
+    learner_free(asked);
+    learner_free(other);
+}
+
 /* ---- memory -------------------------------------------------------------------------- */
 
 static void a_known_catalogue_needs_no_more_memory_however_long_it_is_learned(void **state) {
@@ -596,6 +619,7 @@ int main(void) {
         cmocka_unit_test(what_consumes_hides_the_item_and_what_does_not_leaves_it),
         cmocka_unit_test(rankers_move_to_the_mean_of_all_tasks_weighted_by_their_steps),
         cmocka_unit_test(no_time_makes_anything_infinite),
+        cmocka_unit_test(asking_early_changes_nothing_whatever_is_asked_for),
         cmocka_unit_test(a_known_catalogue_needs_no_more_memory_however_long_it_is_learned),
     };
     return cmocka_run_group_tests_name("learner", tests, NULL, NULL);
