@@ -175,6 +175,15 @@ static void take(struct ours *o, const struct merged *m) {
     o->events++;
 }
 
+/* As instance_input.c: who comes later is asked for. */
+static void look_ahead(struct ours *o) {
+    const struct merged *behind = merge_behind(o->merge);
+    if (behind) {
+        struct users *users = o->users[behind->task];
+        users_fetch(users, users_find(users, behind->event.user));
+    }
+}
+
 static int64_t mono_ms(void) {
     return (int64_t)(sample_now_ns() / 1e6);
 }
@@ -190,6 +199,7 @@ static void drain(struct ours *o) {
     while ((m = merge_next(o->merge, &ends, now_ms, NULL))) {
         const uint16_t topic = m->topic;
         const uint32_t task = m->task;
+        look_ahead(o);
         take(o, m);
         merge_pop(o->merge);
         update_pause(o, topic, task);
