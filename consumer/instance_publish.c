@@ -13,8 +13,7 @@
 
 enum {
     USERS_PER_LOOK = 16,
-    GATHER_SHARE = 20, /* of an interval: for so long those who become due are gathered */
-    SWEEP_SHARE = 5,   /* sweeps get at most one part in five of the time */
+    SWEEP_SHARE = 5, /* sweeps get at most one part in five of the time */
 };
 
 /* ---- one user ------------------------------------------------------------------------------ */
@@ -314,26 +313,16 @@ static bool is_to_be_served(struct instance *in, struct place *pl, int64_t inter
     if (looks) {
         pl->next_look_ms = in->now_ms + in->cfg->publish_interval_ms / 2;
     }
-    return looks || (in->now_ms >= pl->next_rank_ms &&
-                     publish_due_in_ms(pl->publish, in->now_ms, interval_ms) == 0);
-}
-
-/* Who becomes due a little later is ranked together: every few microseconds somebody does, and who
- * is ranked alone costs a turn of the loop. */
-static void plan_next(struct instance *in, struct place *pl, int64_t interval_ms) {
-    const bool left = publish_due_in_ms(pl->publish, in->now_ms, interval_ms) == 0;
-    pl->next_rank_ms = left ? 0 : in->now_ms + interval_ms / GATHER_SHARE;
+    return looks || publish_due_in_ms(pl->publish, in->now_ms, interval_ms) == 0;
 }
 
 int64_t instance_publish_in_ms(struct instance *in) {
-    const int64_t interval_ms = in->cfg->publish_interval_ms;
     int64_t least_ms = INT64_MAX;
     for (uint32_t p = 0; p < in->n_places; p++) {
         const struct place *pl = instance_place(in, p);
         if (pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up) {
-            const int64_t due_ms = publish_due_in_ms(pl->publish, in->now_ms, interval_ms);
-            const int64_t rank_ms = pl->next_rank_ms - in->now_ms;
-            const int64_t ms = due_ms > rank_ms ? due_ms : rank_ms;
+            const int64_t ms =
+                publish_due_in_ms(pl->publish, in->now_ms, in->cfg->publish_interval_ms);
             least_ms = ms < least_ms ? ms : least_ms;
         }
     }
@@ -357,7 +346,6 @@ void instance_publish(struct instance *in, bool at_once) {
         if (!serve(in, pl, interval_ms, until_ms) && denied == UINT32_MAX) {
             denied = p;
         }
-        plan_next(in, pl, interval_ms);
         more = instance_mono_ms() < until_ms;
     }
     if (denied != UINT32_MAX) {

@@ -91,7 +91,6 @@ struct place {
     struct task task;
     struct publish *publish;
     int64_t next_look_ms;                      /* monotonic: at what is not about one user */
-    int64_t next_rank_ms;                      /* monotonic: nobody is ranked before */
     int64_t mark_ms;                           /* monotonic: who has waited since is to be ranked */
     int64_t mark_next[CONFIG_TOPICS_MAX];      /* task.next then: before it can be announced */
     int64_t announced[CONFIG_TOPICS_MAX];      /* positions of the last REC_PUBLISHED */

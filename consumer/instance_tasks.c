@@ -115,7 +115,7 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     memset(pl->letter_bytes, 0, sizeof pl->letter_bytes);
     instance_drop_waiting(in, pl);
     pl->marked = false;
-    pl->next_look_ms = pl->next_rank_ms = 0;
+    pl->next_look_ms = 0;
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         pl->announced[k] = -2;
     }
