@@ -206,6 +206,15 @@ static size_t recs_a_user(const struct instance *in) {
 
 /* ---- how far ------------------------------------------------------------------------------- */
 
+static void push_published(struct instance *in, struct place *pl,
+                           const int64_t offsets[CONFIG_TOPICS_MAX]) {
+    struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
+    r->ts_ms = shown_ms(learner_stream_ms(in->learner));
+    memcpy(r->offsets, offsets, sizeof r->offsets);
+    r->refreshed_ms = pl->refreshed_ms;
+    publisher_push(in->publisher);
+}
+
 /* `published` names the epoch before the first list of it stands: whoever takes over next, be it
  * within the same second, finds it there and takes a larger one. False while the queue is full. */
 static bool claim(struct instance *in, struct place *pl) {
@@ -215,14 +224,12 @@ static bool claim(struct instance *in, struct place *pl) {
     if (publisher_room(in->publisher) <= recs_a_user(in)) {
         return false; /* the lists of one user come right behind it */
     }
-    struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
-    r->ts_ms = shown_ms(learner_stream_ms(in->learner));
+    int64_t offsets[CONFIG_TOPICS_MAX];
     for (size_t k = 0; k < CONFIG_TOPICS_MAX; k++) {
         /* what was covered before is; or nothing yet */
-        r->offsets[k] = pl->published.known ? pl->published.offsets[k] : -1;
+        offsets[k] = pl->published.known ? pl->published.offsets[k] : -1;
     }
-    r->refreshed_ms = pl->refreshed_ms;
-    publisher_push(in->publisher);
+    push_published(in, pl, offsets);
     pl->claimed_epoch = pl->task.epoch;
     return true;
 }
@@ -233,18 +240,12 @@ static void announce(struct instance *in, struct place *pl) {
     if (pl->owed || publisher_room(in->publisher) == 0) {
         return;
     }
-    if (pl->marked) {
-        if (publish_waited_ms(pl->publish, in->now_ms) >= in->now_ms - pl->mark_ms) {
-            return;
-        }
-        if (memcmp(pl->announced, pl->mark_next, sizeof pl->mark_next) != 0) {
-            struct rec *r = instance_start_rec(in, pl, REC_PUBLISHED, 0);
-            r->ts_ms = shown_ms(learner_stream_ms(in->learner));
-            memcpy(r->offsets, pl->mark_next, sizeof r->offsets);
-            r->refreshed_ms = pl->refreshed_ms;
-            publisher_push(in->publisher);
-            memcpy(pl->announced, pl->mark_next, sizeof pl->mark_next);
-        }
+    if (pl->marked && publish_waited_ms(pl->publish, in->now_ms) >= in->now_ms - pl->mark_ms) {
+        return; /* somebody waits since then */
+    }
+    if (pl->marked && memcmp(pl->announced, pl->mark_next, sizeof pl->mark_next) != 0) {
+        push_published(in, pl, pl->mark_next);
+        memcpy(pl->announced, pl->mark_next, sizeof pl->mark_next);
     }
     pl->marked = true;
     pl->mark_ms = in->now_ms;

@@ -213,10 +213,9 @@ bool candidates_allowed(const struct candidates *c, const struct candidates_view
     return !(flags & CELL_ORDERED) && !forbidden(c, v, item, flags);
 }
 
-/* `cell`: its own, if it has one already. */
-static void list_item(struct candidates *c, uint32_t item, struct cell *cell) {
+static void list_item(struct candidates *c, uint32_t item) {
+    struct cell *cell = cell_of(c, item);
     const uint32_t n = c->block.n;
-    cell = cell ? cell : cell_of(c, item);
     if (cell->flags & CELL_LISTED || n == RANKER_LIST_MAX) {
         return;
     }
@@ -238,11 +237,10 @@ static inline bool consumed(struct candidates *c, const struct candidates_view *
 
 static inline void list_if_allowed(struct candidates *c, const struct candidates_view *v,
                                    uint32_t item) {
-    struct cell *cell = candidates_cell(c, item);
-    const uint8_t flags = cell ? cell->flags : 0;
+    const uint8_t flags = flags_of(c, item);
     if (!(flags & (CELL_LISTED | CELL_ORDERED)) && !hidden(c, v, item, flags) &&
         (c->knows_consumed || !consumed(c, v, item))) {
-        list_item(c, item, cell);
+        list_item(c, item);
     }
 }
 
@@ -307,7 +305,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
         n = CANDIDATES_NEIGHBOURS;
     }
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, candidates_key_item(c->neighbours[x]), NULL);
+        list_item(c, candidates_key_item(c->neighbours[x]));
     }
 }
 
@@ -460,7 +458,7 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
         }
     }
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, best[x].item, NULL);
+        list_item(c, best[x].item);
     }
 }
 

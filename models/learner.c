@@ -420,15 +420,15 @@ enum status learner_learn(struct learner *l, uint32_t task, struct event *e,
 }
 
 void learner_learn_soon_user(const struct learner *l, uint32_t task, uint64_t user) {
-    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
-    if (t) {
-        users_fetch(t->users, users_find(t->users, user));
+    const struct users *users = learner_users(l, task);
+    if (users) {
+        users_fetch(users, users_find(users, user));
     }
 }
 
 void learner_learn_soon(const struct learner *l, uint32_t task, const struct event *e) {
-    const struct learner_task *t = task < LEARNER_TASKS_MAX ? l->tasks[task] : NULL;
-    const struct user *u = t ? users_get(t->users, users_find(t->users, e->user)) : NULL;
+    const struct users *users = learner_users(l, task);
+    const struct user *u = users ? users_get(users, users_find(users, e->user)) : NULL;
     if (!u || e->n_lines == 0) {
         return;
     }

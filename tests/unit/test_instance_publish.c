@@ -291,15 +291,21 @@ static void a_task_with_a_crowd_does_not_keep_the_others_waiting(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
-/* However long it takes: who has news meanwhile waits for the next time. */
-static void a_user_is_ranked_once_an_interval(void **state) {
-    enum { CROWD = 1000, EVENTS = 60000, INTERVAL_MS = 200 };
+/* Of one task and one target. */
+static struct running *start_with_interval(void **state, int64_t interval_ms) {
     struct running *r = make(state, 1);
     r->cfg.domains[COURSE].target = false;
-    r->cfg.publish_interval_ms = INTERVAL_MS;
+    r->cfg.publish_interval_ms = interval_ms;
     running_start(r);
     assert_true(fake_assign(&r->kafka, 1, 1));
     AWAIT(published(r, 0).writes > 0);
+    return r;
+}
+
+/* However long it takes: who has news meanwhile waits for the next time. */
+static void a_user_is_ranked_once_an_interval(void **state) {
+    enum { CROWD = 1000, EVENTS = 60000, INTERVAL_MS = 200 };
+    struct running *r = start_with_interval(state, INTERVAL_MS);
     const int64_t start_ms = running_wall_ms();
     for (int e = 0; e < EVENTS; e++) {
         (void)running_event(r, FOOD, 0, e % CROWD, e / CROWD % 10);
@@ -313,12 +319,7 @@ static void a_user_is_ranked_once_an_interval(void **state) {
 
 static void what_a_user_does_in_a_burst_makes_one_list(void **state) {
     enum { INTERVAL_MS = 1000, EVENTS = 8 };
-    struct running *r = make(state, 1);
-    r->cfg.domains[COURSE].target = false;
-    r->cfg.publish_interval_ms = INTERVAL_MS;
-    running_start(r);
-    assert_true(fake_assign(&r->kafka, 1, 1));
-    AWAIT(published(r, 0).writes > 0);
+    struct running *r = start_with_interval(state, INTERVAL_MS);
     const int64_t start_ms = running_wall_ms();
     for (int e = 0; e < EVENTS; e++) {
         (void)running_event(r, FOOD, 0, 0, e);

@@ -31,8 +31,11 @@ static void assert_next(struct publish *p, uint32_t slot, int64_t record_ms) {
     assert_true(publish_due(p, 0, 0, &s, &ms));
     assert_int_equal(s, slot);
     assert_int_equal(ms, record_ms);
+    const uint32_t next = publish_ahead(p);
     publish_pop(p);
     assert_int_equal(publish_dirty(p), dirty - 1);
+    assert_int_equal(publish_due(p, 0, 0, &s, &ms), next != UINT32_MAX);
+    assert_true(next == UINT32_MAX || s == next);
 }
 
 static void a_new_one_has_nobody(void **state) {
