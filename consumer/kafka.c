@@ -55,6 +55,10 @@ enum {
 
 /* ---- what went wrong and what to type ---------------------------------------------- */
 
+/* librdkafka asks on while a transaction of the group is open, and then says that time is over. */
+#define UNSTABLE_FIX                                                                               \
+    "wait for the brokers; if they answer and this goes on, a transaction hangs: see \"A "         \
+    "transaction that hangs\" in docs/operations.md"
 #define FENCED_FIX "another instance has the same instance id: give each its own and restart"
 
 static const struct {
@@ -1160,8 +1164,9 @@ static enum status source_bounds(void *ctx, uint16_t topic, int32_t partition, i
 
 /* What an error of the group means for the caller. REBALANCE_IN_PROGRESS while the
  * generation stands is no loss: either the revocation follows, or the next try works. */
-static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t err,
-                                const char *what) {
+static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t err, const char *what,
+                                const char *timed_out_fix) {
+    const char *fix = err == RD_KAFKA_RESP_ERR__TIMED_OUT ? timed_out_fix : fix_of(err);
     switch (err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
         problem_end(&c->f.problems, TOPIC_NONE, BY_RECORD);
@@ -1178,7 +1183,7 @@ static enum status group_status(struct kafka_consumer *c, rd_kafka_resp_err_t er
         break;
     default: break;
     }
-    LOG_WARN(what, LOG_STR("error", rd_kafka_err2str(err)), LOG_STR("fix", fix_of(err)));
+    LOG_WARN(what, LOG_STR("error", rd_kafka_err2str(err)), LOG_STR("fix", fix));
     return ST_AGAIN;
 }
 
@@ -1192,7 +1197,8 @@ static enum status source_committed(void *ctx, struct position *parts, size_t n)
     if (!err) {
         err = list_err(list);
     }
-    enum status st = group_status(c, err, "committed offsets not known; asking again");
+    enum status st =
+        group_status(c, err, "committed offsets not known; asking again", UNSTABLE_FIX);
     for (size_t i = 0; !st && i < n; i++) {
         const rd_kafka_topic_partition_t *e =
             parts[i].topic >= c->f.n_inputs
@@ -1279,7 +1285,7 @@ static enum status source_commit(void *ctx, const struct position *parts, size_t
         st = ST_OK;
         if (n > 0) {
             rd_kafka_topic_partition_list_t *list = list_of(c, parts, n);
-            st = group_status(c, commit_list(c, list), "offsets not committed; trying again");
+            st = group_status(c, commit_list(c, list), "offsets not committed; trying again", "");
             rd_kafka_topic_partition_list_destroy(list);
         }
         if (!is_current(c, generation)) {

@@ -233,7 +233,7 @@ uint32_t cluster_register(const struct cluster *c, const char *subject, const ch
 bool cluster_open(struct cluster *c, const struct cluster_plan *plan) {
     static const char *const quiet[] = {"--logfile", "/dev/null", "--protected-mode", "no", NULL};
     *c = (struct cluster){.nodes = plan->nodes, .partitions = plan->partitions, .down = -1};
-    c->kafka = plan->nodes == 1 ? kafka_fixture_start() : kafka_fixture_start_n(plan->nodes);
+    c->kafka = plan->nodes == 1 ? kafka_fixture_start_apart() : kafka_fixture_start_n(plan->nodes);
     c->redis = redis_fixture_start(REDIS_PORT, quiet);
     c->registry = plan->registry ? registry_fixture_start() : NULL;
     if (!c->kafka || !c->redis || (plan->registry && !c->registry) || !configure(c, plan)) {

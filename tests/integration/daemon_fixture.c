@@ -118,6 +118,20 @@ void daemon_fixture_show_log(const struct daemon_fixture *f) {
     }
 }
 
+const char *daemon_fixture_find(const struct daemon_fixture *f,
+                                const char *(*find)(const void *line, size_t len)) {
+    char line[4096];
+    const char *found = NULL;
+    FILE *in = fopen(f->log, "r");
+    while (in && !found && fgets(line, sizeof line, in)) {
+        found = find(line, strlen(line));
+    }
+    if (in) {
+        fclose(in);
+    }
+    return found;
+}
+
 bool daemon_fixture_logged(const struct daemon_fixture *f, const char *text) {
     char line[4096];
     bool found = false;

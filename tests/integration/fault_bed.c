@@ -374,7 +374,7 @@ int bed_setup(void **state) {
     *state = b;
     b->random = 7;
     b->ts_ms = INT64_C(1700000000000);
-    b->s.kafka = kafka_fixture_start();
+    b->s.kafka = kafka_fixture_start_apart();
     b->s.redis = redis_fixture_start(REDIS_PORT, server_args);
     b->calm = redis_fixture_start(REDIS_NO_PORT, NULL);
     if (!b->s.kafka || !b->s.redis || !b->calm) {

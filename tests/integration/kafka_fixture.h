@@ -31,6 +31,10 @@ int kafka_fixture_missing(void);
  *  broker's log on stderr if it cannot. */
 struct kafka_fixture *kafka_fixture_start(void);
 
+/** The same with the controller in a process of its own, which kafka_fixture_kill() leaves alone:
+ * for tests that kill the broker and go on with it. 250 MB. */
+struct kafka_fixture *kafka_fixture_start_apart(void);
+
 /** The same of n nodes, 1 to KAFKA_FIXTURE_NODES_MAX; three need 450 MB and start in 2 s. */
 struct kafka_fixture *kafka_fixture_start_n(int n);
 
@@ -40,8 +44,8 @@ const char *kafka_fixture_brokers(const struct kafka_fixture *f);
 /** Ends all brokers at once, as a crash does (kill -9). Their data stay. */
 void kafka_fixture_kill(struct kafka_fixture *f);
 
-/** Starts them again on the same data and address; about 1.5 s after a kill. False, with
- *  the reason on stderr, if it cannot. */
+/** Starts them again on the same data and address; about 1.5 s after a kill, 2.5 s if the
+ * controller is apart and has to notice first. False, with the reason on stderr, if it cannot. */
 bool kafka_fixture_restart(struct kafka_fixture *f);
 
 /** The same of node k (0, 1, ...). Restarting waits until the node answers and knows of all that

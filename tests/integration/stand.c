@@ -238,6 +238,10 @@ bool stand_ready(struct stand *s) {
     return scrape_ready(s->http);
 }
 
+const char *stand_find_in_log(struct stand *s, const char *(*find)(const void *line, size_t len)) {
+    return daemon_fixture_find(s->daemon, find);
+}
+
 bool stand_logged(struct stand *s, const char *text) {
     return daemon_fixture_logged(s->daemon, text);
 }

@@ -307,7 +307,7 @@ static long daemon_rss_kb(void) {
 static void topics_with_different_partition_counts_end_it_with_a_message(void **state) {
     struct fixture *f = *state;
     struct kafka_fixture *whole = f->kafka;
-    f->kafka = kafka_fixture_start();
+    f->kafka = kafka_fixture_start_apart();
     assert_non_null(f->kafka);
     configure(f, "counts"); /* makes both topics with 4 */
     char err[CONFIG_ERROR_MAX] = "";
@@ -495,7 +495,7 @@ static void with_any_partitioner_every_event_counts(void **state) {
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    f->kafka = kafka_fixture_start();
+    f->kafka = kafka_fixture_start_apart();
     f->redis = redis_fixture_start(REDIS_NO_PORT, NULL);
     assert_non_null(f->kafka);
     assert_non_null(f->redis);

@@ -1425,7 +1425,7 @@ static void keys_get_the_partitions_that_kafka_and_zlib_say(void **state) {
 
 static int start(void **state) {
     log_set_level(LOG_LEVEL_ERROR);
-    *state = kafka_fixture_start();
+    *state = kafka_fixture_start_apart();
     return *state ? 0 : -1;
 }
 

@@ -545,7 +545,7 @@ static void a_restore_reads_quickly(void **state) {
 
 static int start(void **state) {
     log_set_level(LOG_LEVEL_ERROR);
-    *state = kafka_fixture_start();
+    *state = kafka_fixture_start_apart();
     return *state ? 0 : -1;
 }
 

@@ -285,7 +285,7 @@ a_member_with_an_instance_id_comes_back_to_its_partitions_and_troubles_nobody(vo
 
 static int start(void **state) {
     log_set_level(LOG_LEVEL_ERROR);
-    *state = kafka_fixture_start();
+    *state = kafka_fixture_start_apart();
     return *state ? 0 : -1;
 }
 

@@ -676,7 +676,7 @@ static void an_outage_leaves_an_unknown_outcome_that_the_committed_offset_tells(
 
 static int start(void **state) {
     log_set_level(LOG_LEVEL_ERROR);
-    *state = kafka_fixture_start();
+    *state = kafka_fixture_start_apart();
     return *state ? 0 : -1;
 }
 
