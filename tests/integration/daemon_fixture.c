@@ -119,12 +119,13 @@ void daemon_fixture_show_log(const struct daemon_fixture *f) {
 }
 
 const char *daemon_fixture_find(const struct daemon_fixture *f,
-                                const char *(*find)(const void *line, size_t len)) {
+                                const char *(*find)(const char *line, const char *arg),
+                                const char *arg) {
     char line[4096];
     const char *found = NULL;
     FILE *in = fopen(f->log, "r");
     while (in && !found && fgets(line, sizeof line, in)) {
-        found = find(line, strlen(line));
+        found = find(line, arg);
     }
     if (in) {
         fclose(in);
@@ -132,17 +133,12 @@ const char *daemon_fixture_find(const struct daemon_fixture *f,
     return found;
 }
 
+static const char *text_in(const char *line, const char *text) {
+    return strstr(line, text) ? text : NULL;
+}
+
 bool daemon_fixture_logged(const struct daemon_fixture *f, const char *text) {
-    char line[4096];
-    bool found = false;
-    FILE *in = fopen(f->log, "r");
-    while (in && !found && fgets(line, sizeof line, in)) {
-        found = strstr(line, text) != NULL;
-    }
-    if (in) {
-        fclose(in);
-    }
-    return found;
+    return daemon_fixture_find(f, text_in, text) != NULL;
 }
 
 void daemon_fixture_free(struct daemon_fixture *f) {

@@ -37,9 +37,10 @@ void daemon_fixture_kill(struct daemon_fixture *f);
 
 /** Copies the log to stderr. */
 void daemon_fixture_show_log(const struct daemon_fixture *f);
-/** What find() says of the first line of the log of which it does not say NULL. */
+/** What find(line, arg) says of the first line of the log of which it does not say NULL. */
 const char *daemon_fixture_find(const struct daemon_fixture *f,
-                                const char *(*find)(const void *line, size_t len));
+                                const char *(*find)(const char *line, const char *arg),
+                                const char *arg);
 /** True if the log contains the text. */
 bool daemon_fixture_logged(const struct daemon_fixture *f, const char *text);
 

@@ -238,8 +238,9 @@ bool stand_ready(struct stand *s) {
     return scrape_ready(s->http);
 }
 
-const char *stand_find_in_log(struct stand *s, const char *(*find)(const void *line, size_t len)) {
-    return daemon_fixture_find(s->daemon, find);
+const char *stand_find_in_log(struct stand *s,
+                              const char *(*find)(const char *line, const char *arg)) {
+    return daemon_fixture_find(s->daemon, find, NULL);
 }
 
 bool stand_logged(struct stand *s, const char *text) {

@@ -64,7 +64,9 @@ double stand_metric(struct stand *s, const char *name, const char *label);
 bool stand_ready(struct stand *s);
 /** Ends of a topic's partitions, added up. */
 int64_t stand_records(struct stand *s, const char *topic);
-const char *stand_find_in_log(struct stand *s, const char *(*find)(const void *line, size_t len));
+/** See daemon_fixture_find(); `arg` is NULL. */
+const char *stand_find_in_log(struct stand *s,
+                              const char *(*find)(const char *line, const char *arg));
 bool stand_logged(struct stand *s, const char *text);
 
 int64_t stand_now_ms(void);
