@@ -307,7 +307,7 @@ static long daemon_rss_kb(void) {
 static void topics_with_different_partition_counts_end_it_with_a_message(void **state) {
     struct fixture *f = *state;
     struct kafka_fixture *whole = f->kafka;
-    f->kafka = kafka_fixture_start_apart();
+    f->kafka = kafka_fixture_start();
     assert_non_null(f->kafka);
     configure(f, "counts"); /* makes both topics with 4 */
     char err[CONFIG_ERROR_MAX] = "";

@@ -147,20 +147,10 @@ static enum status commit(struct kafka_tx *tx, struct member *m, int64_t offset)
     return kafka_tx_commit(tx, m->kafka, &part, 1, m->generation, TX_MS);
 }
 
-/* The committed offset of partition 1, waiting for transactions that are open. Once in some dozens
- * of killed brokers the new one has needed more than the usual deadline: it has two. */
+/* The committed offset of partition 1, waiting for transactions that are open. */
 static int64_t committed(struct member *m) {
     struct position part = {.partition = 1};
-    const int64_t start = now_ms();
-    enum status st = ST_AGAIN;
-    while (st && now_ms() - start < DEADLINE_MS) {
-        st = m->source.committed(m->source.ctx, &part, 1);
-        step(m);
-    }
-    if (st) {
-        print_message("not known after %d ms what is committed\n", (int)(now_ms() - start));
-        UNTIL(m->source.committed(m->source.ctx, &part, 1) == ST_OK, step(m));
-    }
+    UNTIL(m->source.committed(m->source.ctx, &part, 1) == ST_OK, step(m));
     return part.offset;
 }
 
