@@ -11,6 +11,7 @@
 #include "candidates_keys.h"
 #include "candidates_state.h"
 #include "list.h"
+#include "room.h"
 
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
@@ -66,6 +67,7 @@ static enum status grow(struct candidates *c, uint32_t n_items) {
         free(neighbours);
         return ST_NOMEM;
     }
+    room_huge_pages(places, cap * sizeof *places);
     free(c->places);
     free(c->items);
     free(c->cells);
@@ -173,7 +175,7 @@ static void mark_consumed(struct candidates *c, const struct candidates_view *v)
 static void mark_ordered(struct candidates *c, const struct candidates_view *v) {
     const uint32_t n = affinity_order(v->history, v->n_history, v->now_ms);
     for (uint32_t r = 0; r < n; r++) {
-        if (action_consumes(v->history[r].action)) {
+        if (v->history[r].domain == v->domain && action_consumes(v->history[r].action)) {
             cell_of(c, v->history[r].item)->flags |= CELL_ORDERED;
         }
     }
@@ -304,8 +306,11 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
                              v->hashes);
         n = CANDIDATES_NEIGHBOURS;
     }
+    const struct pop_hot *hot = popularity_hot(s->popularity);
     for (uint32_t x = 0; x < n; x++) {
-        list_item(c, candidates_key_item(c->neighbours[x]));
+        const uint32_t i = candidates_key_item(c->neighbours[x]);
+        __builtin_prefetch(&hot[i]);
+        list_item(c, i);
     }
 }
 

@@ -109,12 +109,12 @@ static inline void add_to_cells(const struct candidates *c, const struct pair_pa
 static inline void walk_part(struct candidates *c, const struct shared *s,
                              const struct pair_part *part, const uint8_t *domains, uint8_t domain,
                              const struct weights *w) {
-    const struct pop_hot *hot = popularity_hot(s->popularity);
     const float *inv4 = popularity_inv4(s->popularity);
-    for (uint32_t y = 0; c->cap > CELLS_NEAR && y < part->n; y++) {
-        __builtin_prefetch(&c->places[part->item[y]], 1);
-        __builtin_prefetch(&hot[part->item[y]]);
-        __builtin_prefetch(&inv4[part->item[y]]);
+    if (c->cap > CELLS_NEAR) {
+        for (uint32_t y = 0; y < part->n; y++) {
+            __builtin_prefetch(&c->places[part->item[y]], 1);
+            __builtin_prefetch(&inv4[part->item[y]]);
+        }
     }
     if (c->n_cells == 0 && !domains) { /* none has a cell */
         make_cells(c, part, NULL, part->n, w);

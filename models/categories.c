@@ -10,6 +10,7 @@
 
 #include "fixed.h"
 #include "popularity.h"
+#include "room.h"
 
 enum { ROOM_FIRST = 64 };
 
@@ -76,6 +77,7 @@ static enum status grow(void **array, uint32_t *cap, uint32_t n, size_t size) {
     if (!grown) {
         return ST_NOMEM;
     }
+    room_huge_pages(grown, want * size);
     memset(grown + *cap * size, 0, (want - *cap) * size);
     *array = grown;
     *cap = (uint32_t)want;
@@ -422,6 +424,7 @@ bool categories_any_deal(const struct categories *c) {
 void categories_fetch(const struct categories *c, uint32_t item) {
     if (item < c->cap_items) {
         __builtin_prefetch(&c->items[item]);
+        __builtin_prefetch((const char *)(&c->items[item] + 1) - 1); /* may be in two lines */
     }
 }
 

@@ -124,6 +124,7 @@ void factors_free(struct factors *f) {
 static bool grow(void **array, size_t bytes) {
     void *moved = realloc(*array, bytes);
     if (moved) {
+        room_huge_pages(moved, bytes);
         *array = moved;
     }
     return moved != NULL;
@@ -134,6 +135,7 @@ static bool grow_q(struct factors *f, size_t cap) {
     if (!q) {
         return false;
     }
+    room_huge_pages(q, cap * FACTORS * sizeof *q);
     if (f->n > 0) {
         memcpy(q, f->q, f->n * FACTORS * sizeof *q);
     }

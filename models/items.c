@@ -112,6 +112,7 @@ static enum status arrays_grow(struct items *it) {
     if (!hashes) {
         return ST_NOMEM;
     }
+    room_huge_pages(hashes, cap * sizeof *hashes);
     it->hashes = hashes; /* larger than cap says: harmless if the next one fails */
     uint8_t *domains = realloc(it->domains, cap * sizeof *domains);
     if (!domains) {

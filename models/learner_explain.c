@@ -127,7 +127,7 @@ static uint32_t rank_of(const struct shared *s, const struct features_block *b, 
     uint32_t rank = 0;
     for (uint32_t c = 0; c < b->n; c++) {
         const struct ranked other = {scores[c], c, hashes[b->item[c]]};
-        rank += ranks_before(&other, &own);
+        rank += ranked_before(&other, &own);
     }
     return rank;
 }

@@ -105,8 +105,8 @@ static uint32_t fill_top(const struct shared *s, uint8_t domain, int clock, int6
     const uint32_t n_items = popularity_top(s->popularity, domain, clock, &items);
     for (uint32_t k = 0; k < n_items; k++) {
         const float lg = popularity_hot(s->popularity)[items[k]].lg[clock];
-        kept = learner_insert_ranked(top, kept, n,
-                                     (struct ranked){lg, items[k], items_hash(s->items, items[k])});
+        kept = ranked_insert(top, kept, n,
+                             (struct ranked){lg, items[k], items_hash(s->items, items[k])});
     }
     for (uint32_t k = 0; k < kept; k++) {
         out[k] = item_by(s, domain, top[k].at, clock, now_ms);
@@ -124,8 +124,8 @@ static uint32_t fill_trending(const struct shared *s, uint8_t domain, int64_t no
         const struct board_item b = item_by(s, domain, items[k], ONE_DAY, now_ms);
         if (b.lift > 1.0F && b.per_day >= LEARNER_TRENDING_RATE &&
             content_available(s->content, b.item)) {
-            kept = learner_insert_ranked(
-                top, kept, n, (struct ranked){b.lift, b.item, items_hash(s->items, b.item)});
+            kept = ranked_insert(top, kept, n,
+                                 (struct ranked){b.lift, b.item, items_hash(s->items, b.item)});
         }
     }
     for (uint32_t k = 0; k < kept; k++) {

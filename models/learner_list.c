@@ -17,32 +17,6 @@ enum {
     UNPROVEN = 20,         /* events: an item with fewer is worth finding out about   */
 };
 
-uint32_t learner_insert_ranked(struct ranked *top, uint32_t n, uint32_t max, struct ranked r) {
-    if (n == max && !ranks_before(&r, &top[n - 1])) {
-        return n;
-    }
-    uint32_t k = n < max ? n : max - 1;
-    while (k > 0 && ranks_before(&r, &top[k - 1])) {
-        top[k] = top[k - 1];
-        k--;
-    }
-    top[k] = r;
-    return n < max ? n + 1 : n;
-}
-
-uint32_t learner_best(const struct shared *s, const struct features_block *b, const float *scores,
-                      uint32_t max, struct ranked *top) {
-    const uint64_t *hashes = items_hashes(s->items);
-    uint32_t n = 0;
-    for (uint32_t c = 0; c < b->n; c++) {
-        if (n < max || scores[c] >= top[n - 1].score) { /* most are not */
-            n = learner_insert_ranked(top, n, max,
-                                      (struct ranked){scores[c], c, hashes[b->item[c]]});
-        }
-    }
-    return n;
-}
-
 enum ranker_kind learner_kind(const struct learner_task *t, const struct candidates_view *v) {
     if (v->n_history == 0) {
         return RANKER_TWIN; /* of whom nothing is known */
@@ -77,7 +51,8 @@ enum status learner_rank_user(struct learner *l, struct learner_task *t, uint32_
     if (l->params.diversity > 0.0F) {
         depth = 2 * n > CALIBRATED_DEPTH ? 2 * n : CALIBRATED_DEPTH;
     }
-    out->n_top = learner_best(l->shared, out->block, out->scores, depth, out->top);
+    out->n_top = ranked_best(out->scores, out->block->n, out->block->item, out->view.hashes, depth,
+                             out->top);
     while (out->n_top > 0 && isinf(out->top[out->n_top - 1].score)) {
         out->n_top--; /* pinned ones */
     }
@@ -276,7 +251,7 @@ void learner_fallback(const struct learner *l, uint8_t target, uint32_t n, struc
         }
         const float shift = scale > 0.0F ? scale * rules_effect(&lens, i) : 0.0F;
         struct ranked r = {fallback_score(s, i) + shift, i, items_hash(s->items, i)};
-        kept = learner_insert_ranked(top, kept, n, r);
+        kept = ranked_insert(top, kept, n, r);
     }
     out->n = kept;
     for (uint32_t k = 0; k < kept; k++) {

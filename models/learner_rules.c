@@ -123,7 +123,7 @@ static uint32_t best_candidate(const struct pinning *p, uint64_t category) {
     struct ranked best = {.at = ITEM_NONE};
     for (uint32_t c = 0; c < b->n; c++) {
         const struct ranked one = {p->r->scores[c], b->item[c], p->r->view.hashes[b->item[c]]};
-        if ((best.at == ITEM_NONE || ranks_before(&one, &best)) &&
+        if ((best.at == ITEM_NONE || ranked_before(&one, &best)) &&
             is_choice(p, b->item[c], category)) {
             best = one;
         }
@@ -272,7 +272,7 @@ static void filter(const struct learner *l, const struct rules_lens *lens, struc
         const uint32_t i = all.items[k].item;
         if (!rules_blocks(lens, i)) {
             const float by = scale > 0.0F ? scale * rules_effect(lens, i) : 0.0F;
-            n = learner_insert_ranked(
+            n = ranked_insert(
                 order, n, LIST_MAX,
                 (struct ranked){all.items[k].score + by, k, items_hash(l->shared->items, i)});
         }

@@ -10,6 +10,7 @@
 #include "learner.h"
 #include "log_record.h"
 #include "pack.h"
+#include "ranked.h"
 #include "rules.h"
 #include "similar.h"
 
@@ -142,25 +143,6 @@ enum status learner_take_lines(struct learner *l, struct learner_task *t, const 
 
 /** Could learner_learn() refuse it half-way? Says so before. */
 bool learner_event_ok(const struct learner *l, const struct event *e);
-
-/* A candidate on its way into the top n. */
-struct ranked {
-    float score;
-    uint32_t at; /* position in the block */
-    uint64_t hash;
-};
-
-/** Order of lists: score, ties by hash. */
-static inline bool ranks_before(const struct ranked *a, const struct ranked *b) {
-    return a->score > b->score || (a->score == b->score && a->hash < b->hash);
-}
-
-/** Keeps the best of a stream in order; n is small. Returns the new n. */
-uint32_t learner_insert_ranked(struct ranked *top, uint32_t n, uint32_t max, struct ranked r);
-
-/** The `max` best of a block by their scores (n,), in order; returns how many. */
-uint32_t learner_best(const struct shared *s, const struct features_block *b, const float *scores,
-                      uint32_t max, struct ranked *top);
 
 /* One user's candidates, ranked. `block` lies in the workspace of the learner's candidates. */
 struct ranking {

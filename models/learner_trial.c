@@ -146,7 +146,7 @@ enum status learner_test(struct learner *l, struct learner_task *t, const struct
     float scores[RANKER_LIST_MAX];
     ranker_scores(&t->record.ranker, learner_kind(t, &view), &rows, scores);
     struct ranked top[LIVE_TOP];
-    test_lines(l, e, &view, top, learner_best(l->shared, b, scores, LIVE_TOP, top), b);
+    test_lines(l, e, &view, top, ranked_best(scores, b->n, b->item, view.hashes, LIVE_TOP, top), b);
     return ST_OK;
 }
 
@@ -232,7 +232,7 @@ static void judge_candidates(struct bench *w, enum trial_model m, const uint32_t
     struct ranked top[TRIAL_TOP];
     struct trial *out = w->out;
     out->ran[m] = true;
-    const uint32_t n = learner_best(w->l->shared, b, w->scores, TRIAL_TOP, top);
+    const uint32_t n = ranked_best(w->scores, b->n, b->item, hashes, TRIAL_TOP, top);
     out->n_top[m] = 0;
     for (uint32_t k = 0; k < n && top[k].score > least; k++) {
         out->top[m][out->n_top[m]++] = b->item[top[k].at];
@@ -248,7 +248,7 @@ static void judge_candidates(struct bench *w, enum trial_model m, const uint32_t
         uint32_t rank = 0;
         for (uint32_t c = 0; c < b->n; c++) {
             const struct ranked other = {w->scores[c], c, hashes[b->item[c]]};
-            rank += ranks_before(&other, &target);
+            rank += ranked_before(&other, &target);
         }
         out->lines[k].rank[m] = rank < TRIAL_RANKS ? rank : TRIAL_MISS;
     }
@@ -263,8 +263,7 @@ static void judge_popular(struct bench *w, enum trial_model m, const uint32_t *t
         const uint32_t j = p->items[k];
         if (shown(s, w->view, j)) {
             const float count = (float)count_of(s, j, p->clock);
-            n = learner_insert_ranked(top, n, TRIAL_TOP,
-                                      (struct ranked){count, j, w->view->hashes[j]});
+            n = ranked_insert(top, n, TRIAL_TOP, (struct ranked){count, j, w->view->hashes[j]});
         }
     }
     w->out->ran[m] = true;
@@ -317,8 +316,8 @@ static void judge_factors(struct bench *w, const uint32_t *targets) {
             continue;
         }
         const struct ranked r = {dot_of(v->p, q + (size_t)i * FACTORS), i, v->hashes[i]};
-        if ((n < TRIAL_RANKS || ranks_before(&r, &top[n - 1])) && shown(s, v, i)) {
-            n = learner_insert_ranked(top, n, TRIAL_RANKS, r);
+        if ((n < TRIAL_RANKS || ranked_before(&r, &top[n - 1])) && shown(s, v, i)) {
+            n = ranked_insert(top, n, TRIAL_RANKS, r);
         }
     }
     note_ranks(w->out, TRIAL_FACTORS, top, n, targets);
@@ -370,8 +369,8 @@ static void judge_similar(struct bench *w, const struct learner_task *t, uint32_
             sum += votes[k].weight;
         }
         if (shown(w->l->shared, w->view, item)) {
-            n_top = learner_insert_ranked(top, n_top, TRIAL_RANKS,
-                                          (struct ranked){sum, item, w->view->hashes[item]});
+            n_top = ranked_insert(top, n_top, TRIAL_RANKS,
+                                  (struct ranked){sum, item, w->view->hashes[item]});
         }
     }
     note_ranks(out, TRIAL_SIMILAR, top, n_top, targets);

@@ -293,6 +293,7 @@ static enum status grow(struct pairs *p, uint32_t n_items) {
     if (!lists) {
         return ST_NOMEM;
     }
+    room_huge_pages(lists, cap * sizeof *lists);
     memset(lists + p->cap, 0, (cap - p->cap) * sizeof *lists);
     p->lists = lists;
     p->cap = (uint32_t)cap;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "fixed.h"
+#include "room.h"
 
 enum {
     LINE = 64,
@@ -170,6 +171,9 @@ static enum status allocate(struct popularity *p, size_t cap) {
         free(exact);
         return ST_NOMEM;
     }
+    room_huge_pages(hot, cap * sizeof *hot);
+    room_huge_pages(exact, cap * sizeof *exact);
+    room_huge_pages(inv4, cap * sizeof *inv4);
     if (p->n > 0) {
         memcpy(hot, p->hot, p->n * sizeof *hot);
         memcpy(exact, p->exact, p->n * sizeof *exact);

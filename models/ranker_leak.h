@@ -5,18 +5,13 @@
 #ifndef RANKER_LEAK_H
 #define RANKER_LEAK_H
 
-#include <stdint.h>
-
 #include "lanes.h"
 
 #define RANKER_LEAK .1F /* slope below 0 */
 
-typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
-
 /* yes where a > 0, else no */
 static inline lanes where_positive(lanes a, lanes yes, lanes no) {
-    const masks m = a > 0.0F;
-    return (lanes)((m & (masks)yes) | (~m & (masks)no));
+    return lanes_where(a > 0.0F, yes, no);
 }
 
 static inline lanes leaky(lanes a) {

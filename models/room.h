@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * room.h -- how arrays grow that have an element an item.
+ * room.h -- how arrays grow that have an element an item, and where they lie.
  */
 #ifndef ROOM_H
 #define ROOM_H
@@ -16,5 +16,10 @@ static inline size_t room_for(size_t cap, size_t n, size_t least, size_t most) {
     room = room < n ? n : room;
     return room < most ? room : most;
 }
+
+/** A hint that an array of `bytes` is read all over: the system may keep it in huge pages, of 2 MB,
+ *  where it lets programs ask for them. Without an effect on smaller arrays, and on what is in it.
+ */
+void room_huge_pages(void *array, size_t bytes);
 
 #endif
