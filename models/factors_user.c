@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "factors_cholesky.h"
+#include "factors_parts.h"
 #include "factors_state.h"
 #include "wide.h"
 
@@ -107,45 +108,6 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
 
 /* ---- parts ------------------------------------------------------------------------------ */
 
-/* Rows of up to LANES items side by side: z[k][t] is the k-th factor of the t-th; 0 beyond them. */
-static void rows_of(const struct factors *f, const uint32_t *items, uint32_t n, lanes z[FACTORS]) {
-    float side[FACTORS][LANES] = {{0}};
-    for (uint32_t t = 0; t < n; t++) {
-        const float *q = row(f, items[t]);
-        for (size_t k = 0; k < FACTORS; k++) {
-            side[k][t] = q[k];
-        }
-    }
-    for (size_t k = 0; k < FACTORS; k++) {
-        z[k] = lanes_load(side[k]);
-    }
-}
-
-/* z <- A^-1 z: U'y = z, then U z = y, a lane each. */
-static void solve_lanes(const struct factors_solved *s, lanes z[FACTORS]) {
-    for (size_t j = 0; j < FACTORS; j++) {
-        z[j] *= s->inverse[j];
-        for (size_t k = j + 1; k < FACTORS; k++) {
-            z[k] -= s->u[j][k] * z[j];
-        }
-    }
-    for (size_t j = FACTORS; j-- > 0;) {
-        z[j] *= s->inverse[j];
-        for (size_t k = 0; k < j; k++) {
-            z[k] -= s->u[k][j] * z[j];
-        }
-    }
-}
-
-/* q.z of each lane. */
-static lanes product(const float *q, const lanes z[FACTORS]) {
-    lanes sum[4] = {{0}};
-    for (size_t k = 0; k < FACTORS; k++) {
-        sum[k % 4] += q[k] * z[k];
-    }
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
-}
-
 bool factors_parts(const struct factors *f, const struct factors_solved *solved,
                    const uint32_t *items, uint32_t n, const uint32_t *targets, uint32_t n_targets,
                    float *out) {
@@ -153,20 +115,15 @@ bool factors_parts(const struct factors *f, const struct factors_solved *solved,
         return false;
     }
     const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    memset(out, 0, (size_t)n_targets * n * sizeof *out);
-    for (uint32_t from = 0; from < n_targets; from += LANES) {
-        const uint32_t here = n_targets - from < LANES ? n_targets - from : LANES;
-        lanes z[FACTORS];
-        rows_of(f, targets + from, here, z);
-        solve_lanes(solved, z);
-        float w = 1.0F;
-        for (uint32_t i = 0; i < known; i++) {
-            const lanes part = w * product(row(f, items[i]), z);
-            for (uint32_t t = 0; t < here; t++) {
-                out[(size_t)(from + t) * n + i] = part[t];
-            }
-            w *= HISTORY_DECAY;
-        }
+    float weights[FACTORS_HISTORY];
+    float w = 1.0F;
+    for (uint32_t i = 0; i < known; i++) {
+        weights[i] = w;
+        w *= HISTORY_DECAY;
     }
+    memset(out, 0, (size_t)n_targets * n * sizeof *out);
+    const struct factors_asked asked = {f->q, items, weights, known, targets, n_targets, n};
+    factors_parts_of *const parts = wide_here() ? factors_parts_wide : factors_parts_usual;
+    parts(solved, &asked, out);
     return true;
 }

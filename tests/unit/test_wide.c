@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "factors_cholesky.h"
+#include "factors_parts.h"
 #include "mix.h"
 #include "normal.h"
 #include "ranker_block.h"
@@ -106,10 +107,53 @@ static void a_users_matrix_is_the_same_bits(void **state) {
     }
 }
 
+/* Of few targets and many, more than a vector has, with and without a history. */
+static void parts_of_a_history_are_the_same_bits(void **state) {
+    (void)state;
+    enum { ROWS = 60, MOST = 40 };
+    static float q[ROWS][FACTORS];
+    static struct factors_solved solved;
+    struct rng rng = {63};
+    need_wide();
+    print_message("seed 63\n");
+    for (int round = 0; round < 300; round++) {
+        uint32_t items[FACTORS_HISTORY];
+        uint32_t targets[MOST];
+        float weights[FACTORS_HISTORY];
+        float out[2][MOST * (FACTORS_HISTORY + 1)];
+        for (size_t r = 0; r < ROWS; r++) {
+            for (size_t k = 0; k < FACTORS; k++) {
+                q[r][k] = any_of(&rng);
+            }
+        }
+        for (size_t r = 0; r < FACTORS; r++) {
+            for (size_t k = r; k < FACTORS; k++) {
+                solved.u[r][k] = r == k ? 1.0F + (float)rng_unit(&rng) : .1F * any_of(&rng);
+            }
+            solved.inverse[r] = 1.0F / solved.u[r][r];
+        }
+        const uint32_t n = rng_below(&rng, FACTORS_HISTORY + 1);
+        const uint32_t n_targets = rng_below(&rng, MOST + 1);
+        for (uint32_t i = 0; i < n; i++) {
+            items[i] = rng_below(&rng, ROWS);
+            weights[i] = (float)rng_unit(&rng);
+        }
+        for (uint32_t t = 0; t < n_targets; t++) {
+            targets[t] = rng_below(&rng, ROWS);
+        }
+        const struct factors_asked asked = {q[0], items, weights, n, targets, n_targets, n + 1};
+        memset(out, 0, sizeof out);
+        factors_parts_usual(&solved, &asked, out[0]);
+        factors_parts_wide(&solved, &asked, out[1]);
+        assert_memory_equal(out[0], out[1], sizeof out[0]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_and_hidden_units_are_the_same_bits),
         cmocka_unit_test(a_users_matrix_is_the_same_bits),
+        cmocka_unit_test(parts_of_a_history_are_the_same_bits),
     };
     return cmocka_run_group_tests_name("wide kernels", tests, NULL, NULL);
 }
