@@ -77,7 +77,9 @@ uint32_t ranked_best(const float *scores, uint32_t n, const uint32_t *items, con
     uint32_t best[RANKER_LIST_MAX];
     uint32_t n_best = 0;
     for (uint32_t x = 0; x < n_near; x++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): x < n_near */
         const uint32_t c = near[x];
+        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): best (max,) is full */
         if (n_best == max && !before(&b, c, best[max - 1])) {
             continue;
         }

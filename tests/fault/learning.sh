@@ -89,7 +89,7 @@ blend-negative|learner_trial.c|trial|weights of the blend may be negative|s@b->w
 blend-early|learner_trial.c|trial|the blend learns before it is tested|s@    blend_inputs(w->block, w->blend);@    blend_inputs(w->block, w->blend); blend_learn(b, w->blend, w->block->n, 0);@
 trial-notes-none|learner_trial.c|trial|baselines forget what an event took|s@b->taken\[b->n_taken++\] = e->lines\[k\].item;@b->taken[0] = e->lines[k].item;@
 trial-cold|learner_trial.c|trial|who is new to a domain is not cold there|s@user_n_of(v->user, v->domain) == 0@user_n(v->user) == 0@
-trial-factors-has|learner_trial.c|trial|the factor baseline recommends what the user has|s@ranks_before(&r, &top\[n - 1\])) && shown(s, v, i)@ranks_before(\&r, \&top[n - 1]))@
+trial-factors-has|learner_trial.c|trial|the factor baseline recommends what the user has|s@ranked_before(&r, &top\[n - 1\])) && shown(s, v, i)@ranked_before(\&r, \&top[n - 1]))@
 live-sample|learner_trial.c|trial|the hit is where the item is not on the list|s@on_top(top, n, b, item),@!on_top(top, n, b, item),@
 kind-ignored|learner_list.c|learner_lists trial|the full net ranks whatever the gate says|s@return ranker_served(&t->record.ranker@return RANKER_FULL; return ranker_served(\&t->record.ranker@
 ranked-bound|ranked.c|ranked|the best are looked for above what fewer reach|s@\[k % LANES\] > -(int32_t)max;@[k % LANES] > 1 - (int32_t)max;@
