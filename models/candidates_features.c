@@ -10,7 +10,7 @@
 #include "lanes.h"
 #include "lg.h"
 
-enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 16, LINE = 64 /* bytes */ };
+enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 16 };
 
 #define HOURS_PER_MS (1.0F / 3600000.0F)
 
@@ -79,9 +79,7 @@ static void gather_dots(const struct candidates_view *v, const struct list_terms
 
 /* What is known of a candidate is in a few cache lines, some of which nobody has touched yet. */
 static void fetch(const struct shared *s, const struct list_terms *t, uint32_t item) {
-    for (int k = 0; k < FACTORS; k += LINE / (int)sizeof *t->q) {
-        __builtin_prefetch(t->q + (size_t)item * FACTORS + k);
-    }
+    factors_fetch(s->factors, &item, 1);
     __builtin_prefetch(t->qq + item);
     __builtin_prefetch(&t->hot[item]);
     if (t->content) {

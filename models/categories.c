@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "fixed.h"
 #include "popularity.h"
 #include "room.h"
@@ -422,6 +423,7 @@ bool categories_any_deal(const struct categories *c) {
 }
 
 void categories_fetch(const struct categories *c, uint32_t item) {
+    FETCH_KEPT();
     if (item < c->cap_items) {
         __builtin_prefetch(&c->items[item]);
         __builtin_prefetch((const char *)(&c->items[item] + 1) - 1); /* may be in two lines */

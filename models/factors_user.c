@@ -8,6 +8,7 @@
 #include "factors_cholesky.h"
 #include "factors_parts.h"
 #include "factors_state.h"
+#include "fetch.h"
 #include "wide.h"
 
 static const float USER_RIDGE = 2.0F;
@@ -65,9 +66,11 @@ uint64_t factors_version(const struct factors *f) {
 }
 
 void factors_fetch(const struct factors *f, const uint32_t *items, uint32_t n) {
+    FETCH_KEPT();
     for (uint32_t i = 0; i < n && i < FACTORS_HISTORY; i++) {
-        __builtin_prefetch(row(f, items[i]));
-        __builtin_prefetch(row(f, items[i]) + FACTORS / 2);
+        for (size_t k = 0; k < FACTORS; k += ROW_ALIGN / sizeof(float)) { /* its lines */
+            __builtin_prefetch(row(f, items[i]) + k);
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "fetch.h"
 #include "room.h"
 
 enum {
@@ -197,6 +198,7 @@ const char *items_id(const struct items *it, uint32_t i, size_t *len) {
 }
 
 void items_fetch_id(const struct items *it, uint32_t i) {
+    FETCH_KEPT();
     __builtin_prefetch(*id_place(it, i));
 }
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "fixed.h"
 #include "room.h"
 
@@ -548,6 +549,7 @@ struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
 }
 
 void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j) {
+    FETCH_KEPT();
     const struct list *l = &p->lists[i];
     const struct span span = span_of(l, is_near(p, i, j));
     for (uint32_t x = span.from; x < span.to; x += LINE / sizeof *l->item) {
@@ -557,6 +559,7 @@ void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j) {
 
 /* Into the second level of the cache: the first is too small for what comes before. */
 void pairs_fetch_items(const struct pairs *p, uint32_t i, uint8_t domain) {
+    FETCH_KEPT();
     if (i >= p->n) {
         return;
     }

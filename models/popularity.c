@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "fixed.h"
 #include "room.h"
 
@@ -570,6 +571,7 @@ void popularity_obs_add(struct popularity *p, uint32_t i, int64_t obs, int64_t e
 }
 
 void popularity_obs_fetch(const struct popularity *p, uint32_t i) {
+    FETCH_KEPT();
     __builtin_prefetch(&p->exact[i], 1);
 }
 

@@ -25,18 +25,6 @@ uint32_t ranked_insert(struct ranked *top, uint32_t n, uint32_t max, struct rank
 
 /* ---- of a block --------------------------------------------------------------------------- */
 
-struct block {
-    const float *scores;
-    const uint32_t *items;
-    const uint64_t *hashes;
-};
-
-/* Hashes are far away, and only scores that are equal need them. */
-static bool before(const struct block *b, uint32_t x, uint32_t y) {
-    const float *s = b->scores;
-    return s[x] > s[y] || (s[x] == s[y] && b->hashes[b->items[x]] < b->hashes[b->items[y]]);
-}
-
 /* A score (n,) that at least `max` reach, not far below that of the last of the best: the largest
  * of each of COLUMNS is looked for, and of these the max-th. */
 static float reached(const float *scores, uint32_t n, uint32_t max) {
@@ -66,7 +54,6 @@ static float reached(const float *scores, uint32_t n, uint32_t max) {
 
 uint32_t ranked_best(const float *scores, uint32_t n, const uint32_t *items, const uint64_t *hashes,
                      uint32_t max, struct ranked *top) {
-    const struct block b = {scores, items, hashes};
     const float least = reached(scores, n, max);
     uint32_t near[RANKER_LIST_MAX];
     uint32_t n_near = 0;
@@ -74,24 +61,14 @@ uint32_t ranked_best(const float *scores, uint32_t n, const uint32_t *items, con
         near[n_near] = c;
         n_near += scores[c] >= least;
     }
-    uint32_t best[RANKER_LIST_MAX];
-    uint32_t n_best = 0;
     for (uint32_t x = 0; x < n_near; x++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): x < n_near */
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): x < n_near */
+        __builtin_prefetch(&hashes[items[near[x]]]); /* all at once: they may be far away */
+    }
+    uint32_t n_top = 0;
+    for (uint32_t x = 0; x < n_near; x++) {
         const uint32_t c = near[x];
-        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): best (max,) is full */
-        if (n_best == max && !before(&b, c, best[max - 1])) {
-            continue;
-        }
-        uint32_t k = n_best < max ? n_best++ : max - 1;
-        for (; k > 0 && before(&b, c, best[k - 1]); k--) {
-            best[k] = best[k - 1];
-        }
-        best[k] = c;
-        __builtin_prefetch(&hashes[items[c]]);
+        n_top = ranked_insert(top, n_top, max, (struct ranked){scores[c], c, hashes[items[c]]});
     }
-    for (uint32_t k = 0; k < n_best; k++) {
-        top[k] = (struct ranked){scores[best[k]], best[k], hashes[items[best[k]]]};
-    }
-    return n_best;
+    return n_top;
 }

@@ -29,8 +29,8 @@ static inline bool ranked_before(const struct ranked *a, const struct ranked *b)
 uint32_t ranked_insert(struct ranked *top, uint32_t n, uint32_t max, struct ranked r);
 
 /** The `max` > 0 best of n <= RANKER_LIST_MAX scores (none a NaN), in order, and where they are.
- *  Candidate c is items[c], of whom hashes has a hash by item, asked for only where it is needed.
- *  Returns how many. */
+ *  Candidate c is items[c], of whom hashes has a hash by item, looked at of those only that may be
+ *  among the best. Returns how many. */
 uint32_t ranked_best(const float *scores, uint32_t n, const uint32_t *items, const uint64_t *hashes,
                      uint32_t max, struct ranked *top);
 

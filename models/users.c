@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "fetch.h"
 #include "mix.h"
 
 enum { ROOM_FIRST = 64, LINE = 64, FETCHED = 16 * LINE };
@@ -195,6 +196,7 @@ struct user **users_place(struct users *t, uint32_t slot) {
 }
 
 void users_fetch(const struct users *t, uint32_t slot) {
+    FETCH_KEPT();
     const char *block = slot < t->n ? (const char *)t->users[slot] : NULL;
     for (size_t at = 0; block && at < FETCHED; at += LINE) {
         __builtin_prefetch(block + at);

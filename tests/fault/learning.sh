@@ -93,7 +93,7 @@ trial-factors-has|learner_trial.c|trial|the factor baseline recommends what the 
 live-sample|learner_trial.c|trial|the hit is where the item is not on the list|s@on_top(top, n, b, item),@!on_top(top, n, b, item),@
 kind-ignored|learner_list.c|learner_lists trial|the full net ranks whatever the gate says|s@return ranker_served(&t->record.ranker@return RANKER_FULL; return ranker_served(\&t->record.ranker@
 ranked-bound|ranked.c|ranked|the best are looked for above what fewer reach|s@\[k % LANES\] > -(int32_t)max;@[k % LANES] > 1 - (int32_t)max;@
-ranked-ties|ranked.c|ranked|equal scores are in another order|s@\[x\]\] < b->@[x]] > b->@
+ranked-ties|ranked.c|ranked|equal scores are in another order|s@hashes\[items\[c\]\]}@~hashes[items[c]]}@
 cards-everybody|segment_scan.c|learner_segments segment_scan|users without a label count as of segment 0|s@label < 0 ? EVERYBODY@label < 0 ? 0@
 cards-parts|segment_scan.c|learner_segments segment_scan|a part of the day is named though it is everybody's|s@part\[EVERYBODY\]\[d\]\[k\] += @part[EVERYBODY][d][k] += 0.0 * @
 cards-stride|segment_scan.c|learner_segments segment_scan|each task is counted from its first user on|s@s->next -= places;@s->next = 0;@
