@@ -73,12 +73,15 @@ run() {
         names="$names $(sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) .*\*\*\*\(Failed\|Timeout\|Exception\).*/\1/p' "$log" | sed "s/^/$preset:/" | tr '\n' ' ')"
         [ "$n" -gt 0 ] || fail "ctest-$preset" "$log"
         grep -vE '^ *Start|^ *[0-9]+/[0-9]+ Test .* Passed' "$log" | tail -n 80 >&2
+        grep -aE '^\[  (ERROR|FAILED) |^ERROR: |(runtime|:) error: |Sanitizer: ' "$log" |
+            tail -n 20 >>"$logs/reasons" || true
     fi
 }
 
 finish() {
     step "result"
     [ -z "$names" ] || echo "failed:$names"
+    [ ! -s "$logs/reasons" ] || cat "$logs/reasons" # where only the end of this is kept
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]
     exit

@@ -151,7 +151,7 @@ static bool produce(struct bench *b) {
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static void start(struct bench *b, struct instance_of *in, int number, bool checkpoint) {
-    snprintf(in->http, sizeof in->http, "127.9.%d.%d:9464", (int)(getpid() % 250) + 1, number);
+    daemon_fixture_http(number, in->http, sizeof in->http);
     snprintf(in->own[0], SET, "http.address=%s", in->http);
     snprintf(in->own[1], SET, "instance.id=i%d", number);
     snprintf(in->own[2], SET, "state.dir=%s", b->dir);

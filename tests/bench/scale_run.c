@@ -60,7 +60,7 @@ static bool write_ini(struct run *r, const char *file) {
         return false;
     }
     snprintf(r->ini, sizeof r->ini, "/tmp/crossrec-scale-%d.ini", (int)getpid());
-    snprintf(r->http, sizeof r->http, "127.9.%d.8:9464", (int)(getpid() % 250) + 1);
+    daemon_fixture_http(8, r->http, sizeof r->http);
     FILE *f = fopen(r->ini, "w");
     if (!f) {
         return false;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon_fixture.h"
 #include "fault_proof.h"
 #include "fault_triggers.h"
 #include "redis_fixture.h"
@@ -369,8 +370,7 @@ static void address_of(struct round *r, int k) {
         network_address(&r->networks[k], host, sizeof host);
         snprintf(r->http[k], sizeof r->http[k], "%s:%d", host, HTTP_PORT);
     } else {
-        snprintf(r->http[k], sizeof r->http[k], "127.9.%d.%d:%d", (int)(getpid() % 250) + 1, k + 1,
-                 HTTP_PORT);
+        daemon_fixture_http(k + 1, r->http[k], sizeof r->http[k]);
     }
 }
 

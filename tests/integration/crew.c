@@ -95,7 +95,7 @@ void crew_start(struct crew *c, int k, const char *const *more) {
     for (; n < c->s->n_sets; n++) {
         sets[n] = c->s->sets[n];
     }
-    snprintf(m->http, sizeof m->http, "127.9.%d.%d:9464", (int)(getpid() % 250) + 1, k + 1);
+    daemon_fixture_http(k + 1, m->http, sizeof m->http);
     snprintf(http, sizeof http, "http.address=%s", m->http);
     snprintf(id, sizeof id, "instance.id=%s-%d", c->group, k);
     sets[n++] = http;

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETS_MAX = 64, POLL_MS = 5 };
+#include "server.h"
+
+enum { SETS_MAX = 64, POLL_MS = 5, LOOPBACK = 9, /* 127.9.n.k */ HTTP_PORT = 9464 };
 
 struct daemon_fixture {
     pid_t pid; /* 0: ended and waited for */
@@ -38,6 +40,15 @@ static void child(const char *log, const char *ini, const char *const *sets, siz
     execv(BINARY_DIR "/crossrec", argv);
     perror(BINARY_DIR "/crossrec");
     _exit(127);
+}
+
+void daemon_fixture_http(int k, char *buf, size_t len) {
+    static int n;
+    static int claim; /* kept until the program ends */
+    if (n == 0) {
+        n = server_claim(LOOPBACK, NULL, 0, &claim);
+    }
+    snprintf(buf, len, "127.%d.%d.%d:%d", LOOPBACK, n, k, HTTP_PORT);
 }
 
 struct daemon_fixture *daemon_fixture_start(const char *const *sets, size_t n_sets) {

@@ -13,6 +13,9 @@
 
 struct daemon_fixture;
 
+/** An http.address of this test program alone, another for each k of 1 to 250. Main thread. */
+void daemon_fixture_http(int k, char *buf, size_t len);
+
 /** Starts `crossrec run --set ...` for each of (n_sets,) "key=value". NULL if it cannot. */
 struct daemon_fixture *daemon_fixture_start(const char *const *sets, size_t n_sets);
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon_fixture.h"
 #include "input_records.h"
@@ -148,8 +147,7 @@ void bed_start(struct bed *b, bool cluster) {
 
 static void configure(struct bed *b) {
     stand_begin(&b->s, "hurt", input_ini(INI, "hurt"));
-    snprintf(b->reference_http, sizeof b->reference_http, "127.9.%d.8:9464",
-             (int)(getpid() % 250) + 1);
+    daemon_fixture_http(8, b->reference_http, sizeof b->reference_http);
     stand_set(&b->s, "crossrec.clock", "stream");
     stand_set(&b->s, "publish.refresh", "300ms");
     stand_set(&b->s, "user.interval", "0"); /* cards follow at once, too */

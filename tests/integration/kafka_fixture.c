@@ -412,6 +412,7 @@ static const char *prepare(struct kafka_fixture *f) {
     for (int k = 1; process(f, k) && !why; k++) {
         struct server *server = process(f, k);
         *server = *first;
+        server->claim = 0;
         snprintf(server->dir, sizeof server->dir, "/tmp/kafka-test-XXXXXX");
         why = mkdtemp(server->dir) ? NULL : "no temporary folder";
     }

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 5, ADDRESSES = 250, SKIPPED = 77 };
+enum { POLL_MS = 5, ADDRESSES = 250, SKIPPED = 77, CLAIM_PORT = 9000 };
 
 static int64_t now_ms(void) {
     struct timespec t;
@@ -80,31 +80,54 @@ struct sockaddr_in server_address(const struct server *s, int port) {
     return a;
 }
 
-static bool is_free(const struct server *s, int port) {
-    struct sockaddr_in a = server_address(s, port);
+/* A socket that listens there, -1 if somebody does already. */
+static int listen_at(const struct server *s, int port) {
+    const struct sockaddr_in a = server_address(s, port);
+    const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return false;
+        return -1;
     }
-    const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bool ok = bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0;
-    close(fd);
-    return ok;
+    if (bind(fd, (const struct sockaddr *)&a, sizeof a) || listen(fd, 1)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool is_free(const struct server *s, int port) {
+    const int fd = listen_at(s, port);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+int server_claim(int octet, const int *ports, size_t n_ports, int *claim) {
+    struct server s = {.octet = octet};
+    for (int k = 0; k < ADDRESSES; k++) {
+        s.n = 1 + (int)((getpid() + k) % ADDRESSES);
+        *claim = listen_at(&s, CLAIM_PORT);
+        bool free_ports = *claim >= 0;
+        for (size_t i = 0; i < n_ports && free_ports; i++) {
+            free_ports = is_free(&s, ports[i]);
+        }
+        if (free_ports) {
+            return s.n;
+        }
+        if (*claim >= 0) {
+            close(*claim);
+        }
+    }
+    return 0;
 }
 
 const char *server_prepare(struct server *s, const char *name, int octet, const int *ports,
                            size_t n_ports) {
-    bool found = false;
     s->octet = octet;
-    for (int k = 0; k < ADDRESSES && !found; k++) {
-        s->n = 1 + (int)((getpid() + k) % ADDRESSES);
-        found = true;
-        for (size_t i = 0; i < n_ports && found; i++) {
-            found = is_free(s, ports[i]);
-        }
-    }
-    if (!found) {
+    s->n = server_claim(octet, ports, n_ports, &s->claim);
+    if (!s->n) {
         return "no free loopback address";
     }
     snprintf(s->dir, sizeof s->dir, "/tmp/%s-test-XXXXXX", name);
@@ -202,5 +225,8 @@ void server_end(struct server *s, int timeout_ms) {
         nap();
     }
     server_kill(s);
+    if (s->claim > 0) {
+        close(s->claim);
+    }
     nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -21,6 +21,7 @@ struct server {
     pid_t pid; /* 0: not running */
     int n;     /* it listens on 127.octet.n.1 */
     int octet;
+    int claim; /* keeps the address; 0: somebody else's struct does */
     char dir[SERVER_DIR_MAX];
     char cache[SERVER_PATH_MAX];
 };
@@ -33,7 +34,13 @@ bool server_has(const char *program);
  * CI is set. */
 int server_missing(const char *why);
 
-/** Finds a free address and makes a folder /tmp/NAME-test-XXXXXX.
+/** Takes the addresses 127.octet.n.* for this program, until it closes *claim or ends: another that
+ * asks gets another n, also while a server that was killed leaves its port free. The (n_ports,)
+ * ports of 127.octet.n.1 are free.
+ * @return n, 0 if none is free */
+int server_claim(int octet, const int *ports, size_t n_ports, int *claim);
+
+/** Takes an address with server_claim() and makes a folder /tmp/NAME-test-XXXXXX.
  *  @return NULL, or why not */
 const char *server_prepare(struct server *s, const char *name, int octet, const int *ports,
                            size_t n_ports);

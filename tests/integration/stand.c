@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon_fixture.h"
 #include "kafka_fixture.h"
@@ -95,7 +94,7 @@ void stand_begin(struct stand *s, const char *name, const char *ini) {
     end_daemon(s);
     s->n_sets = 0;
     s->ini = ini;
-    snprintf(s->http, sizeof s->http, "127.9.%d.9:9464", (int)(getpid() % 250) + 1);
+    daemon_fixture_http(9, s->http, sizeof s->http);
     stand_set(s, "crossrec.group", name);
     stand_set(s, "state", "memory");
     snprintf(text, sizeof text, "dead-%s", name);

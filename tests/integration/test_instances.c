@@ -40,6 +40,8 @@ enum {
     RATE = 1500,
     BAD_EVERY = 100,
     TERM_MS = 15000,
+    SESSION_MS = 6000,
+    RECORDS_MAX = 1 << 20, /* of a partition */
 };
 
 struct process {
@@ -130,7 +132,8 @@ static void configure(struct fixture *f, const char *name) {
     set(f, "publish.max.lag", "2s");
     set(f, "publish.interval", "20ms");
     set(f, "commit.interval", "200ms");
-    set(f, "kafka.session.timeout.ms", "6000");
+    snprintf(text, sizeof text, "%d", SESSION_MS);
+    set(f, "kafka.session.timeout.ms", text);
     set(f, "kafka.heartbeat.interval.ms", "300");
     load(f);
     redisReply *r = redisCommand(f->client, "FLUSHALL");
@@ -147,7 +150,7 @@ static struct process *start(struct fixture *f, int k) {
     struct process *p = &f->processes[k];
     assert_null(p->daemon);
     char http[CONFIG_VALUE_MAX];
-    snprintf(p->http, sizeof p->http, "127.9.%d.%d:9464", (int)(getpid() % 250) + 1, k + 1);
+    daemon_fixture_http(k + 1, p->http, sizeof p->http);
     snprintf(http, sizeof http, "http.address=%s", p->http);
     const char *sets[SETS + 1];
     for (size_t i = 0; i < f->n_sets; i++) {
@@ -211,6 +214,10 @@ static int64_t learned(const struct process *p) {
     return metric(p, "crossrec_events_total");
 }
 
+static int64_t commits_of(const struct process *p) {
+    return metric(p, "crossrec_commit_seconds_count");
+}
+
 static json_t *get_json(struct fixture *f, const char *key) {
     redisReply *r = redisCommand(f->client, "GET %s", key);
     json_t *v = r && r->type == REDIS_REPLY_STRING ? json_loadb(r->str, r->len, 0, NULL) : NULL;
@@ -254,8 +261,69 @@ static bool is_published(struct fixture *f, int32_t p, const int64_t ends[2]) {
     return reached;
 }
 
-/* Everything that was sent is learned, published and committed; each bad record is one letter.
- * The feeder has ended. */
+/* Marks the letter of one record in seen, (2, PARTITIONS, RECORDS_MAX), by the place it came from.
+ * False: it has one already. */
+static bool mark_letter(struct fixture *f, uint8_t *seen, const struct header *headers, size_t n) {
+    const char *names[] = {"topic", "partition", "offset"};
+    char values[3][CONFIG_NAME_MAX] = {""};
+    for (size_t h = 0; h < n; h++) {
+        for (size_t k = 0; k < 3; k++) {
+            if (strcmp(headers[h].name, names[k]) == 0) {
+                snprintf(values[k], sizeof values[k], "%.*s", (int)headers[h].len,
+                         (const char *)headers[h].value);
+            }
+        }
+    }
+    const int topic = strcmp(values[0], f->cfg.topics[0].name) == 0 ? 0 : 1;
+    const int64_t partition = strtoll(values[1], NULL, 10);
+    const int64_t offset = strtoll(values[2], NULL, 10);
+    assert_string_equal(values[0], f->cfg.topics[topic].name);
+    assert_in_range(partition, 0, PARTITIONS - 1);
+    assert_in_range(offset, 0, RECORDS_MAX - 1);
+    uint8_t *mark =
+        &seen[((size_t)topic * PARTITIONS + (size_t)partition) * RECORDS_MAX + (size_t)offset];
+    const bool first = !*mark;
+    *mark = 1;
+    return first;
+}
+
+/* How many records have letters. */
+static int64_t records_with_letters(struct fixture *f) {
+    struct kafka_reader *reader = NULL;
+    const char *names[] = {f->cfg.dead_letters};
+    char err[CONFIG_ERROR_MAX] = "";
+    uint8_t *seen = calloc((size_t)2 * PARTITIONS * RECORDS_MAX, 1);
+    int64_t n = 0;
+    assert_non_null(seen);
+    if (kafka_reader_new(&f->cfg, names, 1, &reader, err)) {
+        fail_msg("%s", err);
+    }
+    while (!kafka_reader_complete(reader)) {
+        struct record records[64];
+        const size_t got = kafka_reader_poll(reader, records, 64, 100);
+        for (size_t k = 0; k < got; k++) {
+            struct header headers[16];
+            const size_t n_headers = kafka_reader_headers(reader, k, headers, 16);
+            n += mark_letter(f, seen, headers, n_headers);
+        }
+    }
+    kafka_reader_free(reader);
+    free(seen);
+    return n;
+}
+
+/* Did a process that runs take back what it had not committed? */
+static bool took_back(struct fixture *f) {
+    bool any = false;
+    for (int k = 0; k < PROCESSES; k++) {
+        const struct process *p = &f->processes[k];
+        any = any || (p->daemon && metric(p, "crossrec_batches_undone_total") > 0);
+    }
+    return any;
+}
+
+/* Everything that was sent is learned, published and committed; each bad record has a letter: one,
+ * unless what was not committed was taken back and read again. The feeder has ended. */
 static void await_all(struct fixture *f) {
     for (int32_t p = 0; p < PARTITIONS; p++) {
         const int64_t ends[2] = {high_of(f, f->cfg.topics[0].name, p),
@@ -263,9 +331,12 @@ static void await_all(struct fixture *f) {
         AWAIT(f, is_published(f, p, ends));
     }
     AWAIT(f, dead_letters(f) >= (int64_t)f->bad);
-    print_message("%lld dead letters of %llu bad records\n", (long long)dead_letters(f),
-                  (unsigned long long)f->bad);
-    EXPECT(f, dead_letters(f) == (int64_t)f->bad);
+    AWAIT(f, records_with_letters(f) >= (int64_t)f->bad);
+    print_message("%lld dead letters of %lld records, %llu are bad%s\n", (long long)dead_letters(f),
+                  (long long)records_with_letters(f), (unsigned long long)f->bad,
+                  took_back(f) ? "; some were read again" : "");
+    EXPECT(f, records_with_letters(f) == (int64_t)f->bad);
+    EXPECT(f, took_back(f) || dead_letters(f) == (int64_t)f->bad);
     int missing = 0;
     for (int user = 0; user < FEEDER_USERS; user++) {
         missing += !exists(f, f->cfg.domains[0].name, user);
@@ -345,7 +416,8 @@ static void tasks_move_between_instances_and_every_event_counts_once(void **stat
     nap_ms(1000);
     feeder_set(f->feeder, RATE, 0);
     AWAIT(f, dead_letters(f) >= (int64_t)(f->bad + feeder_bad(f->feeder)));
-    nap_ms(1000); /* their offsets are committed: a letter is sent again only if they are not */
+    const int64_t commits = commits_of(b); /* of all tasks, or their letters are sent again */
+    AWAIT(f, commits_of(b) > commits + 4 * PARTITIONS);
     daemon_fixture_kill(b->daemon);
     discard(b);
     AWAIT(f, running_tasks(a) == PARTITIONS);
@@ -375,6 +447,15 @@ static void tasks_move_between_instances_and_every_event_counts_once(void **stat
     terminate(f, b);
 }
 
+static void kill_broker(struct fixture *f, const struct process *p, int away_ms) {
+    nap_ms(1000);
+    kafka_fixture_kill(f->kafka);
+    nap_ms(away_ms);
+    assert_true(kafka_fixture_restart(f->kafka));
+    const int64_t before = learned(p);
+    AWAIT(f, learned(p) > before + RATE);
+}
+
 static void a_broker_that_is_killed_loses_nothing(void **state) {
     struct fixture *f = *state;
     configure(f, "broker");
@@ -382,19 +463,28 @@ static void a_broker_that_is_killed_loses_nothing(void **state) {
     struct process *a = start(f, 0);
     AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
     for (int round = 0; round < 2; round++) {
-        nap_ms(1000);
-        kafka_fixture_kill(f->kafka);
-        nap_ms(1000);
-        assert_true(kafka_fixture_restart(f->kafka));
-        const int64_t before = learned(a);
-        AWAIT(f, learned(a) > before + RATE);
+        kill_broker(f, a, 1000);
     }
     end_feed(f);
     await_all(f);
     AWAIT(f, learned(a) >= (int64_t)f->events);
-    if (metric(a, "crossrec_batches_undone_total") == 0) {
-        EXPECT(f, learned(a) == (int64_t)f->events);
-    }
+    EXPECT(f, took_back(f) || learned(a) == (int64_t)f->events);
+    EXPECT(f, metric(a, "crossrec_duplicate_events_total") == 0);
+    terminate(f, a);
+}
+
+/* The group has forgotten its member: what was not committed is read again, letters too. */
+static void a_broker_away_for_longer_than_the_session_loses_nothing(void **state) {
+    struct fixture *f = *state;
+    configure(f, "forgotten");
+    feed(f, BAD_EVERY);
+    struct process *a = start(f, 0);
+    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    kill_broker(f, a, SESSION_MS + 1000);
+    end_feed(f);
+    await_all(f);
+    EXPECT(f, took_back(f));
+    AWAIT(f, learned(a) >= (int64_t)f->events);
     EXPECT(f, metric(a, "crossrec_duplicate_events_total") == 0);
     terminate(f, a);
 }
@@ -526,6 +616,7 @@ int main(void) {
         TEST(topics_with_different_partition_counts_end_it_with_a_message),
         TEST(tasks_move_between_instances_and_every_event_counts_once),
         TEST(a_broker_that_is_killed_loses_nothing),
+        TEST(a_broker_away_for_longer_than_the_session_loses_nothing),
         TEST(a_redis_that_is_frozen_costs_neither_memory_nor_lists),
         TEST(sigterm_under_load_ends_in_order_and_a_restart_goes_on),
         TEST(a_stop_without_brokers_ends_in_time),

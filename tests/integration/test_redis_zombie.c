@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon_fixture.h"
 #include "input_records.h"
@@ -87,7 +86,7 @@ static void start(struct fixture *f, int k) {
             sets[n++] = f->s.sets[i];
         }
     }
-    snprintf(p->http, sizeof p->http, "127.9.%d.%d:9464", (int)(getpid() % 250) + 1, 20 + k);
+    daemon_fixture_http(20 + k, p->http, sizeof p->http);
     snprintf(http, sizeof http, "http.address=%s", p->http);
     snprintf(id, sizeof id, "instance.id=zombie-%d", k);
     sets[n++] = http;
