@@ -4,37 +4,7 @@
  */
 #include "candidates_keys.h"
 
-/* Moves the k largest to the front (Hoare's find); the rest stays behind in any order. */
-static void select_best(uint64_t *a, uint32_t n, uint32_t k) {
-    int64_t lo = 0;
-    int64_t hi = (int64_t)n - 1;
-    const int64_t want = (int64_t)k - 1;
-    while (lo < hi) {
-        const uint64_t pivot = a[(lo + hi) / 2];
-        int64_t i = lo;
-        int64_t j = hi;
-        while (i <= j) {
-            while (a[i] > pivot) {
-                i++;
-            }
-            while (a[j] < pivot) {
-                j--;
-            }
-            if (i <= j) {
-                const uint64_t t = a[i];
-                a[i++] = a[j];
-                a[j--] = t;
-            }
-        }
-        if (want <= j) {
-            hi = j;
-        } else if (want >= i) {
-            lo = i;
-        } else {
-            return;
-        }
-    }
-}
+#include "select.h"
 
 /* Among the k best and the rest: of those that score what the last of the best does, the ones to
  * stay are chosen by their hashes, since indices are not the same on every instance. */
@@ -66,7 +36,7 @@ static void settle_ties(uint64_t *a, uint32_t n, uint32_t k, const uint64_t *has
     for (uint32_t x = from; x < end; x++) {
         a[x] = (hashes[candidates_key_item(a[x])] & ~(uint64_t)UINT32_MAX) | (a[x] & UINT32_MAX);
     }
-    select_best(a + from, end - from, k - from);
+    select_largest(a + from, end - from, k - from);
 }
 
 uint32_t candidates_keys_bucket(const uint64_t *a, uint32_t n, uint32_t k, uint32_t *n_above) {
@@ -88,8 +58,8 @@ uint32_t candidates_keys_bucket(const uint64_t *a, uint32_t n, uint32_t k, uint3
 
 void candidates_keys_keep(uint64_t *a, uint32_t n, uint32_t k, uint64_t *last,
                           const uint64_t *hashes) {
-    /* one count and one pass without a branch, where select_best() would guess wrong at every other
-     * comparison */
+    /* one count and one pass without a branch, where select_largest() would guess wrong at every
+     * other comparison */
     uint32_t above = 0;
     const uint32_t bucket = candidates_keys_bucket(a, n, k, &above);
     uint32_t n_above = 0;
@@ -101,7 +71,7 @@ void candidates_keys_keep(uint64_t *a, uint32_t n, uint32_t k, uint64_t *last,
         n_above += candidates_key_bucket(key) > bucket;
         n_last += candidates_key_bucket(key) == bucket;
     }
-    select_best(last, n_last, k - above);
+    select_largest(last, n_last, k - above);
     settle_ties(last, n_last, k - above, hashes);
     memcpy(a + above, last, (k - above) * sizeof *a);
 }

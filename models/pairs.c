@@ -28,6 +28,7 @@
 #include "fetch.h"
 #include "fixed.h"
 #include "room.h"
+#include "select.h"
 
 #define NOBODY   UINT32_MAX
 #define CAP_MOST (UINT32_C(0x3fffffff))
@@ -72,6 +73,8 @@ struct pairs {
     uint32_t n, cap;    /* items whose domain is known; room */
     struct list *lists; /* (cap,) */
     size_t list_bytes;  /* of all lists' allocations */
+    uint64_t *keys;     /* (2, cap_keys) for pruning, which cannot fail */
+    uint32_t cap_keys;  /* the largest list's room */
 };
 
 /* ---- one list ------------------------------------------------------------ */
@@ -200,12 +203,25 @@ static void clear_places(struct list *l, uint32_t from, uint32_t to) {
     }
 }
 
+static enum status keys_reserve(struct pairs *p, uint32_t cap) {
+    if (cap <= p->cap_keys) {
+        return ST_OK;
+    }
+    uint64_t *keys = realloc(p->keys, 2 * (size_t)cap * sizeof *keys);
+    if (!keys) {
+        return ST_NOMEM;
+    }
+    p->keys = keys;
+    p->cap_keys = cap;
+    return ST_OK;
+}
+
 /* The list with room for `cap` >= n neighbours and such a rest. On failure as it was. */
 static enum status list_move(struct pairs *p, struct list *l, uint32_t cap, enum rest rest) {
     struct list to = *l;
     to.cap = (cap + LANES - 1) / LANES * LANES & CAP_MOST;
     to.rest = (unsigned)rest & 3U;
-    to.item = malloc(bytes_of(&to));
+    to.item = keys_reserve(p, to.cap) ? NULL : malloc(bytes_of(&to));
     if (!to.item) {
         return ST_NOMEM;
     }
@@ -285,6 +301,7 @@ void pairs_free(struct pairs *p) {
         free(p->lists[i].item);
     }
     free(p->lists);
+    free(p->keys);
     free(p);
 }
 
@@ -444,78 +461,43 @@ bool pairs_due(const struct pairs *p, uint32_t i) {
     return list_n(&p->lists[i]) > p->neighbours;
 }
 
-/* The order of pruning: no two neighbours are equal in it. */
-static bool ahead(const struct list *l, uint32_t x, int64_t a, uint32_t item,
-                  const uint64_t *hashes) {
-    const int64_t ax = value_a(l, x);
-    const uint32_t other = l->item[x];
-    const bool tie_won = hashes ? hashes[other] < hashes[item] : other < item;
-    return ax > a || (ax == a && tie_won);
-}
-
-/* Places x and y. */
-static void swap(struct list *l, uint32_t x, uint32_t y) {
+/* What decides between neighbours of equal a: the larger one stays. No two are equal in it. */
+static uint64_t tie_of(const struct list *l, uint32_t x, const uint64_t *hashes) {
     const uint32_t item = l->item[x];
-    const struct pair_entry e = entries(l)[x];
-    const size_t size = rest_size[l->rest];
-    char rest[sizeof(struct sums)];
-    memcpy(rest, rest_at(l, x), size);
-    list_copy(l, x, y);
-    l->item[y] = item;
-    entries(l)[y] = e;
-    memcpy(rest_at(l, y), rest, size);
+    return ~(hashes ? hashes[item] : item);
 }
 
-/* Moves those ahead of the one in the middle of neighbours [lo, hi] before it; returns where
- * that one comes to lie. */
-static uint32_t partition(struct list *l, uint32_t lo, uint32_t hi, const uint64_t *hashes) {
-    const uint32_t last = place(l, hi);
-    swap(l, place(l, lo + (hi - lo) / 2), last);
-    const int64_t a = value_a(l, last);
-    const uint32_t item = l->item[last];
-    uint32_t at = lo;
-    for (uint32_t k = lo; k < hi; k++) {
-        if (ahead(l, place(l, k), a, item, hashes)) {
-            swap(l, place(l, k), place(l, at++));
-        }
+static uint64_t least_of(const uint64_t *a, uint32_t n) {
+    uint64_t least = UINT64_MAX;
+    for (uint32_t k = 0; k < n; k++) {
+        least = a[k] < least ? a[k] : least;
     }
-    swap(l, place(l, at), last);
-    return at;
+    return least;
 }
 
-/* The best `keep` come first (quickselect, Hoare 1961), whatever part they are of. */
-static void select_best(struct list *l, uint32_t keep, const uint64_t *hashes) {
-    uint32_t lo = 0;
-    uint32_t hi = list_n(l) - 1;
-    while (lo < hi) {
-        const uint32_t at = partition(l, lo, hi, hashes);
-        if (at == keep) {
-            break;
-        }
-        if (at > keep) {
-            hi = at - 1;
-        } else {
-            lo = at + 1;
-        }
-    }
-}
+/* The last that stays. */
+struct limit {
+    uint64_t a, tie;
+};
 
-/* Of the list of item i the first `keep` alone, each in its part again. */
-static void keep_first(const struct pairs *p, uint32_t i, uint32_t keep) {
-    struct list *l = &p->lists[i];
-    uint32_t near = 0;
-    for (uint32_t k = 0; k < keep; k++) {
-        if (is_near(p, i, l->item[place(l, k)])) {
-            swap(l, place(l, k), place(l, near++));
+/* Of a list whose neighbours have of[k]; `room` is for as many. Hashes are read of those alone that
+ * are equal to the last. */
+static struct limit limit_of(const struct list *l, const uint64_t *of, uint64_t *room,
+                             uint32_t keep, const uint64_t *hashes) {
+    const uint32_t n = list_n(l);
+    memcpy(room, of, n * sizeof *room);
+    select_largest(room, n, keep);
+    const uint64_t a = least_of(room, keep);
+    uint32_t above = 0;
+    uint32_t tied = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        above += of[k] > a;
+        if (of[k] == a) {
+            room[tied++] = tie_of(l, place(l, k), hashes);
         }
     }
-    const uint32_t far = keep - near;
-    for (uint32_t k = 0; k < far; k++) { /* from the last on: each moves behind where it was */
-        list_copy(l, l->cap - 1 - k, place(l, keep - 1 - k));
-    }
-    l->n_near = near;
-    l->n_far = far;
-    clear_places(l, near, l->cap - far);
+    select_largest(room, tied, keep - above);
+    return (struct limit){a, least_of(room, keep - above)};
 }
 
 void pairs_prune(struct pairs *p, uint32_t i) {
@@ -524,11 +506,27 @@ void pairs_prune(struct pairs *p, uint32_t i) {
 
 void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
     struct list *l = &p->lists[i];
-    if (list_n(l) <= p->keep) {
+    const uint32_t n = list_n(l);
+    if (n <= p->keep) {
         return;
     }
-    select_best(l, p->keep, hashes);
-    keep_first(p, i, p->keep);
+    uint64_t *of = p->keys;
+    for (uint32_t k = 0; k < n; k++) {
+        of[k] = (uint64_t)value_a(l, place(l, k)); /* a >= 0 */
+    }
+    const struct limit limit = limit_of(l, of, p->keys + p->cap_keys, p->keep, hashes);
+    uint32_t near = 0;
+    uint32_t far = l->cap; /* each part moves together where it begins */
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t at = k < l->n_near ? k : n - 1 - (k - l->n_near);
+        const uint32_t x = place(l, at);
+        if (of[at] > limit.a || (of[at] == limit.a && tie_of(l, x, hashes) >= limit.tie)) {
+            list_copy(l, at < l->n_near ? near++ : --far, x);
+        }
+    }
+    l->n_near = near;
+    l->n_far = l->cap - far;
+    clear_places(l, near, far);
     (void)list_move(p, l, p->keep, (enum rest)l->rest); /* refused: it stays as large as it is */
 }
 
