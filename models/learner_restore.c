@@ -5,6 +5,8 @@
 #include "task_record.h"
 #include "user_record.h"
 
+enum { USERS_AHEAD = 4 };
+
 static struct user_words words_of(const struct learner *l) {
     return (struct user_words){.items = l->shared->items, .content = l->shared->content};
 }
@@ -29,7 +31,11 @@ void learner_write_user(const struct learner *l, uint32_t task, uint32_t slot, s
 bool learner_sealed_user(struct learner *l, uint32_t task, size_t k, uint64_t *user,
                          struct pack *p) {
     const struct learner_task *t = l->tasks[task];
-    const uint32_t slot = newest_sealed(t)->images[k].slot;
+    const struct batch *b = newest_sealed(t);
+    const uint32_t slot = b->images[k].slot;
+    if (k + USERS_AHEAD < b->n_images) { /* their blocks are all over the memory */
+        users_fetch(t->users, b->images[k + USERS_AHEAD].slot);
+    }
     *user = users_hash(t->users, slot);
     if (!users_get(t->users, slot)) {
         return false;

@@ -221,8 +221,10 @@ static enum status list_move(struct pairs *p, struct list *l, uint32_t cap, enum
     struct list to = *l;
     to.cap = (cap + LANES - 1) / LANES * LANES & CAP_MOST;
     to.rest = (unsigned)rest & 3U;
-    to.item = keys_reserve(p, to.cap) ? NULL : malloc(bytes_of(&to));
-    if (!to.item) {
+    const size_t bytes = bytes_of(&to);
+    to.item = bytes > 0 ? malloc(bytes) : NULL; /* always: cap > 0 */
+    if (!to.item || keys_reserve(p, to.cap)) {
+        free(to.item);
         return ST_NOMEM;
     }
     const uint32_t far = to.cap - to.n_far;
@@ -231,8 +233,8 @@ static enum status list_move(struct pairs *p, struct list *l, uint32_t cap, enum
         copy_block(&to, 0, l, 0, l->n_near);
         copy_block(&to, far, l, l->cap - l->n_far, l->n_far);
     }
-    memset((char *)to.item + bytes_of(&to) - sizeof(float), 0, sizeof(float));
-    p->list_bytes = p->list_bytes - bytes_of(l) + bytes_of(&to);
+    memset((char *)to.item + bytes - sizeof(float), 0, sizeof(float));
+    p->list_bytes = p->list_bytes - bytes_of(l) + bytes;
     free(l->item);
     *l = to;
     return ST_OK;

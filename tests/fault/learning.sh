@@ -25,7 +25,9 @@ undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@
 pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
 pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addition_do(&to);@(void)to;@
 pairs-far-stays|pairs.c|pairs|a list that grows loses where its neighbours of other domains are|s@const uint32_t far = to.cap - to.n_far;@const uint32_t far = l->cap - l->n_far;@
-pairs-parts|pairs.c|pairs|pruning takes neighbours of other domains for its own|s@if (is_near(p, i, l->item\[place(l, k)\])) {@if (near <= k) {@
+pairs-parts|pairs.c|pairs|pruning takes neighbours of other domains for its own|s@at < l->n_near ? near++ : --far@at <= near ? near++ : --far@
+prune-ties|pairs.c|pairs|of neighbours that are equal to the last one too few stays|s@>= limit.tie@> limit.tie@
+select-last|select.c|select|the last of the largest is not among them|s@want = (int64_t)k - 1;@want = (int64_t)k - 2;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
 ridge|factors_user.c|factors|the fold-in has no ridge|s@f->gv, USER_RIDGE, @f->gv, 0.0F * USER_RIDGE, @
 fold-in-recency|factors_user.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
