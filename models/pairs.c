@@ -32,6 +32,7 @@
 
 #define NOBODY   UINT32_MAX
 #define CAP_MOST (UINT32_C(0x3fffffff))
+#define SIGN     (UINT64_C(1) << 63)
 
 enum { LANES = 8, ITEMS_MIN = 64, LINE = 64 /* bytes */ };
 enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
@@ -514,7 +515,7 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
     }
     uint64_t *of = p->keys;
     for (uint32_t k = 0; k < n; k++) {
-        of[k] = (uint64_t)value_a(l, place(l, k)); /* a >= 0 */
+        of[k] = (uint64_t)value_a(l, place(l, k)) ^ SIGN; /* in the order of signed numbers */
     }
     const struct limit limit = limit_of(l, of, p->keys + p->cap_keys, p->keep, hashes);
     uint32_t near = 0;

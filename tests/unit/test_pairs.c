@@ -930,6 +930,27 @@ static void a_sum_is_so_many_pairs(void **state) {
     pairs_free(q);
 }
 
+/* What a log took back of a list that had been pruned may be more than there was. */
+static void who_has_less_than_nothing_goes_first(void **state) {
+    struct pairs *p = *state;
+    for (uint32_t j = 1; j <= PAIRS_KEEP + 2; j++) {
+        const struct pair_sum sum = {.a = j == 5   ? -INT64_C(1)
+                                          : j == 9 ? INT64_MIN / 2
+                                                   : 1,
+                                     .s = 1,
+                                     .from = 0,
+                                     .to = j};
+        assert_int_equal(pairs_add_sum(p, &sum, PAIR_FROM), ST_OK);
+    }
+    pairs_prune(p, 0);
+    int64_t a = 0;
+    int64_t f = 0;
+    int64_t s = 0;
+    assert_int_equal(pairs_list(p, 0).n, PAIRS_KEEP);
+    assert_false(pairs_get(p, 0, 5, &a, &f, &s));
+    assert_false(pairs_get(p, 0, 9, &a, &f, &s));
+}
+
 /* The same pairs under other indices: by hash the same neighbours are kept. */
 static void ties_by_hash_are_the_same_choice_whatever_the_indices(void **state) {
     struct pairs *p = *state;
@@ -1014,6 +1035,7 @@ int main(void) {
         T(pruning_goes_by_the_last_bit),
         cmocka_unit_test(sums_enter_the_sides_asked_for_and_leave_no_trace),
         T(a_sum_is_so_many_pairs),
+        T(who_has_less_than_nothing_goes_first),
         T(ties_by_hash_are_the_same_choice_whatever_the_indices),
         cmocka_unit_test(a_sum_that_finds_no_memory_changes_nothing),
     };
