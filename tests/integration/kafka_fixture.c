@@ -70,11 +70,14 @@ static const char PROPERTIES[] =
     "broker.session.timeout.ms=1000\n"
     "broker.heartbeat.interval.ms=200\n";
 
-/* So that another leads soon after one is killed. */
+/* So that another leads soon after one is killed. A coordinator that has sent a transaction's
+ * markers to a node which stands still sends them to the next leader after request.timeout.ms, and
+ * refuses the next transaction until then: 30 s in production. */
 static const char CLUSTER_PROPERTIES[] = "controller.quorum.election.timeout.ms=300\n"
                                          "controller.quorum.election.backoff.max.ms=200\n"
                                          "controller.quorum.fetch.timeout.ms=600\n"
                                          "controller.quorum.request.timeout.ms=500\n"
+                                         "request.timeout.ms=3000\n"
                                          "replica.lag.time.max.ms=2000\n"
                                          "replica.fetch.wait.max.ms=50\n";
 
