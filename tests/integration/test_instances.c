@@ -447,6 +447,15 @@ static void tasks_move_between_instances_and_every_event_counts_once(void **stat
     terminate(f, b);
 }
 
+/* One process that has all tasks and is ready, and a feeder. */
+static struct process *begin(struct fixture *f, const char *name, int bad_every) {
+    configure(f, name);
+    feed(f, bad_every);
+    struct process *p = start(f, 0);
+    AWAIT(f, running_tasks(p) == PARTITIONS && scrape_ready(p->http));
+    return p;
+}
+
 static void kill_broker(struct fixture *f, const struct process *p, int away_ms) {
     nap_ms(1000);
     kafka_fixture_kill(f->kafka);
@@ -458,10 +467,7 @@ static void kill_broker(struct fixture *f, const struct process *p, int away_ms)
 
 static void a_broker_that_is_killed_loses_nothing(void **state) {
     struct fixture *f = *state;
-    configure(f, "broker");
-    feed(f, BAD_EVERY);
-    struct process *a = start(f, 0);
-    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    struct process *a = begin(f, "broker", BAD_EVERY);
     for (int round = 0; round < 2; round++) {
         kill_broker(f, a, 1000);
     }
@@ -476,10 +482,7 @@ static void a_broker_that_is_killed_loses_nothing(void **state) {
 /* The group has forgotten its member: what was not committed is read again, letters too. */
 static void a_broker_away_for_longer_than_the_session_loses_nothing(void **state) {
     struct fixture *f = *state;
-    configure(f, "forgotten");
-    feed(f, BAD_EVERY);
-    struct process *a = start(f, 0);
-    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    struct process *a = begin(f, "forgotten", BAD_EVERY);
     kill_broker(f, a, SESSION_MS + 1000);
     end_feed(f);
     await_all(f);
@@ -491,10 +494,7 @@ static void a_broker_away_for_longer_than_the_session_loses_nothing(void **state
 
 static void a_redis_that_is_frozen_costs_neither_memory_nor_lists(void **state) {
     struct fixture *f = *state;
-    configure(f, "frozen");
-    feed(f, 0);
-    struct process *a = start(f, 0);
-    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    struct process *a = begin(f, "frozen", 0);
     nap_ms(500);
     const long before_kb = daemon_rss_kb();
     redis_fixture_freeze(f->redis);
@@ -515,10 +515,7 @@ static void a_redis_that_is_frozen_costs_neither_memory_nor_lists(void **state) 
 
 static void sigterm_under_load_ends_in_order_and_a_restart_goes_on(void **state) {
     struct fixture *f = *state;
-    configure(f, "term");
-    feed(f, BAD_EVERY);
-    struct process *a = start(f, 0);
-    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    struct process *a = begin(f, "term", BAD_EVERY);
     nap_ms(500);
     terminate(f, a); /* within TERM_MS, with status 0 */
     a = start(f, 0);
@@ -534,10 +531,7 @@ static void sigterm_under_load_ends_in_order_and_a_restart_goes_on(void **state)
 
 static void a_stop_without_brokers_ends_in_time(void **state) {
     struct fixture *f = *state;
-    configure(f, "nobody");
-    feed(f, 0);
-    struct process *a = start(f, 0);
-    AWAIT(f, running_tasks(a) == PARTITIONS && scrape_ready(a->http));
+    struct process *a = begin(f, "nobody", 0);
     end_feed(f);
     const int64_t before = learned(a);
     feed(f, BAD_EVERY);
