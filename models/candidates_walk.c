@@ -147,7 +147,7 @@ void candidates_walk(struct candidates *c, const struct shared *s,
     float s_sum[PAIRS_WINDOW];
     for (uint32_t r = 0; r < n; r++) { /* at once: they may be far away */
         const struct user_entry *e = &v->history[r];
-        const struct pair_list list = pairs_list(s->pairs, e->item);
+        const struct pair_list list = pairs_walked(s->pairs, e->item);
         parts[r] = e->domain == v->domain ? list.near : list.far;
         s_sum[r] = list.s_sum;
         __builtin_prefetch(&hot[e->item]);

@@ -30,9 +30,10 @@
 #include "room.h"
 #include "select.h"
 
-#define NOBODY   UINT32_MAX
-#define CAP_MOST (UINT32_C(0x3fffffff))
-#define SIGN     (UINT64_C(1) << 63)
+#define NOBODY    UINT32_MAX
+#define CAP_MOST  (UINT32_C(0x3fffffff))
+#define KEPT_MOST (UINT32_C(0xfff))
+#define SIGN      (UINT64_C(1) << 63)
 
 enum { LANES = 8, ITEMS_MIN = 64, LINE = 64 /* bytes */ };
 enum rest { REST_NONE, REST_BYTES, REST_SHORTS, REST_SUMS };
@@ -62,10 +63,12 @@ static const size_t rest_size[] = {0, sizeof(struct bytes), sizeof(struct shorts
 struct list {
     uint32_t n_near, n_far;
     uint32_t cap : 30;
-    uint32_t rest : 2; /* enum rest */
-    uint8_t domain;    /* of the item whose list it is */
-    uint32_t *item;    /* NULL while cap is 0 */
-    int64_t s_sum;     /* S, of pruned neighbours too */
+    uint32_t rest : 2;       /* enum rest */
+    uint32_t domain : 8;     /* of the item whose list it is */
+    uint32_t kept_near : 12; /* of near, the first           */
+    uint32_t kept_far : 12;  /* of far, the last             */
+    uint32_t *item;          /* NULL while cap is 0 */
+    int64_t s_sum;           /* S, of pruned neighbours too */
 };
 _Static_assert(sizeof(struct list) == 32, "every item has one");
 
@@ -248,8 +251,22 @@ static void list_copy(struct list *l, uint32_t x, uint32_t y) {
     memmove(rest_at(l, x), rest_at(l, y), rest_size[l->rest]);
 }
 
-/* The innermost neighbour of the part takes the place of the one that goes. */
+static void list_keep(struct list *l) {
+    l->kept_near = l->n_near & KEPT_MOST;
+    l->kept_far = l->n_far & KEPT_MOST;
+}
+
+/* The innermost neighbour of the part takes the place of the one that goes; of one that was kept,
+ * the innermost of those first. */
 static void list_remove(struct list *l, uint32_t x, bool near) {
+    if (near && x < l->kept_near) {
+        list_copy(l, x, --l->kept_near);
+        x = l->kept_near;
+    } else if (!near && x >= (uint32_t)l->cap - l->kept_far) {
+        const uint32_t inner = (uint32_t)l->cap - l->kept_far--;
+        list_copy(l, x, inner);
+        x = inner;
+    }
     const uint32_t last = near ? --l->n_near : l->cap - l->n_far--;
     list_copy(l, x, last);
     l->item[last] = NOBODY;
@@ -283,7 +300,7 @@ static bool is_near(const struct pairs *p, uint32_t i, uint32_t j) {
 /* ---- life cycle ---------------------------------------------------------- */
 
 enum status pairs_new(uint32_t neighbours, uint32_t keep, struct pairs **out) {
-    if (keep < 1 || keep > neighbours) {
+    if (keep < 1 || keep > neighbours || keep > KEPT_MOST) {
         return ST_INVALID;
     }
     struct pairs *p = calloc(1, sizeof *p);
@@ -529,6 +546,7 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes) {
     }
     l->n_near = near;
     l->n_far = l->cap - far;
+    list_keep(l);
     clear_places(l, near, far);
     (void)list_move(p, l, p->keep, (enum rest)l->rest); /* refused: it stays as large as it is */
 }
@@ -547,6 +565,26 @@ struct pair_list pairs_list(const struct pairs *p, uint32_t i) {
         out.far = part_at(l, l->cap - l->n_far, l->n_far);
     }
     return out;
+}
+
+struct pair_list pairs_walked(const struct pairs *p, uint32_t i) {
+    const struct list *l = &p->lists[i];
+    struct pair_list out = pairs_list(p, i);
+    if (out.n > p->neighbours && l->kept_near + l->kept_far > 0) {
+        out.near.n = l->kept_near;
+        out.far = part_at(l, l->cap - l->kept_far, l->kept_far);
+        out.n = out.near.n + out.far.n;
+    }
+    return out;
+}
+
+bool pairs_is_kept(const struct pairs *p, uint32_t i, uint32_t k) {
+    const struct list *l = &p->lists[i];
+    return k < l->kept_near || k >= list_n(l) - l->kept_far;
+}
+
+void pairs_keep(struct pairs *p, uint32_t i) {
+    list_keep(&p->lists[i]);
 }
 
 void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j) {

@@ -21,7 +21,8 @@
  *     k4(i) = sum_r 2^(-(t-t_j)/1 d) s_ji / (S_j+2)
  *
  * A list may grow past its limit inside a mini-batch; pairs_prune(), at a log offset
- * (control record), keeps the largest by a, ties by index. Items have the limits below;
+ * (control record), keeps the largest by a, ties by index. A query walks those it kept while the
+ * list is too long. Items have the limits below;
  * categories (categories.h) have their own.
  *
  * Ownership: owns its memory. Threads: one. Replay: a function of the calls.
@@ -91,8 +92,8 @@ static inline struct pair_entry pair_list_entry(const struct pair_list *l, uint3
 
 struct pairs; /* opaque */
 
-/** Lists longer than `neighbours` are due for pruning, which leaves `keep`.
- *  @return ST_OK, ST_INVALID (keep > neighbours, or 0), ST_NOMEM */
+/** Lists longer than `neighbours` are due for pruning, which leaves `keep` (at most 4,095).
+ *  @return ST_OK, ST_INVALID (keep > neighbours, 0, or more than that), ST_NOMEM */
 MUST_CHECK enum status pairs_new(uint32_t neighbours, uint32_t keep, struct pairs **out);
 void pairs_free(struct pairs *p);
 
@@ -135,6 +136,18 @@ void pairs_prune_hashed(struct pairs *p, uint32_t i, const uint64_t *hashes);
 
 /** The list of item i, each part in no particular order. */
 struct pair_list pairs_list(const struct pairs *p, uint32_t i);
+
+/** ... as a query walks it: of a list that is due for pruning those whom the last pruning kept
+ * (all, where there was none). Who came later has what the batches since then gave, and is compared
+ * with the others by the next. */
+struct pair_list pairs_walked(const struct pairs *p, uint32_t i);
+
+/** Was neighbour k < n of item i's list kept by the last pruning? */
+bool pairs_is_kept(const struct pairs *p, uint32_t i, uint32_t k);
+
+/** As if a pruning had kept those whom item i's list has now: of one that is read from a snapshot.
+ */
+void pairs_keep(struct pairs *p, uint32_t i);
 
 /** Asks for what adding or getting neighbour j of item i looks through: before several of them. */
 void pairs_fetch(const struct pairs *p, uint32_t i, uint32_t j);

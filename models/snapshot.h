@@ -10,7 +10,8 @@
  * is not loaded yet are left out, because they are in it (shared_awaits_item()).
  *
  *     item       head | id (empty: nameless) | landmarks | counts, n, takes, first and last time |
- *                obs, exp | n_i, b_i | g, n, repeats, deal | S, pairs: n, (hash, domain, a, f, s)
+ *                obs, exp | n_i, b_i | g, n, repeats, deal | S, pairs: n, how many
+ *                were kept by a pruning: those first, (hash, domain, a, f, s)
  *     category   head | landmark | g, n, repeats | top: n, (hash, domain) | pairs: n, (hash, a)
  *     globals    head | landmarks | events | n_U, W, S | recent lists: domains, (n, hash ...) |
  *                options text | segments
@@ -39,8 +40,9 @@
 #include "shared.h"
 #include "status.h"
 
-/* 1: an item's counts in units of 2^-20, read as what they are in those of popularity_bits. */
-enum { SNAPSHOT_FORMAT = 2 };
+/* 1: an item's counts in units of 2^-20, read as what they are in those of popularity_bits. 2: it
+ * is not told which neighbours were kept, so all of a list are walked until it is pruned. */
+enum { SNAPSHOT_FORMAT = 3 };
 
 enum snapshot_kind { SNAPSHOT_ITEM = 1, SNAPSHOT_CATEGORY, SNAPSHOT_GLOBALS, SNAPSHOT_NETS };
 

@@ -16,7 +16,7 @@ struct piece {      /* of an item, all but its pairs */
     int64_t b[FACTORS];
     struct categories_item category;
     int64_t s;
-    size_t n_pairs;
+    size_t n_pairs, n_kept;
     struct unpack pairs; /* stands before them */
 };
 
@@ -57,11 +57,13 @@ static void write_category_part(struct pack *p, const struct shared *s, uint32_t
     pack_int(p, i.deal_ms);
 }
 
-static void write_pairs(struct pack *p, const struct shared *s, uint32_t item) {
-    const uint32_t n = pairs_list(s->pairs, item).n;
-    pack_uint(p, (uint64_t)pairs_s(s->pairs, item));
-    pack_uint(p, n);
+/* The neighbours that pruning kept, or the others. */
+static void write_neighbours(struct pack *p, const struct shared *s, uint32_t item, uint32_t n,
+                             bool kept) {
     for (uint32_t k = 0; k < n; k++) {
+        if (pairs_is_kept(s->pairs, item, k) != kept) {
+            continue;
+        }
         const struct pair_sum sum = pairs_at(s->pairs, item, k);
         pack_u64(p, items_hash(s->items, sum.to));
         pack_u8(p, items_domain(s->items, sum.to));
@@ -69,6 +71,19 @@ static void write_pairs(struct pack *p, const struct shared *s, uint32_t item) {
         pack_uint(p, (uint64_t)sum.f);
         pack_uint(p, (uint64_t)sum.s);
     }
+}
+
+static void write_pairs(struct pack *p, const struct shared *s, uint32_t item) {
+    const uint32_t n = pairs_list(s->pairs, item).n;
+    uint32_t n_kept = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        n_kept += pairs_is_kept(s->pairs, item, k);
+    }
+    pack_uint(p, (uint64_t)pairs_s(s->pairs, item));
+    pack_uint(p, n);
+    pack_uint(p, n_kept);
+    write_neighbours(p, s, item, n, true);
+    write_neighbours(p, s, item, n, false);
 }
 
 void snapshot_write_item(struct pack *p, const struct shared *s, uint32_t item, uint64_t position) {
@@ -169,6 +184,10 @@ static enum status read_piece(struct unpack *u, uint8_t format, struct piece *ou
     read_category_part(u, out);
     out->s = snapshot_read_count(u);
     out->n_pairs = unpack_count(u, PAIR_BYTES);
+    out->n_kept = format < 3 ? 0 : unpack_at_most(u, PAIRS_KEEP);
+    if (out->n_kept > out->n_pairs) {
+        unpack_fail(u);
+    }
     out->pairs = *u;
     return u->failed ? ST_INVALID : ST_OK;
 }
@@ -184,6 +203,9 @@ static enum status load_pairs(struct shared *s, uint32_t item, const struct piec
         st = snapshot_item_of(s, n.hash, n.domain, &n.sum.to);
         if (!st) {
             st = shared_add_pair_sum(s, &n.sum, PAIR_FROM);
+        }
+        if (k + 1 == piece->n_kept && !st) {
+            pairs_keep(s->pairs, item);
         }
     }
     if (!st) {

@@ -27,6 +27,9 @@ pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addi
 pairs-far-stays|pairs.c|pairs|a list that grows loses where its neighbours of other domains are|s@const uint32_t far = to.cap - to.n_far;@const uint32_t far = l->cap - l->n_far;@
 pairs-parts|pairs.c|pairs|pruning takes neighbours of other domains for its own|s@at < l->n_near ? near++ : --far@at <= near ? near++ : --far@
 prune-ties|pairs.c|pairs|of neighbours that are equal to the last one too few stays|s@>= limit.tie@> limit.tie@
+kept-goes|pairs.c|pairs|one that was kept goes, and the last that came counts as kept|s@x < l->kept_near) {@x < 0 * l->kept_near) {@
+walks-all|pairs.c|pairs|a list that is too long is walked whole|s@if (out.n > p->@if (out.n > 99 * p->@
+kept-untold|snapshot_item.c|snapshot|a snapshot does not tell who was kept|s@k + 1 == piece->n_kept@k + 1 == 0 * piece->n_kept@
 select-last|select.c|select|the last of the largest is not among them|s@want = (int64_t)k - 1;@want = (int64_t)k - 2;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
 ridge|factors_user.c|factors|the fold-in has no ridge|s@f->gv, USER_RIDGE, @f->gv, 0.0F * USER_RIDGE, @

@@ -576,48 +576,69 @@ static uint64_t alike_hash(uint32_t k) {
     return mix64(UINT64_C(0x616c696b) + k);
 }
 
+/* A model in which nobody has taken anything, and a user who takes the hubs of its pairs. */
+struct lone {
+    struct shared *s;
+    struct candidates *c;
+    struct user *u;
+};
+
+static void lone_new(uint32_t n_domains, struct lone *w) {
+    const struct shared_params params = {
+        .n_domains = n_domains, .segments = {.k = 2, .seed_points = 8, .half_life = 100.0}};
+    assert_int_equal(shared_new(&params, &w->s), ST_OK);
+    assert_int_equal(candidates_new(&w->c), ST_OK);
+    assert_int_equal(user_new(1, "u", 1, &w->u), ST_OK);
+}
+
+static void lone_takes(struct lone *w, uint32_t item, int64_t ts_ms) {
+    const struct user_line line = {.item = item,
+                                   .ts_ms = ts_ms,
+                                   .hashes = items_hashes(w->s->items),
+                                   .category = CATEGORY_NONE,
+                                   .action = ACTION_VIEW,
+                                   .history = true};
+    assert_int_equal(user_take(&w->u, &line), ST_OK);
+}
+
+static void lone_finds(struct lone *w, uint8_t domain, struct candidates_view *v) {
+    candidates_view(w->c, w->s, w->u, domain, false, START + DAY_MS, v);
+    assert_int_equal(candidates_find(w->c, w->s, v, 0), ST_OK);
+}
+
+static void lone_free(struct lone *w) {
+    user_free(w->u);
+    candidates_free(w->c);
+    shared_free(w->s);
+}
+
 /* Two hubs, each with half of the items as neighbours, all alike; marks those that are found. */
 static void find_alike(bool turned, bool found[ALIKE]) {
-    const struct shared_params params = {
-        .n_domains = 1, .segments = {.k = 2, .seed_points = 8, .half_life = 100.0}};
-    struct shared *s = NULL;
-    struct candidates *c = NULL;
-    struct user *u = NULL;
+    struct lone w;
     struct candidates_view v;
     uint32_t index[ALIKE + HUBS];
-    assert_int_equal(shared_new(&params, &s), ST_OK);
-    assert_int_equal(candidates_new(&c), ST_OK);
-    assert_int_equal(user_new(1, "u", 1, &u), ST_OK);
+    lone_new(1, &w);
     for (uint32_t k = 0; k < ALIKE + HUBS; k++) {
         const uint32_t number = turned ? ALIKE + HUBS - 1 - k : k;
-        assert_int_equal(shared_intern(s, alike_hash(number), 0, "i", 1, &index[number]), ST_OK);
+        assert_int_equal(shared_intern(w.s, alike_hash(number), 0, "i", 1, &index[number]), ST_OK);
     }
     for (uint32_t k = 0; k < ALIKE; k++) {
         const struct pair_sum sum = {
             .from = index[ALIKE + k % HUBS], .to = index[k], .a = FIXED_ONE, .f = FIXED_ONE};
-        assert_int_equal(shared_add_pair_sum(s, &sum, PAIR_FROM), ST_OK);
+        assert_int_equal(shared_add_pair_sum(w.s, &sum, PAIR_FROM), ST_OK);
     }
     for (uint32_t hub = 0; hub < HUBS; hub++) {
-        const struct user_line line = {.item = index[ALIKE + hub],
-                                       .ts_ms = START + hub,
-                                       .hashes = items_hashes(s->items),
-                                       .category = CATEGORY_NONE,
-                                       .action = ACTION_VIEW,
-                                       .history = true};
-        assert_int_equal(user_take(&u, &line), ST_OK);
+        lone_takes(&w, index[ALIKE + hub], START + hub);
     }
-    candidates_view(c, s, u, 0, false, START + DAY_MS, &v);
-    assert_int_equal(candidates_find(c, s, &v, 0), ST_OK);
-    assert_int_equal(candidates_n(c), CANDIDATES_NEIGHBOURS);
+    lone_finds(&w, 0, &v);
+    assert_int_equal(candidates_n(w.c), CANDIDATES_NEIGHBOURS);
     for (uint32_t k = 0; k < ALIKE; k++) {
-        found[k] = candidates_position(c, index[k]) != UINT32_MAX;
+        found[k] = candidates_position(w.c, index[k]) != UINT32_MAX;
     }
     /* nothing was taken: 1 by 5^-.6 of the newer hub, by 5^-.4 of its neighbour */
-    assert_float_equal(candidates_features(c, s, &v)->c[C_MAX_K1], .25F * log2f(.2F + 1e-4F) + 2.0F,
-                       1e-4F);
-    user_free(u);
-    candidates_free(c);
-    shared_free(s);
+    assert_float_equal(candidates_features(w.c, w.s, &v)->c[C_MAX_K1],
+                       .25F * log2f(.2F + 1e-4F) + 2.0F, 1e-4F);
+    lone_free(&w);
 }
 
 static void a_cut_through_equal_neighbours_does_not_depend_on_indices(void **state) {
@@ -632,6 +653,47 @@ static void a_cut_through_equal_neighbours_does_not_depend_on_indices(void **sta
     }
     assert_int_equal(n_of[1], ALIKE / 2); /* of the newer one all */
     assert_int_equal(n_of[0], CANDIDATES_NEIGHBOURS - ALIKE / 2);
+}
+
+/* A hub whose list was pruned, and to which more neighbours of a domain came than it may have, all
+ * stronger than those who were kept: a search sees them when it is pruned again. */
+static void find_late(uint8_t domain) {
+    enum { LATE = PAIRS_NEIGHBOURS - PAIRS_KEEP + 1, ALL = PAIRS_NEIGHBOURS + 1 + LATE };
+    struct lone w;
+    struct candidates_view v;
+    uint32_t hub = 0;
+    uint32_t index[ALL];
+    lone_new(2, &w);
+    assert_int_equal(shared_intern(w.s, alike_hash(ALL), 0, "hub", 3, &hub), ST_OK);
+    for (uint32_t k = 0; k < ALL; k++) {
+        const bool late = k > PAIRS_NEIGHBOURS;
+        assert_int_equal(shared_intern(w.s, alike_hash(k), domain, "i", 1, &index[k]), ST_OK);
+        const struct pair_sum sum = {
+            .from = hub, .to = index[k], .a = (int64_t)FIXED_ONE * (1 + late)};
+        assert_int_equal(shared_add_pair_sum(w.s, &sum, PAIR_FROM), ST_OK);
+        if (k == PAIRS_NEIGHBOURS) {
+            pairs_prune_hashed(w.s->pairs, hub, items_hashes(w.s->items));
+        }
+    }
+    lone_takes(&w, hub, START);
+    lone_finds(&w, domain, &v);
+    assert_int_equal(candidates_n(w.c), CANDIDATES_NEIGHBOURS);
+    for (uint32_t k = ALL - LATE; k < ALL; k++) {
+        assert_int_equal(candidates_position(w.c, index[k]), UINT32_MAX);
+    }
+    pairs_prune_hashed(w.s->pairs, hub, items_hashes(w.s->items));
+    lone_finds(&w, domain, &v);
+    assert_int_equal(candidates_n(w.c), CANDIDATES_NEIGHBOURS);
+    for (uint32_t k = ALL - LATE; k < ALL; k++) {
+        assert_int_not_equal(candidates_position(w.c, index[k]), UINT32_MAX);
+    }
+    lone_free(&w);
+}
+
+static void late_neighbours_of_a_long_list_are_seen_when_it_is_pruned(void **state) {
+    (void)state;
+    find_late(0);
+    find_late(1);
 }
 
 /* Nobody has a history, so that beside the popular and recent ones only filling up adds:
@@ -786,6 +848,7 @@ int main(void) {
         cmocka_unit_test(too_few_candidates_are_filled_up_by_thirty_day_counts),
         cmocka_unit_test(the_order_under_way_fills_up_last),
         cmocka_unit_test(a_cut_through_equal_neighbours_does_not_depend_on_indices),
+        cmocka_unit_test(late_neighbours_of_a_long_list_are_seen_when_it_is_pruned),
         cmocka_unit_test(filling_up_prefers_higher_counts),
         cmocka_unit_test(the_workspace_grows_with_the_catalogue_and_shows_no_trace_of_it),
         cmocka_unit_test(nothing_known_gives_finite_features),

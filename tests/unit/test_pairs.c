@@ -58,6 +58,7 @@ static void assert_near(double got, double want, double tolerance) {
 struct cell {
     int64_t a, f, s;
     bool there;
+    bool kept; /* by the last pruning, and has not gone since */
 };
 
 struct truth {
@@ -95,6 +96,7 @@ static void cell_take_back(struct cell *c, int64_t a, int64_t f, int64_t s) {
         c->f = at_least_0(c->f - f);
         c->s = at_least_0(c->s - s);
         c->there = c->a != 0 || c->f != 0 || c->s != 0;
+        c->kept = c->kept && c->there;
     }
 }
 
@@ -116,6 +118,9 @@ static uint32_t truth_n(const struct truth *t, uint32_t i) {
 /* Neighbour j stays if fewer than PAIRS_KEEP are larger by a, or equal and smaller. */
 static void truth_prune(struct truth *t, uint32_t i) {
     bool goes[ITEMS] = {false};
+    if (truth_n(t, i) <= PAIRS_KEEP) {
+        return;
+    }
     for (uint32_t j = 0; j < ITEMS; j++) {
         const struct cell *c = &t->of[i][j];
         uint32_t better = 0;
@@ -126,10 +131,40 @@ static void truth_prune(struct truth *t, uint32_t i) {
         goes[j] = c->there && better >= PAIRS_KEEP;
     }
     for (uint32_t j = 0; j < ITEMS; j++) {
+        t->of[i][j].kept = t->of[i][j].there;
         if (goes[j]) {
             t->of[i][j] = (struct cell){0};
         }
     }
+}
+
+static uint32_t truth_kept(const struct truth *t, uint32_t i) {
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < ITEMS; j++) {
+        n += t->of[i][j].kept;
+    }
+    return n;
+}
+
+/* All of them; of a list that is due those who were kept, if anybody was. Returns whether some are
+ * passed over. */
+static bool assert_walked(const struct truth *t, const struct pairs *p, uint32_t i) {
+    const struct pair_list all = pairs_list(p, i);
+    const struct pair_list l = pairs_walked(p, i);
+    const bool some = all.n > PAIRS_NEIGHBOURS && truth_kept(t, i) > 0;
+    bool seen[ITEMS] = {false};
+    assert_int_equal(l.n, some ? truth_kept(t, i) : truth_n(t, i));
+    assert_int_equal(l.n, l.near.n + l.far.n);
+    assert_true(l.s_sum == all.s_sum);
+    for (uint32_t x = 0; x < l.n; x++) {
+        const uint32_t j = pair_list_item(&l, x);
+        assert_true(j < ITEMS && !seen[j]);
+        seen[j] = true;
+        assert_true(some ? t->of[i][j].kept : t->of[i][j].there);
+        assert_int_equal(x < l.near.n, domains()[i] == domains()[j]);
+        assert_true(pair_list_entry(&l, x).a == (float)fixed_to(t->of[i][j].a));
+    }
+    return some;
 }
 
 static void assert_list(const struct truth *t, const struct pairs *p, uint32_t i) {
@@ -149,6 +184,7 @@ static void assert_list(const struct truth *t, const struct pairs *p, uint32_t i
         assert_true(pair_list_entry(&l, x).f == (float)fixed_to(c->f));
         assert_true(pair_list_entry(&l, x).s == (float)fixed_to(c->s));
     }
+    (void)assert_walked(t, p, i);
     for (uint32_t j = 0; j < ITEMS; j++) {
         const struct cell *c = &t->of[i][j];
         int64_t a = -7;
@@ -357,6 +393,39 @@ static void a_list_is_due_beyond_200_neighbours(void **state) {
     }
     assert_true(pairs_due(p, 0));
     assert_int_equal(pairs_list(p, 0).n, 201); /* it grows until it is pruned */
+}
+
+/* A list of both domains is pruned, and neighbours come, and those who were kept go. */
+static void of_a_list_that_is_due_those_are_walked_whom_pruning_kept(void **state) {
+    struct pairs *p = *state;
+    struct truth *t = truth_new();
+    for (uint32_t j = 1; j <= PAIRS_NEIGHBOURS + 20; j++) {
+        const struct pair_add x = {.from = 0, .to = j, .a = (int32_t)(1 + j % 7), .s = 1};
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+        truth_add(t, &x);
+    }
+    assert_false(assert_walked(t, p, 0)); /* nobody was kept yet */
+    pairs_prune(p, 0);
+    truth_prune(t, 0);
+    assert_false(assert_walked(t, p, 0)); /* not due */
+    for (uint32_t j = PAIRS_NEIGHBOURS + 21; j < ITEMS; j++) {
+        const struct pair_add x = {.from = 0, .to = j, .a = 100};
+        assert_int_equal(pairs_add(p, &x), ST_OK);
+        truth_add(t, &x);
+    }
+    assert_true(assert_walked(t, p, 0));
+    for (uint32_t j = 1; j < ITEMS; j += 3) { /* of either kind, near and far */
+        const struct pair_add x = {.from = 0, .to = j, .a = 100, .s = 1};
+        pairs_take_back(p, &x);
+        truth_take_back(t, &x);
+        assert_list(t, p, 0);
+    }
+    assert_true(assert_walked(t, p, 0));
+    pairs_prune(p, 0);
+    truth_prune(t, 0);
+    assert_list(t, p, 0);
+    assert_int_equal(truth_kept(t, 0), PAIRS_KEEP);
+    free(t);
 }
 
 static void what_was_pruned_is_skipped_when_taken_back(void **state) {
@@ -1021,6 +1090,7 @@ int main(void) {
         T(taking_everything_back_leaves_nothing),
         T(pruning_keeps_the_150_largest_and_ties_by_index),
         T(a_list_is_due_beyond_200_neighbours),
+        T(of_a_list_that_is_due_those_are_walked_whom_pruning_kept),
         T(what_was_pruned_is_skipped_when_taken_back),
         T(what_was_pruned_and_came_back_stops_at_0),
         T(an_entry_goes_when_all_three_sums_are_0),

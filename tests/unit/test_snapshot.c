@@ -23,6 +23,7 @@
 #include "snapshot.h"
 #include "snapshot_v1.h"
 #include "snapshot_v2.h"
+#include "snapshot_v3.h"
 
 enum { ITEMS = 40, CATEGORIES = 7, PIECES = ITEMS + CATEGORIES + 1, STEPS = 300 };
 
@@ -527,6 +528,39 @@ static void a_long_list_is_due_for_pruning_where_it_is_loaded(void **state) {
     shared_free(b);
 }
 
+/* Whoever loads a list that is too long walks those whom pruning kept, too. */
+static void who_was_kept_by_pruning_is_told(void **state) {
+    (void)state;
+    enum { LATE = PAIRS_NEIGHBOURS - PAIRS_KEEP + 1 };
+    struct shared *a = new_model();
+    struct shared *b = new_model();
+    for (uint32_t i = 1; i <= PAIRS_NEIGHBOURS + 1 + LATE; i++) {
+        const struct pair_sum sum = {.a = 7 + i % 50, .from = item_in(a, 0), .to = item_in(a, i)};
+        assert_int_equal(shared_add_pair_sum(a, &sum, PAIR_FROM), ST_OK);
+        if (i == PAIRS_NEIGHBOURS + 1) {
+            pairs_prune(a->pairs, item_in(a, 0));
+        }
+    }
+    struct pack p = piece_of(a, 0, 1);
+    assert_int_equal(snapshot_load(b, p.bytes, p.len), ST_OK);
+    const struct pair_list x = pairs_walked(a->pairs, item_in(a, 0));
+    const struct pair_list y = pairs_walked(b->pairs, item_in(b, 0));
+    assert_int_equal(x.n, PAIRS_KEEP);
+    assert_int_equal(y.n, PAIRS_KEEP);
+    assert_true(x.near.n > 0 && x.far.n > 0);
+    assert_int_equal(y.near.n, x.near.n);
+    assert_int_equal(pairs_list(b->pairs, item_in(b, 0)).n, PAIRS_NEIGHBOURS + 1);
+    uint64_t sums[2] = {0, 0};
+    for (uint32_t k = 0; k < PAIRS_KEEP; k++) { /* in any order */
+        sums[0] += mix64(items_hash(a->items, pair_list_item(&x, k)));
+        sums[1] += mix64(items_hash(b->items, pair_list_item(&y, k)));
+    }
+    assert_true(sums[0] == sums[1]);
+    free(p.bytes);
+    shared_free(a);
+    shared_free(b);
+}
+
 static void an_item_without_a_name_stays_without(void **state) {
     (void)state;
     struct shared *a = new_model();
@@ -951,11 +985,14 @@ static const struct {
     {SNAPSHOT_NETS, snapshot_v1_nets_head, sizeof snapshot_v1_nets_head},
 };
 
-/* Format 2 is format 1 but for an item's counts: not in 2^-20 but in units of popularity_bits. */
+/* Formats 2 and 3 are format 1 but for an item's piece. 2: counts not in 2^-20 but in units of
+ * popularity_bits; 3: how many neighbours were kept. */
 static struct pack checked_in(size_t k, uint8_t format) {
     struct pack p = {0};
     if (format == 2 && V1[k].kind == SNAPSHOT_ITEM) {
         pack_raw(&p, snapshot_v2_item, sizeof snapshot_v2_item);
+    } else if (format == 3 && V1[k].kind == SNAPSHOT_ITEM) {
+        pack_raw(&p, snapshot_v3_item, sizeof snapshot_v3_item);
     } else {
         pack_raw(&p, V1[k].bytes, V1[k].len);
     }
@@ -964,9 +1001,9 @@ static struct pack checked_in(size_t k, uint8_t format) {
     return p;
 }
 
-static void pieces_of_formats_1_and_2_are_read_for_ever(void **state) {
+static void pieces_of_formats_1_to_3_are_read_for_ever(void **state) {
     (void)state;
-    for (uint8_t format = 1; format <= 2; format++) {
+    for (uint8_t format = 1; format <= 3; format++) {
         struct shared *a = fixture();
         struct shared *b = new_model();
         for (size_t k = 0; k < 4; k++) {
@@ -1027,12 +1064,12 @@ static void counts_of_format_1_have_room_in_finer_units(void **state) {
     }
 }
 
-static void format_2_is_written_as_it_was(void **state) {
+static void format_3_is_written_as_it_was(void **state) {
     (void)state;
     struct shared *s = fixture();
     for (size_t k = 0; k < 4; k++) {
         struct pack p = fixture_piece(s, V1[k].kind);
-        struct pack want = checked_in(k, 2);
+        struct pack want = checked_in(k, 3);
         assert_int_equal(p.len, want.len);
         assert_memory_equal(p.bytes, want.bytes, p.len);
         free(p.bytes);
@@ -1041,8 +1078,8 @@ static void format_2_is_written_as_it_was(void **state) {
     shared_free(s);
 }
 
-/* test_snapshot --fixture made what is in snapshot_v2.h, and all of snapshot_v1.h once; a later
- * format gets a file of its own. */
+/* test_snapshot --fixture made what is in snapshot_v3.h, and _v2.h, and all of snapshot_v1.h once;
+ * a later format gets a file of its own. */
 static void print_fixture(void) {
     struct shared *s = fixture();
     struct pack p = fixture_piece(s, SNAPSHOT_ITEM);
@@ -1066,6 +1103,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(pieces_of_different_positions_and_the_log_between_them_make_the_model),
         cmocka_unit_test(totals_are_sums_of_the_pieces_that_are_loaded),
         cmocka_unit_test(a_long_list_is_due_for_pruning_where_it_is_loaded),
+        cmocka_unit_test(who_was_kept_by_pruning_is_told),
         cmocka_unit_test(an_item_without_a_name_stays_without),
         cmocka_unit_test(a_head_is_read_as_it_was_written),
         cmocka_unit_test(a_later_format_is_told_from_damage),
@@ -1079,9 +1117,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(globals_that_are_behind_their_own_landmark_are_refused),
         cmocka_unit_test(where_pieces_are_awaited_one_that_is_not_is_refused),
         cmocka_unit_test(what_is_not_configured_is_refused),
-        cmocka_unit_test(pieces_of_formats_1_and_2_are_read_for_ever),
+        cmocka_unit_test(pieces_of_formats_1_to_3_are_read_for_ever),
         cmocka_unit_test(counts_of_format_1_have_room_in_finer_units),
-        cmocka_unit_test(format_2_is_written_as_it_was),
+        cmocka_unit_test(format_3_is_written_as_it_was),
     };
     return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
 }

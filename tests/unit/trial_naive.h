@@ -95,7 +95,7 @@ static inline void stand_together(struct standing *x, const struct log *log, con
     memset(k1, 0, sizeof x->value[TRIAL_TOGETHER]);
     for (uint32_t r = 0; r < v->n_history && r < 10; r++) {
         const struct user_entry *e = &v->history[r];
-        const struct pair_list list = pairs_list(s->pairs, e->item);
+        const struct pair_list list = pairs_walked(s->pairs, e->item);
         const double n = log->item[e->domain][number_of(s, e->item)].weight;
         for (uint32_t y = 0; y < list.n; y++) {
             if (items_domain(s->items, pair_list_item(&list, y)) == v->domain) {
