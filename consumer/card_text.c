@@ -130,11 +130,8 @@ static const char *level_str(uint32_t days) {
 }
 
 char *user_card_text(const struct user_card *card, size_t *len) {
-    char *text = malloc(USER_TEXT);
-    if (!text) {
-        return NULL;
-    }
-    char *p = put_text(text, "\"segment\":");
+    char room[USER_TEXT]; /* hardly ever is a tenth of it needed */
+    char *p = put_text(room, "\"segment\":");
     p = card->segment < 0 ? put_text(p, "null") : put_i64(p, card->segment);
     p = put_words(put_text(p, ",\"lifecycle\":"), lifecycle_str(card->lifecycle));
     p = put_words(put_text(p, ",\"engagement\":{\"level\":"), level_str(card->days));
@@ -148,8 +145,9 @@ char *user_card_text(const struct user_card *card, size_t *len) {
     }
     p = put_text(p, "},");
     p = put_categories(p, card->own, card->n_own, card->elsewhere, card->n_elsewhere);
-    *len = (size_t)(p - text);
-    return text;
+    *len = (size_t)(p - room);
+    char *text = malloc(*len);
+    return text ? memcpy(text, room, *len) : NULL;
 }
 
 /* ---- segments ---------------------------------------------------------------------------- */

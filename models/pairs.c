@@ -383,8 +383,14 @@ static struct addition addition(struct list *l, uint32_t i, bool near, const str
     return add;
 }
 
-/* Room for what it has then; a list grows by an eighth: there are as many as items. Whoever is
- * there already keeps his place: only for a new one does it grow. */
+/* A list grows by an eighth: there are as many as items. One that is due for pruning, which gives
+ * the room back, grows by half: in a busy stream each one does so many times a second. */
+static uint32_t more_room(const struct pairs *p, uint32_t cap) {
+    return cap + (cap > p->neighbours ? cap / 2 : cap / 8) + 1;
+}
+
+/* Room for what it has then. Whoever is there already keeps his place: only for a new one does it
+ * grow. */
 static enum status addition_room(struct pairs *p, const struct addition *add) {
     struct list *l = add->list;
     const enum rest wanted = rest_of(&add->v);
@@ -394,7 +400,7 @@ static enum status addition_room(struct pairs *p, const struct addition *add) {
     if (!grows && rest == l->rest) {
         return ST_OK;
     }
-    return list_move(p, l, grows ? cap + cap / 8 + 1 : cap, rest);
+    return list_move(p, l, grows ? more_room(p, cap) : cap, rest);
 }
 
 static void addition_do(const struct addition *add) {
