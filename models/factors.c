@@ -3,8 +3,7 @@
  * factors.c -- see factors.h for the model, its equations and their source.
  *
  * Symmetric matrices (A of the fold-in, G_V) fill only their upper triangle in row-major order,
- * which is LAPACK's lower triangle in column-major order: hence UPLO = "L" below (OpenBLAS's
- * sposv is a fifth faster with it than with "U").
+ * which is LAPACK's lower triangle in column-major order: hence UPLO = "L" below.
  *
  * G_V is kept in double. A product of two floats is exact in double, so replacing q by another
  * row errs by about 1e-16 of what is in G_V: a million updates drift less than one rounding of a
@@ -27,6 +26,7 @@
 #include "room.h"
 
 static const float ITEM_RIDGE = 10.0F;
+static const float HISTORY_DECAY = .85F;
 static const double INITIAL_SD = .1;
 static const double WINDOW = 20000.0; /* events that S remembers            */
 
@@ -64,6 +64,21 @@ static float squared_norm(const float q[FACTORS]) {
     return (float)sum;
 }
 
+/* What a fold-in begins with: an element of a0 G_V. */
+static inline float prior_of(double gv) {
+    return (float)(FACTORS_PRIOR * gv);
+}
+
+/* All of it, after G_V was made anew. */
+static void prior_renew(struct factors *f) {
+    for (size_t r = 0; r < FACTORS; r++) {
+        for (size_t c = r; c < FACTORS; c++) {
+            f->prior[r][c] = prior_of(f->gv[r][c]);
+        }
+        f->prior[r][r] += FACTORS_RIDGE;
+    }
+}
+
 /* G_V += new new' - old old' */
 static void gv_replace(struct factors *f, const float old[FACTORS], const float new[FACTORS]) {
     double o[FACTORS];
@@ -75,7 +90,9 @@ static void gv_replace(struct factors *f, const float old[FACTORS], const float 
     for (size_t r = 0; r < FACTORS; r++) {
         for (size_t c = r / TILE * TILE; c < FACTORS; c++) { /* whole vectors: below r, unused */
             f->gv[r][c] += w[r] * w[c] - o[r] * o[c];
+            f->prior[r][c] = prior_of(f->gv[r][c]);
         }
+        f->prior[r][r] += FACTORS_RIDGE;
     }
 }
 
@@ -97,11 +114,18 @@ static void eye(float x[FACTORS][FACTORS]) {
 }
 
 enum status factors_new(uint64_t seed, struct factors **out) {
-    struct factors *f = calloc(1, sizeof *f);
+    struct factors *f = aligned_alloc(ROW_ALIGN, sizeof *f);
     if (!f) {
         return ST_NOMEM;
     }
+    memset(f, 0, sizeof *f);
     f->seed = seed;
+    float w = 1.0F;
+    for (size_t r = 0; r < FACTORS_HISTORY; r++) {
+        f->weight_of[r] = w;
+        w *= HISTORY_DECAY;
+    }
+    prior_renew(f);
     eye(f->x); /* no S yet: X = I, L = 0 */
     eye(f->xt);
     *out = f;
@@ -361,6 +385,7 @@ void factors_solve_all(struct factors *f, const uint32_t *order, uint32_t n) {
         }
         gv_add(f, (const float(*)[FACTORS])q, rows);
     }
+    prior_renew(f);
 }
 
 /* ---- contexts: S and its eigenproblem ------------------------------------ */

@@ -42,6 +42,7 @@
 enum {
     FACTORS = 32,
     FACTORS_HISTORY = 24,
+    FACTORS_TARGETS = 16,                      /* of factors_parts() at once */
     FACTORS_SYM = FACTORS * (FACTORS + 1) / 2, /* packed lower triangle, row by row */
 };
 
@@ -83,8 +84,9 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
 
 /* A history, solved: for who asks more of it than the vector. */
 struct factors_solved {
-    _Alignas(64) float u[FACTORS][FACTORS]; /* A = U'U; nothing below the diagonal     */
-    float inverse[FACTORS];                 /* of U's diagonal                         */
+    _Alignas(64) float u[FACTORS][FACTORS]; /* A = U'DU; ones on U's diagonal, which, and
+                                             * what is below it, is not written        */
+    float inverse[FACTORS];                 /* of D                                    */
     float p[FACTORS];                       /* the unit vector; 0 if there is none      */
     bool has_u, has_p;                      /* A could be solved; x is not zero either */
 };
@@ -98,16 +100,16 @@ bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
 
 /**
  * What each item of a history adds to the raw p.q of targets (before p is normalised), exactly:
- * out[t][r] = .85^r q_r' A^-1 q_t, so that their sum is it.
+ * out[r][t] = .85^r q_r' A^-1 q_t, so that their sum over r is it.
  * @param solved   the history, by these factors as they are
  * @param items    (n,) newest first, as it was solved; from FACTORS_HISTORY on nobody adds: 0
- * @param targets  (n_targets,) items
- * @param out      (n_targets, n)
+ * @param targets  (n_targets,) items, at most FACTORS_TARGETS
+ * @param out      (n,); 0 behind the last target
  * @return false (out untouched) when A could not be solved
  */
 bool factors_parts(const struct factors *f, const struct factors_solved *solved,
                    const uint32_t *items, uint32_t n, const uint32_t *targets, uint32_t n_targets,
-                   float *out);
+                   float (*out)[FACTORS_TARGETS]);
 
 /** Rounds p to units of 2^-20 so that what is added can be added elsewhere. */
 void factors_round(const float *p, int32_t out[FACTORS]);

@@ -2,11 +2,11 @@
  *
  * factors_parts_kernel.h -- see factors_parts.h: the code of both kernels. Whoever includes it says
  * KERNEL (its name), TARGET (before each function), and what is computed with at a time: `part`, a
- * vector of PART floats.
+ * vector of PART floats, at most 16.
  */
 #include <string.h>
 
-enum { PIVOTS = 4 }; /* divide FACTORS */
+enum { AT_ONCE = 4 /* items of the history */ };
 
 /* Rows of up to PART items side by side: z[k][t] is the k-th factor of the t-th; 0 beyond them. */
 TARGET static inline void rows_of(const float *q, const uint32_t *items, uint32_t n,
@@ -23,75 +23,99 @@ TARGET static inline void rows_of(const float *q, const uint32_t *items, uint32_
     }
 }
 
-/* U'y = z in place: PIVOTS rows are solved, then taken off all others at once. */
+/* U'y = z in place: PART rows at a time, which stay in registers. */
 TARGET static inline void solve_down(const struct factors_solved *s, part z[FACTORS]) {
-    for (size_t j = 0; j < FACTORS; j += PIVOTS) {
-        part y[PIVOTS];
-        for (size_t a = 0; a < PIVOTS; a++) {
-            y[a] = z[j + a];
-            for (size_t b = 0; b < a; b++) {
-                y[a] -= s->u[j + b][j + a] * y[b];
-            }
-            y[a] *= s->inverse[j + a];
-            z[j + a] = y[a];
+    for (size_t row = 0; row < FACTORS; row += PART) {
+        part y[PART];
+#pragma GCC unroll 16
+        for (size_t r = 0; r < PART; r++) {
+            y[r] = z[row + r];
         }
-        for (size_t k = j + PIVOTS; k < FACTORS; k++) {
-            part left = z[k];
-            for (size_t a = 0; a < PIVOTS; a++) {
-                left -= s->u[j + a][k] * y[a];
+        for (size_t k = 0; k < row; k++) {
+#pragma GCC unroll 16
+            for (size_t r = 0; r < PART; r++) {
+                y[r] -= s->u[k][row + r] * z[k];
             }
-            z[k] = left;
+        }
+#pragma GCC unroll 16
+        for (size_t k = 0; k < PART; k++) {
+            z[row + k] = y[k];
+#pragma GCC unroll 16
+            for (size_t r = k + 1; r < PART; r++) {
+                y[r] -= s->u[row + k][row + r] * y[k];
+            }
         }
     }
 }
 
-/* U x = z in place, likewise from the last row on. */
+/* DU x = z in place, likewise from the last row on. */
 TARGET static inline void solve_up(const struct factors_solved *s, part z[FACTORS]) {
-    for (size_t end = FACTORS; end > 0; end -= PIVOTS) {
-        const size_t j = end - PIVOTS;
-        part x[PIVOTS];
-        for (size_t a = PIVOTS; a-- > 0;) {
-            x[a] = z[j + a];
-            for (size_t b = PIVOTS; b-- > a + 1;) {
-                x[a] -= s->u[j + a][j + b] * x[b];
-            }
-            x[a] *= s->inverse[j + a];
-            z[j + a] = x[a];
+    for (size_t end = FACTORS; end > 0; end -= PART) {
+        const size_t row = end - PART;
+        part x[PART];
+#pragma GCC unroll 16
+        for (size_t r = 0; r < PART; r++) {
+            x[r] = z[row + r] * s->inverse[row + r];
         }
-        for (size_t k = 0; k < j; k++) {
-            part left = z[k];
-            for (size_t a = PIVOTS; a-- > 0;) {
-                left -= s->u[k][j + a] * x[a];
+        for (size_t k = FACTORS; k-- > end;) {
+#pragma GCC unroll 16
+            for (size_t r = 0; r < PART; r++) {
+                x[r] -= s->u[row + r][k] * z[k];
             }
-            z[k] = left;
+        }
+#pragma GCC unroll 16
+        for (size_t k = PART; k-- > 0;) {
+            z[row + k] = x[k];
+#pragma GCC unroll 16
+            for (size_t r = 0; r < k; r++) {
+                x[r] -= s->u[row + r][row + k] * x[k];
+            }
         }
     }
 }
 
-/* q.z of each lane. */
-TARGET static inline part product(const float *q, const part z[FACTORS]) {
-    part sum[4] = {{0}};
-    for (size_t k = 0; k < FACTORS; k++) {
-        sum[k % 4] += q[k] * z[k];
+/* q.z of each lane for AT_ONCE items: sums that do not wait for each other. */
+TARGET static inline void products(const float *const q[AT_ONCE], const part z[FACTORS],
+                                   part out[AT_ONCE]) {
+    part sum[AT_ONCE][2] = {{{0}}};
+    for (size_t k = 0; k < FACTORS; k += 2) {
+        for (size_t i = 0; i < AT_ONCE; i++) {
+            sum[i][0] += q[i][k] * z[k];
+            sum[i][1] += q[i][k + 1] * z[k + 1];
+        }
     }
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        out[i] = sum[i][0] + sum[i][1];
+    }
+}
+
+/* What each item of the history brings to the targets from `from` on, at most PART of them. */
+TARGET static inline void parts_of(const struct factors_solved *solved,
+                                   const struct factors_asked *asked, uint32_t from,
+                                   float (*out)[FACTORS_TARGETS]) {
+    const uint32_t left = asked->n_targets > from ? asked->n_targets - from : 0;
+    part z[FACTORS];
+    rows_of(asked->q, asked->targets + from, left < PART ? left : PART, z);
+    solve_down(solved, z);
+    solve_up(solved, z);
+    for (uint32_t i = 0; i < asked->n; i += AT_ONCE) {
+        const float *q[AT_ONCE];
+        part some[AT_ONCE];
+        for (uint32_t a = 0; a < AT_ONCE; a++) { /* behind the last, the last again */
+            const uint32_t at = i + a < asked->n ? i + a : asked->n - 1;
+            q[a] = asked->q + (size_t)asked->items[at] * FACTORS;
+        }
+        products(q, z, some);
+        for (uint32_t a = 0; a < AT_ONCE && i + a < asked->n; a++) {
+            const part parts = asked->weights[i + a] * some[a];
+            memcpy(out[i + a] + from, &parts, sizeof parts);
+        }
+    }
 }
 
 TARGET void KERNEL(const struct factors_solved *solved, const struct factors_asked *asked,
-                   float *out) {
-    for (uint32_t from = 0; from < asked->n_targets; from += PART) {
-        const uint32_t left = asked->n_targets - from;
-        const uint32_t here = left < PART ? left : PART;
-        part z[FACTORS];
-        rows_of(asked->q, asked->targets + from, here, z);
-        solve_down(solved, z);
-        solve_up(solved, z);
-        for (uint32_t i = 0; i < asked->n; i++) {
-            const float *q = asked->q + (size_t)asked->items[i] * FACTORS;
-            const part parts = asked->weights[i] * product(q, z);
-            for (uint32_t t = 0; t < here; t++) {
-                out[(from + t) * asked->stride + i] = parts[t];
-            }
-        }
+                   float (*out)[FACTORS_TARGETS]) {
+    for (uint32_t from = 0; from < FACTORS_TARGETS; from += PART) {
+        parts_of(solved, asked, from, out);
     }
 }

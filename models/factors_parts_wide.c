@@ -13,7 +13,7 @@ typedef wide part;
 #include "factors_parts_kernel.h"
 #else
 void factors_parts_wide(const struct factors_solved *solved, const struct factors_asked *asked,
-                        float *out) {
+                        float (*out)[FACTORS_TARGETS]) {
     factors_parts_usual(solved, asked, out);
 }
 #endif

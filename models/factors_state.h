@@ -8,7 +8,8 @@
 #include "factors.h"
 #include "lanes.h"
 
-#define FACTORS_PRIOR .05 /* a0, of G_V and of n_U S */
+#define FACTORS_PRIOR .05  /* a0, of G_V and of n_U S */
+#define FACTORS_RIDGE 2.0F /* of a user */
 
 enum { VECTORS = FACTORS / LANES, ROW_ALIGN = 64 };
 
@@ -22,8 +23,11 @@ struct factors {
     int64_t *count; /* (cap,) n_i, signed, units of 2^-20           */
     uint64_t *hash; /* (cap,) names of the rows                     */
 
-    uint64_t version;            /* of q and gv              */
-    double gv[FACTORS][FACTORS]; /* sum q q', upper triangle */
+    uint64_t version;                                  /* of q and gv              */
+    double gv[FACTORS][FACTORS];                       /* sum q q', upper triangle */
+    _Alignas(ROW_ALIGN) float prior[FACTORS][FACTORS]; /* a0 gv + 2 I */
+    float weight_of[FACTORS_HISTORY];                  /* .85^r       */
+
     double s[FACTORS][FACTORS];
     double weight; /* W of S                                       */
     uint64_t n_users;

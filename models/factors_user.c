@@ -11,28 +11,47 @@
 #include "fetch.h"
 #include "wide.h"
 
-static const float USER_RIDGE = 2.0F;
-static const float HISTORY_DECAY = .85F;
-
-/* U x = y, in place. */
-static void solve_triangle(float a[FACTORS][FACTORS], const float inverse[FACTORS],
-                           float x[FACTORS]) {
-    float y[FACTORS] = {0}; /* 0 what is not solved yet: so whole vectors can be added up */
-    for (size_t j = FACTORS; j-- > 0;) {
-        lanes sum = {0};
-        for (size_t v = j / LANES; v < VECTORS; v++) {
-            sum += lanes_load(a[j] + v * LANES) * lanes_load(y + v * LANES);
+/* DU x = y, in place: LANES rows at a time, what they owe to those below them by one tree of sums.
+ * The loops are unrolled so that all of it stays in registers. */
+static void solve_up(const struct factors_solved *s, float y[FACTORS]) {
+    lanes x[VECTORS];
+#pragma GCC unroll 4
+    for (size_t b = VECTORS; b-- > 0;) {
+        const size_t at = b * LANES;
+        lanes owed[LANES];
+        float left[LANES];
+#pragma GCC unroll 8
+        for (size_t r = 0; r < LANES; r++) {
+            owed[r] = (lanes){0};
+#pragma GCC unroll 4
+            for (size_t v = b + 1; v < VECTORS; v++) {
+                owed[r] += lanes_load(s->u[at + r] + v * LANES) * x[v];
+            }
         }
-        y[j] = (x[j] - lanes_sum(sum)) * inverse[j];
+        lanes_store(left, lanes_load(y + at) * lanes_load(s->inverse + at) - lanes_sums(owed));
+#pragma GCC unroll 8
+        for (size_t k = LANES - 1; k > 0; k--) {
+#pragma GCC unroll 8
+            for (size_t r = 0; r < k; r++) {
+                left[r] -= s->u[at + r][at + k] * left[k];
+            }
+        }
+        x[b] = lanes_load(left);
     }
-    memcpy(x, y, sizeof y);
+    memcpy(y, x, sizeof x);
 }
 
 /* p <- x/|x|; the norm in double, where no float can overflow or underflow it. */
 static bool normalise(const float x[FACTORS], float *p) {
+    double sums[LANES] = {0};
+    for (size_t k = 0; k < FACTORS; k += LANES) {
+        for (size_t z = 0; z < LANES; z++) {
+            sums[z] += (double)x[k + z] * (double)x[k + z];
+        }
+    }
     double sum = 0.0;
-    for (size_t k = 0; k < FACTORS; k++) {
-        sum += (double)x[k] * (double)x[k];
+    for (size_t z = 0; z < LANES; z++) {
+        sum += sums[z];
     }
     if (!(sum > 0.0 && sum <= 1e300)) { /* zero, or not a number */
         return false;
@@ -42,23 +61,6 @@ static bool normalise(const float x[FACTORS], float *p) {
         p[k] = (float)((double)x[k] * scale);
     }
     return true;
-}
-
-/* A = U'U of a history; see factors_cholesky.h. */
-static bool user_matrix(const struct factors *f, const uint32_t *items, uint32_t n,
-                        float a[FACTORS][FACTORS], float x[FACTORS], float inverse[FACTORS]) {
-    _Alignas(ROW_ALIGN) float h[FACTORS_HISTORY][FACTORS];
-    float w = 1.0F;
-    for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        const float root = sqrtf(w);
-        for (size_t k = 0; k < FACTORS; k++) {
-            h[i][k] = root * q[k];
-        }
-        w *= HISTORY_DECAY;
-    }
-    factors_cholesky *const make = wide_here() ? factors_cholesky_wide : factors_cholesky_usual;
-    return make(f->gv, USER_RIDGE, h, n, a, x, inverse);
 }
 
 uint64_t factors_version(const struct factors *f) {
@@ -83,18 +85,15 @@ bool factors_solve(const struct factors *f, const uint32_t *items, uint32_t n,
     }
     n = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
     factors_fetch(f, items, n); /* all at once: they may be far away */
-    float x[FACTORS] = {0};
-    float w = 1.0F;
+    struct factors_history h = {.w = f->weight_of, .n = n};
     for (uint32_t i = 0; i < n; i++) {
-        const float *q = row(f, items[i]);
-        for (size_t k = 0; k < FACTORS; k++) {
-            x[k] += w * q[k];
-        }
-        w *= HISTORY_DECAY;
+        h.q[i] = row(f, items[i]);
     }
-    out->has_u = user_matrix(f, items, n, out->u, x, out->inverse);
+    float x[FACTORS];
+    factors_cholesky *const make = wide_here() ? factors_cholesky_wide : factors_cholesky_usual;
+    out->has_u = make(&h, f->prior, out->u, out->inverse, x);
     if (out->has_u) {
-        solve_triangle(out->u, out->inverse, x);
+        solve_up(out, x);
         out->has_p = normalise(x, out->p);
     }
     return out->has_p;
@@ -113,19 +112,15 @@ bool factors_fold_in(const struct factors *f, const uint32_t *items, uint32_t n,
 
 bool factors_parts(const struct factors *f, const struct factors_solved *solved,
                    const uint32_t *items, uint32_t n, const uint32_t *targets, uint32_t n_targets,
-                   float *out) {
+                   float (*out)[FACTORS_TARGETS]) {
     if (!solved->has_u) {
         return false;
     }
     const uint32_t known = n < FACTORS_HISTORY ? n : FACTORS_HISTORY;
-    float weights[FACTORS_HISTORY];
-    float w = 1.0F;
-    for (uint32_t i = 0; i < known; i++) {
-        weights[i] = w;
-        w *= HISTORY_DECAY;
+    if (n > known) {
+        memset(out + known, 0, (n - known) * sizeof *out);
     }
-    memset(out, 0, (size_t)n_targets * n * sizeof *out);
-    const struct factors_asked asked = {f->q, items, weights, known, targets, n_targets, n};
+    const struct factors_asked asked = {f->q, items, f->weight_of, known, targets, n_targets};
     factors_parts_of *const parts = wide_here() ? factors_parts_wide : factors_parts_usual;
     parts(solved, &asked, out);
     return true;

@@ -132,34 +132,40 @@ static void first_places(const uint32_t *items, uint32_t n, uint32_t *first) {
     }
 }
 
-/* What speaks most for each of some items by taste; all of ITEM_NONE if nothing is known. */
+/* What speaks most for each of at most FACTORS_TARGETS items by taste; all of ITEM_NONE if nothing
+ * is known. Items are lanes of vectors. */
 static void because_taste(const struct learner *l, const struct user_entry *history,
                           uint32_t n_history, const uint32_t *targets, uint32_t n, uint32_t *out) {
     const struct factors *f = l->shared->factors;
     uint32_t items[USER_HISTORY] = {0};
     uint32_t first[USER_HISTORY];
-    float parts[LIST_MAX * USER_HISTORY];
+    float parts[USER_HISTORY][FACTORS_TARGETS];
+    float sums[USER_HISTORY][FACTORS_TARGETS] = {
+        {0}}; /* of places that are the first of their item */
+    float most[FACTORS_TARGETS] = {0};
+    uint32_t asked[FACTORS_TARGETS] = {0};
+    uint32_t because[FACTORS_TARGETS];
     for (uint32_t r = 0; r < n_history; r++) {
         items[r] = history[r].item;
     }
+    memcpy(asked, targets, n * sizeof *targets);
+    memset(because, 0xff, sizeof because); /* ITEM_NONE */
     first_places(items, n_history, first);
     const bool known = factors_parts(f, candidates_solved(l->candidates, f, items, n_history),
                                      items, n_history, targets, n, parts);
-    for (uint32_t t = 0; t < n; t++) {
-        const float *part = parts + (size_t)t * n_history;
-        float sums[USER_HISTORY] = {0}; /* of the places that are the first of their item */
-        float most = 0.0F;
-        out[t] = ITEM_NONE;
-        for (uint32_t r = 0; known && r < n_history; r++) {
-            sums[first[r]] += part[r];
-        }
-        for (uint32_t r = 0; r < n_history; r++) {
-            if (items[r] != targets[t] && sums[r] > most) {
-                most = sums[r];
-                out[t] = items[r];
-            }
+    for (uint32_t r = 0; known && r < n_history; r++) {
+        for (uint32_t t = 0; t < FACTORS_TARGETS; t++) {
+            sums[first[r]][t] += parts[r][t];
         }
     }
+    for (uint32_t r = 0; r < n_history; r++) {
+        for (uint32_t t = 0; t < FACTORS_TARGETS; t++) {
+            const bool larger = sums[r][t] > most[t] && items[r] != asked[t];
+            because[t] = larger ? items[r] : because[t];
+            most[t] = larger ? sums[r][t] : most[t];
+        }
+    }
+    memcpy(out, because, n * sizeof *out);
 }
 
 /* The items of a list that are on it by taste, and where. */
@@ -182,8 +188,9 @@ void learner_because_of(const struct learner *l, const struct user_entry *histor
             item->because = because_together(l, history, n_history, item->item);
         }
     }
-    if (t.n > 0) {
-        because_taste(l, history, n_history, t.item, t.n, t.because);
+    for (uint32_t from = 0; from < t.n; from += FACTORS_TARGETS) {
+        const uint32_t some = t.n - from < FACTORS_TARGETS ? t.n - from : FACTORS_TARGETS;
+        because_taste(l, history, n_history, t.item + from, some, t.because + from);
     }
     for (uint32_t k = 0; k < t.n; k++) {
         items[t.at[k]].because = t.because[k];

@@ -19,8 +19,6 @@
 #include "ranker_leak.h"
 #include "wide.h"
 
-enum { AT_ONCE = 8 };
-
 static const float RATE = .002F;
 static const float DECAY_M = .9F;
 static const float DECAY_S = .999F;
@@ -233,24 +231,6 @@ static double softmax(struct pass *p, uint32_t n, float w0, float w, float *max)
     return LN2 * (double)lg(z);
 }
 
-/* lanes_sum() of eight at once: each is the sum of the same pairs. */
-static void sums_of(const lanes v[AT_ONCE], float *out) {
-    lanes four[AT_ONCE / 2]; /* halves of two added up: those of v[2i], then of v[2i + 1] */
-    lanes two[AT_ONCE / 4];
-    for (size_t i = 0; i < AT_ONCE / 2; i++) {
-        four[i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11) +
-                  __builtin_shufflevector(v[2 * i], v[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-    for (size_t i = 0; i < AT_ONCE / 4; i++) { /* v[4i], v[4i + 2] | v[4i + 1], v[4i + 3] */
-        two[i] = __builtin_shufflevector(four[2 * i], four[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
-                 __builtin_shufflevector(four[2 * i], four[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    /* v0 v2 v4 v6 | v1 v3 v5 v7 */
-    const lanes one = __builtin_shufflevector(two[0], two[1], 0, 2, 8, 10, 4, 6, 12, 14) +
-                      __builtin_shufflevector(two[0], two[1], 1, 3, 9, 11, 5, 7, 13, 15);
-    lanes_store(out, __builtin_shufflevector(one, one, 0, 4, 1, 5, 2, 6, 3, 7));
-}
-
 /* sum over rows of a x. The columns of x from n on hold numbers, and their a is 0. */
 static float row_sum(const float *a, const float *x, uint32_t n) {
     lanes s = {0};
@@ -260,16 +240,16 @@ static float row_sum(const float *a, const float *x, uint32_t n) {
     return lanes_sum(s);
 }
 
-/* The same for AT_ONCE rows of a, RANKER_SAMPLE_MAX apart. */
+/* The same for LANES rows of a, RANKER_SAMPLE_MAX apart. */
 static void row_sums(const float *a, const float *x, uint32_t n, float *out) {
-    lanes s[AT_ONCE] = {0};
+    lanes s[LANES] = {0};
     for (uint32_t at = 0; at < n; at += LANES) {
         const lanes xs = lanes_load(x + at);
-        for (size_t z = 0; z < AT_ONCE; z++) {
+        for (size_t z = 0; z < LANES; z++) {
             s[z] += lanes_load(a + z * RANKER_SAMPLE_MAX + at) * xs;
         }
     }
-    sums_of(s, out);
+    lanes_store(out, lanes_sums(s));
 }
 
 /* Turns the activations of a hidden unit into what flows back through it; returns that of o. */
@@ -302,7 +282,7 @@ static void gradient_of(const struct ranker_net *net, const struct view *view,
     for (size_t k = 0; k < view->x; k++) {
         const float *x = rows->x + k * rows->stride;
         g->v[k] = row_sum(p->e, x, rows->n);
-        for (size_t h = 0; h < RANKER_HIDDEN; h += AT_ONCE) {
+        for (size_t h = 0; h < RANKER_HIDDEN; h += LANES) {
             row_sums(p->hidden + h * RANKER_SAMPLE_MAX, x, rows->n, &g->w[k][h]);
         }
     }

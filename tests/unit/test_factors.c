@@ -383,15 +383,14 @@ static void parts_of_targets_add_up_to_their_products(void **state) {
     for (int round = 0; round < 50; round++) {
         uint32_t items[FACTORS_HISTORY + 5];
         uint32_t targets[10];
-        float parts[10][FACTORS_HISTORY + 5];
-        float one[FACTORS_HISTORY + 5];
+        float parts[FACTORS_HISTORY + 5][FACTORS_TARGETS];
+        float one[FACTORS_HISTORY + 5][FACTORS_TARGETS];
         float p[D];
         const uint32_t n = 1 + rng_below(&rng, FACTORS_HISTORY + 5);
         double norm = 0.0;
         for (uint32_t i = 0; i < n; i++) {
             items[i] = rng_below(&rng, ITEMS);
         }
-        float flat[10 * (FACTORS_HISTORY + 5)];
         for (uint32_t t = 0; t < 10; t++) {
             targets[t] = t == 0 ? items[0] : rng_below(&rng, ITEMS);
         }
@@ -399,15 +398,14 @@ static void parts_of_targets_add_up_to_their_products(void **state) {
         assert_true(factors_solve(f, items, n, &solved));
         assert_true(factors_fold_in(f, items, n, p));
         assert_memory_equal(p, solved.p, sizeof p);
-        assert_true(factors_parts(f, &solved, items, n, targets, 10, flat));
+        assert_true(factors_parts(f, &solved, items, n, targets, 10, parts));
         for (uint32_t t = 0; t < 10; t++) {
             double sum = 0.0;
-            memcpy(parts[t], flat + t * n, n * sizeof *flat);
             assert_true(factors_parts(f, &solved, items, n, &targets[t], 1, one));
-            assert_memory_equal(one, parts[t], n * sizeof *one);
             for (uint32_t i = 0; i < n; i++) {
-                sum += (double)parts[t][i];
-                assert_true(i < FACTORS_HISTORY || !(parts[t][i] > 0.0F || parts[t][i] < 0.0F));
+                sum += (double)parts[i][t];
+                assert_memory_equal(&one[i][0], &parts[i][t], sizeof one[i][0]);
+                assert_true(i < FACTORS_HISTORY || !(parts[i][t] > 0.0F || parts[i][t] < 0.0F));
             }
             const double product = dot(p, q_of(f, targets[t]));
             norm = t == 0 ? sum / product : norm; /* of what lies in the history: not near 0 */

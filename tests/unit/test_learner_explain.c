@@ -195,7 +195,7 @@ static uint32_t most_together(const struct user_entry *history, uint32_t n, uint
 static uint32_t most_by_taste(const struct user_entry *history, uint32_t n, uint32_t item) {
     const struct factors *f = learner_shared(learned)->factors;
     uint32_t items[USER_HISTORY] = {0};
-    float parts[USER_HISTORY];
+    float parts[USER_HISTORY][FACTORS_TARGETS];
     struct factors_solved solved;
     uint32_t best = ITEM_NONE;
     float most = 0.0F;
@@ -207,7 +207,7 @@ static uint32_t most_by_taste(const struct user_entry *history, uint32_t n, uint
     for (uint32_t r = 0; r < n; r++) {
         float sum = 0.0F;
         for (uint32_t x = 0; x < n; x++) {
-            sum += items[x] == items[r] ? parts[x] : 0.0F;
+            sum += items[x] == items[r] ? parts[x][0] : 0.0F;
         }
         if (items[r] != item && sum > most) {
             most = sum;

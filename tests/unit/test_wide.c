@@ -64,53 +64,57 @@ static void scores_and_hidden_units_are_the_same_bits(void **state) {
 }
 
 struct square {
-    double m[FACTORS][FACTORS];
+    float m[FACTORS][FACTORS];
 };
 
-/* Of U, what stands on the diagonal and above it. */
+/* Of U, what stands above the diagonal. */
 static void a_users_matrix_is_the_same_bits(void **state) {
     (void)state;
-    static _Alignas(64) float h[FACTORS_HISTORY][FACTORS];
-    static _Alignas(64) float a[2][FACTORS][FACTORS];
-    static struct square prior;
+    static _Alignas(64) float q[FACTORS_HISTORY][FACTORS];
+    static _Alignas(64) struct square u[2];
+    static _Alignas(64) struct square prior;
     const struct square *const p = &prior;
     struct rng rng = {62};
     need_wide();
     print_message("seed 62\n");
     for (int round = 0; round < 300; round++) {
-        float x[2][FACTORS];
+        float y[2][FACTORS];
         float inverse[2][FACTORS];
-        const uint32_t n = rng_below(&rng, FACTORS_HISTORY + 1);
-        for (uint32_t i = 0; i < n; i++) {
+        float w[FACTORS_HISTORY];
+        struct factors_history h = {.w = w, .n = rng_below(&rng, FACTORS_HISTORY + 1)};
+        for (uint32_t i = 0; i < h.n; i++) {
+            h.q[i] = q[i];
+            w[i] = (float)rng_unit(&rng);
             for (size_t k = 0; k < FACTORS; k++) {
-                h[i][k] = any_of(&rng);
+                q[i][k] = any_of(&rng);
             }
         }
         for (size_t r = 0; r < FACTORS; r++) {
             for (size_t k = r; k < FACTORS; k++) {
-                prior.m[r][k] = r == k ? 40.0 * rng_unit(&rng) : .01 * rng_normal(&rng);
+                prior.m[r][k] =
+                    (float)(r == k ? 2.0 + 40.0 * rng_unit(&rng) : .01 * rng_normal(&rng));
             }
-            x[0][r] = x[1][r] = any_of(&rng);
         }
         const bool bad = rng_below(&rng, 10) == 0; /* not positive definite */
-        prior.m[7][7] = bad ? -1e9 : prior.m[7][7];
-        memset(a, round, sizeof a);
-        assert_int_equal(factors_cholesky_usual(p->m, 2.0F, h, n, a[0], x[0], inverse[0]), !bad);
-        assert_int_equal(factors_cholesky_wide(p->m, 2.0F, h, n, a[1], x[1], inverse[1]), !bad);
+        prior.m[7][7] = bad ? -1e9F : prior.m[7][7];
+        memset(u, round, sizeof u);
+        assert_int_equal(factors_cholesky_usual(&h, p->m, u[0].m, inverse[0], y[0]), !bad);
+        assert_int_equal(factors_cholesky_wide(&h, p->m, u[1].m, inverse[1], y[1]), !bad);
         for (size_t r = 0; r < FACTORS && !bad; r++) {
-            assert_memory_equal(&a[0][r][r], &a[1][r][r], (FACTORS - r) * sizeof(float));
+            assert_memory_equal(&u[0].m[r][r] + 1, &u[1].m[r][r] + 1,
+                                (FACTORS - r - 1) * sizeof(float));
         }
         if (!bad) {
-            assert_memory_equal(x[0], x[1], sizeof x[0]);
+            assert_memory_equal(y[0], y[1], sizeof y[0]);
             assert_memory_equal(inverse[0], inverse[1], sizeof inverse[0]);
         }
     }
 }
 
-/* Of few targets and many, more than a vector has, with and without a history. */
+/* Of few targets and many, with and without a history. */
 static void parts_of_a_history_are_the_same_bits(void **state) {
     (void)state;
-    enum { ROWS = 60, MOST = 40 };
+    enum { ROWS = 60 };
     static float q[ROWS][FACTORS];
     static struct factors_solved solved;
     struct rng rng = {63};
@@ -118,22 +122,22 @@ static void parts_of_a_history_are_the_same_bits(void **state) {
     print_message("seed 63\n");
     for (int round = 0; round < 300; round++) {
         uint32_t items[FACTORS_HISTORY];
-        uint32_t targets[MOST];
+        uint32_t targets[FACTORS_TARGETS];
         float weights[FACTORS_HISTORY];
-        float out[2][MOST * (FACTORS_HISTORY + 1)];
+        float out[2][FACTORS_HISTORY][FACTORS_TARGETS];
         for (size_t r = 0; r < ROWS; r++) {
             for (size_t k = 0; k < FACTORS; k++) {
                 q[r][k] = any_of(&rng);
             }
         }
         for (size_t r = 0; r < FACTORS; r++) {
-            for (size_t k = r; k < FACTORS; k++) {
-                solved.u[r][k] = r == k ? 1.0F + (float)rng_unit(&rng) : .1F * any_of(&rng);
+            for (size_t k = r + 1; k < FACTORS; k++) {
+                solved.u[r][k] = .1F * any_of(&rng);
             }
-            solved.inverse[r] = 1.0F / solved.u[r][r];
+            solved.inverse[r] = (float)rng_unit(&rng);
         }
         const uint32_t n = rng_below(&rng, FACTORS_HISTORY + 1);
-        const uint32_t n_targets = rng_below(&rng, MOST + 1);
+        const uint32_t n_targets = rng_below(&rng, FACTORS_TARGETS + 1);
         for (uint32_t i = 0; i < n; i++) {
             items[i] = rng_below(&rng, ROWS);
             weights[i] = (float)rng_unit(&rng);
@@ -141,7 +145,7 @@ static void parts_of_a_history_are_the_same_bits(void **state) {
         for (uint32_t t = 0; t < n_targets; t++) {
             targets[t] = rng_below(&rng, ROWS);
         }
-        const struct factors_asked asked = {q[0], items, weights, n, targets, n_targets, n + 1};
+        const struct factors_asked asked = {q[0], items, weights, n, targets, n_targets};
         memset(out, 0, sizeof out);
         factors_parts_usual(&solved, &asked, out[0]);
         factors_parts_wide(&solved, &asked, out[1]);
