@@ -5,7 +5,7 @@
  *
  * Candidates of a user for a domain, minus what is in his consumed set (in no-repeat domains
  * all he consumed, in repeat domains only what he reported):
- *     the 100 best by k1 among the neighbours of his last 10 items,
+ *     the 80 best by k1 among the neighbours of his last 8 items,
  *     popularity's top 60 at 1, 7 and 30 days, the 15 most recently taken items,
  *     the 3 most taken items of each of the user's 24 strongest categories; of the domain's 50
  *     newest items those that are at most 30 d old by the catalogue (content.h: ts), have fewer
@@ -52,7 +52,7 @@
 #include "user.h"
 
 enum {
-    CANDIDATES_NEIGHBOURS = 100,
+    CANDIDATES_NEIGHBOURS = 80,
     CANDIDATES_RECENT = 15,
     CANDIDATES_OWN = 150,
     CANDIDATES_CATEGORIES = 24,

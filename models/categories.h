@@ -10,9 +10,9 @@
  *     n_c  += w ;  N += w                events of the category, and of all categories
  *     n_i  += w ;  M += w                events of the item, and of all, also without a category
  *     rep_i, rep_c, rep += w             beside n_i, n_c and M, if the user had the item before
- *     T_bc, T_cb += w .8^r               for the user's last PAIRS_WINDOW history items whose
- * category b is another one, r = 0 the newest deal_i = d, time t                 discount share d
- * in [0, 1] of the item's newest sale
+ *     T_bc, T_cb += w .8^r               for those of the user's last PAIRS_PLACES history items
+ *                                        whose category b is another one, r = 0 the newest
+ *     deal_i = d, time t                 discount share d in [0, 1] of the item's newest sale
  *
  * Read by the ranker (candidates.h has the formulas):
  *

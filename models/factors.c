@@ -69,14 +69,20 @@ static inline float prior_of(double gv) {
     return (float)(FACTORS_PRIOR * gv);
 }
 
+static void add_ridge(struct factors *f) {
+    for (size_t r = 0; r < FACTORS; r++) {
+        f->prior[r][r] += FACTORS_RIDGE;
+    }
+}
+
 /* All of it, after G_V was made anew. */
 static void prior_renew(struct factors *f) {
     for (size_t r = 0; r < FACTORS; r++) {
         for (size_t c = r; c < FACTORS; c++) {
             f->prior[r][c] = prior_of(f->gv[r][c]);
         }
-        f->prior[r][r] += FACTORS_RIDGE;
     }
+    add_ridge(f);
 }
 
 /* G_V += new new' - old old' */
@@ -92,8 +98,8 @@ static void gv_replace(struct factors *f, const float old[FACTORS], const float 
             f->gv[r][c] += w[r] * w[c] - o[r] * o[c];
             f->prior[r][c] = prior_of(f->gv[r][c]);
         }
-        f->prior[r][r] += FACTORS_RIDGE;
     }
+    add_ridge(f);
 }
 
 /* Gives an existing row a new vector. */
@@ -125,7 +131,6 @@ enum status factors_new(uint64_t seed, struct factors **out) {
         f->weight_of[r] = w;
         w *= HISTORY_DECAY;
     }
-    prior_renew(f);
     eye(f->x); /* no S yet: X = I, L = 0 */
     eye(f->xt);
     *out = f;

@@ -106,9 +106,9 @@ static void write_takes(struct pack *p, const struct log_record *r) {
 }
 
 /* The place in the history that a pair of one event of weight 1 has these sums of; PLACE_NONE. */
-static uint32_t place_of(const struct pair_sum *pair, const struct pair_add ones[PAIRS_WINDOW],
+static uint32_t place_of(const struct pair_sum *pair, const struct pair_add ones[PAIRS_PLACES],
                          bool with_f) {
-    for (uint32_t r = 0; r < PAIRS_WINDOW; r++) {
+    for (uint32_t r = 0; r < PAIRS_PLACES; r++) {
         if (pair->a == ones[r].a && (!with_f || pair->f == ones[r].f)) {
             return r;
         }
@@ -118,7 +118,7 @@ static uint32_t place_of(const struct pair_sum *pair, const struct pair_add ones
 
 /* Grouped by `from`; with_f: items, which have f and s too. */
 static void write_pairs(struct pack *p, const struct pair_sum *pairs, size_t n, bool with_f) {
-    struct pair_add ones[PAIRS_WINDOW];
+    struct pair_add ones[PAIRS_PLACES];
     uint32_t from = 0;
     places_of_history(ones);
     pack_uint(p, n);

@@ -93,7 +93,7 @@ static size_t read_pairs(struct unpack *u, struct log_record *r, enum log_array 
     const bool with_f = which == LOG_PAIRS;
     const size_t n_pairs = room(u, r, which, with_f ? 3 : 2, st);
     struct pair_sum *pairs = with_f ? r->pairs : r->category_pairs;
-    struct pair_add ones[PAIRS_WINDOW];
+    struct pair_add ones[PAIRS_PLACES];
     uint64_t from = 0;
     places_of_history(ones);
     for (size_t k = 0; k < n_pairs; k++) {
@@ -103,7 +103,7 @@ static size_t read_pairs(struct unpack *u, struct log_record *r, enum log_array 
         *pair = (struct pair_sum){0};
         from += head >> PLACE_BITS;
         pair->to = place(u, n);
-        if (at < PAIRS_WINDOW) {
+        if (at < PAIRS_PLACES) {
             pair->a = ones[at].a;
             pair->f = with_f ? ones[at].f : 0;
         } else if (at == PLACE_NONE) {

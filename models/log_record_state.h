@@ -13,11 +13,11 @@
 /* A pair begins with the step from the `from` before and the place in the history that its sums are
  * of, or that they follow in numbers. */
 enum { PLACE_BITS = 4, PLACE_NONE = 15 };
-_Static_assert((int)PAIRS_WINDOW <= (int)PLACE_NONE, "a place needs no more bits");
+_Static_assert((int)PAIRS_PLACES <= (int)PLACE_NONE, "a place needs no more bits");
 
 /** What one event of weight 1 adds at each place of the history; s is 0. */
-static inline void places_of_history(struct pair_add ones[PAIRS_WINDOW]) {
-    for (int r = 0; r < PAIRS_WINDOW; r++) {
+static inline void places_of_history(struct pair_add ones[PAIRS_PLACES]) {
+    for (int r = 0; r < PAIRS_PLACES; r++) {
         ones[r] = pairs_weigh(0, 1, r, INT64_MAX);
     }
 }

@@ -349,7 +349,7 @@ enum status pairs_reserve(struct pairs *p, uint32_t n_items, const uint8_t *doma
 /* ---- adding -------------------------------------------------------------- */
 
 struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms) {
-    static const double gap[PAIRS_WINDOW] = {1.0,     0.8,      0.64,      0.512,      0.4096,
+    static const double gap[PAIRS_PLACES] = {1.0,     0.8,      0.64,      0.512,      0.4096,
                                              0.32768, 0.262144, 0.2097152, 0.16777216, 0.134217728};
     double s = 0.0;
     if ((double)dt_ms < SESSION_OVER * SESSION_MS) { /* most are longer ago than that */

@@ -37,9 +37,10 @@
 #include "status.h"
 
 enum {
-    PAIRS_WINDOW = 10,      /* history items an event pairs with, and a query reads */
-    PAIRS_NEIGHBOURS = 200, /* longer lists of items are due for pruning            */
-    PAIRS_KEEP = 150,
+    PAIRS_WINDOW = 8,       /* history items an event pairs with, and a query reads      */
+    PAIRS_PLACES = 10,      /* ... that categories pair with, and items in older logs    */
+    PAIRS_NEIGHBOURS = 160, /* longer lists of items are due for pruning                */
+    PAIRS_KEEP = 120,
 };
 
 /* One pair as a delta carries it. Values in units of 2^-20, each <= FIXED_ONE times what the
@@ -102,7 +103,7 @@ void pairs_free(struct pairs *p);
 MUST_CHECK enum status pairs_reserve(struct pairs *p, uint32_t n_items, const uint8_t *domains);
 
 /** The increments of an event with item `to` for the history item `from` taken
- *  `dt_ms` ago (clamped at 0) at position r (0 the newest, < PAIRS_WINDOW). f is
+ *  `dt_ms` ago (clamped at 0) at position r (0 the newest, < PAIRS_PLACES). f is
  *  exact, a and s are rounded to 2^-20. */
 struct pair_add pairs_weigh(uint32_t from, uint32_t to, int r, int64_t dt_ms);
 

@@ -22,7 +22,7 @@ decay-direction|popularity.c|popularity|the older an event, the more it counts|s
 top-floor|popularity.c|popularity|a full top list turns away whoever comes later|s@if (!ahead(p, c, i, t->floor, t->floor_item)) {@if (ahead(p, t->floor, t->floor_item, c, i) || t->n == POP_TOP) {@
 top-last|popularity.c|popularity|a newcomer replaces the best of a top list, not the last|s@least = t->c\[x\] < least ?@least = t->c[x] > least ?@
 undo-adds|popularity.c|popularity shared|taking back an event counts it again|s@x->c\[k\] -= w\[k\];@x->c[k] += w[k];@
-pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_WINDOW - 1 - r])@
+pairs-recency|pairs.c|pairs|the oldest of the window counts most|s@fixed_of(gap\[r\])@fixed_of(gap[PAIRS_PLACES - 1 - r])@
 pairs-one-way|pairs.c|pairs|what follows says nothing of what went before|s@addition_do(&to);@(void)to;@
 pairs-far-stays|pairs.c|pairs|a list that grows loses where its neighbours of other domains are|s@const uint32_t far = to.cap - to.n_far;@const uint32_t far = l->cap - l->n_far;@
 pairs-parts|pairs.c|pairs|pruning takes neighbours of other domains for its own|s@at < l->n_near ? near++ : --far@at <= near ? near++ : --far@
@@ -32,8 +32,10 @@ walks-all|pairs.c|pairs|a list that is too long is walked whole|s@if (out.n > p-
 kept-untold|snapshot_item.c|snapshot|a snapshot does not tell who was kept|s@k + 1 == piece->n_kept@k + 1 == 0 * piece->n_kept@
 select-last|select.c|select|the last of the largest is not among them|s@want = (int64_t)k - 1;@want = (int64_t)k - 2;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
-ridge|factors_user.c|factors|the fold-in has no ridge|s@f->gv, USER_RIDGE, @f->gv, 0.0F * USER_RIDGE, @
-fold-in-recency|factors_user.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
+ridge|factors.c|factors|the fold-in has no ridge|s@+= FACTORS_RIDGE;@+= 0.0F;@
+fold-in-recency|factors.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
+fold-in-prior|factors.c|factors|when all items are solved anew, fold-ins go on with what was before|s@^    prior_renew(f);@    (void)prior_renew; /* not */@
+fold-in-scale|factors_user.c|factors|what was eliminated is not divided by its pivots|s@lanes_load(y + at) \* lanes_load(s->inverse + at)@lanes_load(y + at)@
 item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(FACTORS_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
 covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
 filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@

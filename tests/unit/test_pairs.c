@@ -351,7 +351,7 @@ static void taking_everything_back_leaves_nothing(void **state) {
     free(t);
 }
 
-static void pruning_keeps_the_150_largest_and_ties_by_index(void **state) {
+static void pruning_keeps_the_120_largest_and_ties_by_index(void **state) {
     struct pairs *p = *state;
     struct truth *t = truth_new();
     struct rng rng = {.state = 4};
@@ -370,7 +370,7 @@ static void pruning_keeps_the_150_largest_and_ties_by_index(void **state) {
         }
     }
     for (uint32_t i = 0; i < 40; i++) {
-        assert_int_equal(pairs_due(p, i), truth_n(t, i) > 200);
+        assert_int_equal(pairs_due(p, i), truth_n(t, i) > 160);
         pairs_prune(p, i);
         truth_prune(t, i);
         assert_true(pairs_list(p, i).n <= PAIRS_KEEP);
@@ -384,15 +384,15 @@ static void pruning_keeps_the_150_largest_and_ties_by_index(void **state) {
     free(t);
 }
 
-static void a_list_is_due_beyond_200_neighbours(void **state) {
+static void a_list_is_due_beyond_160_neighbours(void **state) {
     struct pairs *p = *state;
-    for (uint32_t j = 1; j <= 201; j++) {
+    for (uint32_t j = 1; j <= 161; j++) {
         assert_false(pairs_due(p, 0));
         const struct pair_add x = pairs_weigh(0, j, 0, 0);
         assert_int_equal(pairs_add(p, &x), ST_OK);
     }
     assert_true(pairs_due(p, 0));
-    assert_int_equal(pairs_list(p, 0).n, 201); /* it grows until it is pruned */
+    assert_int_equal(pairs_list(p, 0).n, 161); /* it grows until it is pruned */
 }
 
 /* A list of both domains is pruned, and neighbours come, and those who were kept go. */
@@ -913,7 +913,7 @@ static void pruning_goes_by_the_last_bit(void **state) {
     struct pairs *p = *state;
     for (uint32_t bits = 26; bits <= 44; bits += 6) {
         for (uint32_t k = 0; k < PAIRS_NEIGHBOURS + 1; k++) {
-            const uint32_t place = k * 7 % (PAIRS_NEIGHBOURS + 1);
+            const uint32_t place = k * 11 % (PAIRS_NEIGHBOURS + 1);
             const struct pair_sum x = {
                 .a = (INT64_C(1) << bits) + place, .from = bits, .to = 100 + k};
             assert_int_equal(pairs_add_sum(p, &x, PAIR_FROM), ST_OK);
@@ -1089,8 +1089,8 @@ int main(void) {
         T(a_negative_age_counts_as_none),
         T(one_pair_lies_in_both_lists_and_f_only_in_the_earlier_ones),
         T(taking_everything_back_leaves_nothing),
-        T(pruning_keeps_the_150_largest_and_ties_by_index),
-        T(a_list_is_due_beyond_200_neighbours),
+        T(pruning_keeps_the_120_largest_and_ties_by_index),
+        T(a_list_is_due_beyond_160_neighbours),
         T(of_a_list_that_is_due_those_are_walked_whom_pruning_kept),
         T(what_was_pruned_is_skipped_when_taken_back),
         T(what_was_pruned_and_came_back_stops_at_0),

@@ -87,13 +87,13 @@ static inline void stand_popular(struct standing *x, const struct log *log, cons
     x->near[TRIAL_POPULAR_1D] = x->near[TRIAL_POPULAR_7D] = 1e-5;
 }
 
-/* k1(i) = (n_i + 5)^-.4 sum over the last 10 of .85^r a_ji (n_j + 5)^-.6; what fills up from the
+/* k1(i) = (n_i + 5)^-.4 sum over the last 8 of .85^r a_ji (n_j + 5)^-.6; what fills up from the
  * order under way counts as the best of the others at most */
 static inline void stand_together(struct standing *x, const struct log *log, const struct shared *s,
                                   const struct candidates_view *v) {
     double *k1 = x->value[TRIAL_TOGETHER];
     memset(k1, 0, sizeof x->value[TRIAL_TOGETHER]);
-    for (uint32_t r = 0; r < v->n_history && r < 10; r++) {
+    for (uint32_t r = 0; r < v->n_history && r < 8; r++) {
         const struct user_entry *e = &v->history[r];
         const struct pair_list list = pairs_walked(s->pairs, e->item);
         const double n = log->item[e->domain][number_of(s, e->item)].weight;
