@@ -32,7 +32,7 @@ static enum status append(struct batch *b, struct batch_image image) {
 enum status batch_remember(struct batch *b, const struct users *users, uint32_t slot,
                            uint64_t voted_in) {
     struct user *copy = NULL;
-    enum status st = user_copy(users_get(users, slot), &copy);
+    enum status st = user_pool_copy(&b->pool, users_get(users, slot), &copy);
     if (st) {
         return st;
     }
@@ -41,7 +41,7 @@ enum status batch_remember(struct batch *b, const struct users *users, uint32_t 
         user_free(copy);
         return st;
     }
-    b->image_bytes += user_bytes(copy);
+    b->image_bytes += user_room(copy);
     return ST_OK;
 }
 
@@ -53,7 +53,7 @@ void batch_forget(struct batch *b, uint32_t slot) {
     for (size_t k = 0; k < b->n_images; k++) {
         struct batch_image *image = &b->images[k];
         if (image->slot == slot && image->before) {
-            b->image_bytes -= user_bytes(image->before);
+            b->image_bytes -= user_room(image->before);
             user_free(image->before);
             image->before = NULL;
         }
@@ -78,8 +78,9 @@ void batch_undo(struct batch *b, struct users *users, uint64_t *voted_in,
 }
 
 void batch_drop(struct batch *b) {
+    user_pool_clear(&b->pool); /* more than this batch needed */
     for (size_t k = 0; k < b->n_images; k++) {
-        user_free(b->images[k].before);
+        user_pool_give(&b->pool, b->images[k].before);
     }
     b->n_images = 0;
     b->image_bytes = 0;
@@ -96,6 +97,7 @@ struct delta *batch_take_delta(struct batch *b) {
 
 void batch_free(struct batch *b) {
     batch_drop(b);
+    user_pool_clear(&b->pool);
     free(b->images);
     delta_free(b->delta);
     *b = (struct batch){0};

@@ -19,6 +19,7 @@
 #include "ranker.h"
 #include "shared.h"
 #include "status.h"
+#include "user_pool.h"
 #include "users.h"
 
 struct batch_image {
@@ -47,6 +48,7 @@ struct batch {
     struct batch_image *images;
     size_t n_images, cap_images;
     size_t image_bytes;
+    struct user_pool pool; /* of pre-images of the batch before */
     struct task_record before;
     struct delta *delta; /* NULL: it was handed on (batch_take_delta) */
 

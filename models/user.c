@@ -28,7 +28,7 @@ enum status user_new(uint32_t n_domains, const char *id, size_t id_len, struct u
     if (n_domains < 1 || n_domains > DOMAINS_MAX || id_len < 1 || id_len > ID_LEN_MAX) {
         return ST_INVALID;
     }
-    struct user *u = malloc(user_block_fixed_bytes(n_domains, id_len));
+    struct user *u = malloc(user_block_room(user_block_fixed_bytes(n_domains, id_len)));
     if (!u) {
         return ST_NOMEM;
     }
@@ -42,7 +42,7 @@ void user_free(struct user *u) {
 }
 
 enum status user_copy(const struct user *u, struct user **out) {
-    struct user *copy = malloc(u->bytes);
+    struct user *copy = malloc(user_block_room(u->bytes));
     if (!copy) {
         return ST_NOMEM;
     }
@@ -53,6 +53,10 @@ enum status user_copy(const struct user *u, struct user **out) {
 
 size_t user_bytes(const struct user *u) {
     return u->bytes;
+}
+
+size_t user_room(const struct user *u) {
+    return user_block_room(u->bytes);
 }
 
 const char *user_id(const struct user *u, size_t *len) {
@@ -186,7 +190,7 @@ static void fit(struct user **u, const uint64_t *hashes) {
     if (!user_squeeze(*u, hashes)) {
         return;
     }
-    struct user *smaller = realloc(*u, (*u)->bytes);
+    struct user *smaller = realloc(*u, user_block_room((*u)->bytes));
     if (smaller) { /* else the block stays larger than it says: harmless */
         *u = smaller;
     }

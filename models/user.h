@@ -83,6 +83,7 @@ enum {
     /* 8 KiB cost .001 of recall where households buy 500 kinds of things; and 136 of social, and
        the firings */
     USER_BYTES_MAX = 12288 + 136 + USER_FIRED * 16,
+    USER_BLOCK_UNIT = 64, /* a block has room for a multiple of it, so that it seldom moves */
 };
 
 struct user; /* opaque block */
@@ -132,8 +133,9 @@ MUST_CHECK enum status user_new(uint32_t n_domains, const char *id, size_t id_le
 void user_free(struct user *u);
 /** A copy of the block. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status user_copy(const struct user *u, struct user **out);
-/** Bytes of the block. */
+/** Bytes of the block, and those that it has room for. */
 size_t user_bytes(const struct user *u);
+size_t user_room(const struct user *u);
 const char *user_id(const struct user *u, size_t *len);
 
 /** True if this event id is among the newest USER_EVENT_IDS (at the cap: fewer, see above). */

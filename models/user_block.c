@@ -103,16 +103,31 @@ void user_block_extend(struct user *u, uint32_t area, uint32_t cap) {
     memset(entries + old_cap * size, 0, (cap - old_cap) * size);
 }
 
-enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap) {
-    uint32_t size = user_block_entry_bytes(area);
-    uint32_t old_cap = user_block_area(*u, area)->cap;
-    struct user *grown = realloc(*u, (*u)->bytes + (cap - old_cap) * size);
+size_t user_block_room(size_t bytes) {
+    return (bytes + USER_BLOCK_UNIT - 1) / USER_BLOCK_UNIT * USER_BLOCK_UNIT;
+}
+
+/* Room for so many bytes more: as a rule there is some. */
+static enum status make_room(struct user **u, uint32_t bytes) {
+    const size_t room = user_block_room((*u)->bytes + bytes);
+    if (room == user_block_room((*u)->bytes)) {
+        return ST_OK;
+    }
+    struct user *grown = realloc(*u, room);
     if (!grown) {
         return ST_NOMEM;
     }
     *u = grown;
-    user_block_extend(grown, area, cap);
     return ST_OK;
+}
+
+enum status user_block_grow(struct user **u, uint32_t area, uint32_t cap) {
+    const uint32_t old_cap = user_block_area(*u, area)->cap;
+    const enum status st = make_room(u, (cap - old_cap) * user_block_entry_bytes(area));
+    if (!st) {
+        user_block_extend(*u, area, cap);
+    }
+    return st;
 }
 
 void user_block_shrink(struct user *u, uint32_t area, uint32_t cap) {
@@ -130,15 +145,6 @@ static void insert(struct user *u, uint32_t at, uint32_t bytes) {
         behind->at = (uint16_t)(behind->at + bytes);
     }
     u->bytes += bytes;
-}
-
-static enum status make_room(struct user **u, uint32_t bytes) {
-    struct user *grown = realloc(*u, (*u)->bytes + bytes);
-    if (!grown) {
-        return ST_NOMEM;
-    }
-    *u = grown;
-    return ST_OK;
 }
 
 struct engagement_social *user_block_social(const struct user *u) {

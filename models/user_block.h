@@ -134,6 +134,9 @@ static inline uint32_t area_of_table(uint8_t domain) {
 /** Bytes of an entry of an area. */
 uint32_t user_block_entry_bytes(uint32_t area);
 
+/** What a block of so many bytes is allocated with. */
+size_t user_block_room(size_t bytes);
+
 /** Bytes of a block whose areas are empty. */
 uint32_t user_block_fixed_bytes(uint32_t n_domains, size_t id_len);
 

@@ -514,7 +514,7 @@ enum status user_record_read(const void *bytes, size_t len, uint32_t n_domains,
         free(u);
         return st;
     }
-    struct user *fitting = realloc(u, u->bytes);
+    struct user *fitting = realloc(u, user_block_room(u->bytes));
     *out = fitting ? fitting : u; /* else it stays larger than it says: harmless */
     return ST_OK;
 }

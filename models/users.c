@@ -220,7 +220,7 @@ size_t users_bytes(const struct users *t) {
     size_t bytes =
         sizeof *t + t->room * (2 * sizeof *t->table + sizeof *t->hashes + sizeof(struct user *));
     for (uint32_t i = 0; i < t->n; i++) {
-        bytes += t->users[i] ? user_bytes(t->users[i]) : 0;
+        bytes += t->users[i] ? user_room(t->users[i]) : 0;
     }
     return bytes;
 }

@@ -107,7 +107,7 @@ static double show_users(const struct learner *l, uint64_t events) {
         die("no users, or no memory");
     }
     for (uint32_t k = 0; k < n; k++) {
-        bytes[k] = (double)user_bytes(users_get(users, k));
+        bytes[k] = (double)user_room(users_get(users, k));
     }
     const double median = sample_median(bytes, (int)n); /* sorts */
     const double p99 = bytes[(size_t)(.99 * (n - 1))];

@@ -138,7 +138,7 @@ static void a_forgotten_user_is_gone_after_undo_and_the_others_are_not(void **st
         take(b, k, 100, 6000);
     }
     const size_t bytes = batch_bytes(&b->batch);
-    const size_t image = user_bytes(b->batch.images[1].before);
+    const size_t image = user_room(b->batch.images[1].before);
     users_replace(b->users, 1, NULL);
     batch_forget(&b->batch, 1);
     assert_int_equal(batch_bytes(&b->batch), bytes - image);

@@ -156,11 +156,11 @@ static void bytes_count_the_blocks(void **state) {
     intern(t, 1);
     size_t before = users_bytes(t);
     intern(t, 2);
-    size_t block = user_bytes(users_get(t, 1));
+    size_t block = user_room(users_get(t, 1));
     assert_int_equal(users_bytes(t), before + block);
     users_replace(t, 1, NULL);
     assert_int_equal(users_bytes(t), before);
-    assert_true(before > user_bytes(users_get(t, 0)));
+    assert_true(before > user_room(users_get(t, 0)));
     users_free(t);
 }
 
