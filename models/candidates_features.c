@@ -10,7 +10,11 @@
 #include "lanes.h"
 #include "lg.h"
 
-enum { ROW = 16 /* what rows are a multiple of */, DOTS = 4, AHEAD = 16 };
+enum { ROW = 16 /* what rows are a multiple of */, FOUR = 4 /* candidates at once */, AHEAD = 16 };
+
+typedef float four __attribute__((vector_size(FOUR * sizeof(float))));
+_Static_assert((int)POP_CLOCKS == (int)FOUR && sizeof((struct cell *)0)->k == sizeof(four),
+               "a vector each");
 
 #define HOURS_PER_MS (1.0F / 3600000.0F)
 
@@ -36,11 +40,11 @@ static float hours_since(int64_t now_ms, int64_t then_ms) {
     return ms > 0 ? (float)ms * HOURS_PER_MS : 0.0F;
 }
 
-/* p.q of items (DOTS,): one tree of sums for all, each in the order of one alone: lanes 16 apart,
+/* p.q of items (FOUR,): one tree of sums for all, each in the order of one alone: lanes 16 apart,
  * then 8, 4, 2 and 1. */
 static void dots(const lanes *p, const float *q, const uint32_t *items, float *out) {
-    lanes eight[DOTS];
-    for (int z = 0; z < DOTS; z++) {
+    lanes eight[FOUR];
+    for (int z = 0; z < FOUR; z++) {
         const float *row = q + (size_t)items[z] * FACTORS;
         lanes x[FACTORS / LANES];
         for (int k = 0; k < FACTORS / LANES; k++) {
@@ -68,9 +72,9 @@ static void gather_dots(const struct candidates_view *v, const struct list_terms
     for (int k = 0; k < FACTORS / LANES; k++) {
         p[k] = lanes_load(v->p + (size_t)k * LANES);
     }
-    for (uint32_t at = 0; at < b->n; at += DOTS) {
-        uint32_t items[DOTS];
-        for (uint32_t z = 0; z < DOTS; z++) {
+    for (uint32_t at = 0; at < b->n; at += FOUR) {
+        uint32_t items[FOUR];
+        for (uint32_t z = 0; z < FOUR; z++) {
             items[z] = b->item[at + z < b->n ? at + z : at];
         }
         dots(p, t->q, items, x + at); /* the row has room for a multiple of 16 */
@@ -94,26 +98,62 @@ static const struct cell *cell_of(const struct candidates *c, uint32_t item) {
     return cell ? cell : &none;
 }
 
-static void gather_one(const struct candidates *c, const struct list_terms *t,
-                       struct features_block *b, uint32_t at) {
-    const uint32_t i = b->item[at];
-    const struct pop_hot *hot = &t->hot[i];
-    const struct cell *cell = cell_of(c, i);
+/* Four values of each of four candidates, a candidate a vector, as a value a vector. */
+static inline void turn(four v[FOUR]) {
+    const four ab = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+    const four cd = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+    const four ef = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+    const four gh = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+    v[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    v[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    v[2] = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+    v[3] = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+}
+
+static inline four four_of(const float *x) {
+    four v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline void put(float *x, enum ranker_feature feature, size_t stride, four v) {
+    memcpy(x + (size_t)feature * stride, &v, sizeof v);
+}
+
+/* Candidates at..at+3; behind the last, the first of them again: rows have room. */
+static void gather_four(const struct candidates *c, const struct list_terms *t,
+                        struct features_block *b, uint32_t at) {
+    four pop[FOUR];
+    four counted[FOUR]; /* cnt, inv4, .. */
+    four seen[FOUR];    /* obs, exp, ..  */
+    four pairs[FOUR];
     float *x = b->x + at;
     const size_t k = b->stride;
-    for (int clock = 0; clock < POP_CLOCKS; clock++) {
-        x[(size_t)(X_POP_1D + clock) * k] = hot->lg[clock] - t->lg_sum[clock];
+    for (uint32_t z = 0; z < FOUR; z++) {
+        const uint32_t i = b->item[at + z < b->n ? at + z : at];
+        const struct pop_hot *hot = &t->hot[i];
+        const bool known = hot->count > 0;
+        pop[z] = four_of(hot->lg) - four_of(t->lg_sum);
+        counted[z] = (four){hot->cnt, hot->inv4};
+        seen[z] = (four){hot->obs, hot->exp};
+        pairs[z] = four_of(cell_of(c, i)->k);
+        x[X_RECENT * k + z] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
+        x[X_AGE * k + z] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
+        x[X_COS * k + z] = t->qq[i];
     }
-    const bool known = hot->count > 0;
-    x[X_RECENT * k] = known ? hours_since(t->now_ms, hot->last_ms) : 0.0F;
-    x[X_AGE * k] = known ? hours_since(t->now_ms, hot->first_ms) : 0.0F;
-    x[X_COUNT * k] = hot->cnt;
-    x[X_K1 * k] = cell->k[0] * hot->inv4;
-    x[X_K3 * k] = cell->k[1];
-    x[X_K4 * k] = cell->k[2];
-    x[X_KX * k] = cell->k[3];
-    x[X_OBS_EXP * k] = (hot->obs * t->obs_scale + 2.0F) / (hot->exp * t->obs_scale + 2.0F);
-    x[X_COS * k] = t->qq[i];
+    turn(pop);
+    turn(counted);
+    turn(seen);
+    turn(pairs);
+    for (size_t clock = 0; clock < POP_CLOCKS; clock++) {
+        put(x, (enum ranker_feature)(X_POP_1D + clock), k, pop[clock]);
+    }
+    put(x, X_COUNT, k, counted[0]);
+    put(x, X_K1, k, pairs[0] * counted[1]);
+    put(x, X_K3, k, pairs[1]);
+    put(x, X_K4, k, pairs[2]);
+    put(x, X_KX, k, pairs[3]);
+    put(x, X_OBS_EXP, k, (seen[0] * t->obs_scale + 2.0F) / (seen[1] * t->obs_scale + 2.0F));
 }
 
 /* ... of what the user took himself: the search has noted where it is in his table. */
@@ -276,11 +316,11 @@ void candidates_features_of(const struct candidates *c, const struct shared *s,
     for (uint32_t at = 0; at < AHEAD && at < b->n; at++) {
         fetch(s, &t, b->item[at]);
     }
-    for (uint32_t at = 0; at < b->n; at++) {
-        if (at + AHEAD < b->n) {
-            fetch(s, &t, b->item[at + AHEAD]);
+    for (uint32_t at = 0; at < b->n; at += FOUR) {
+        for (uint32_t z = at + AHEAD; z < at + AHEAD + FOUR && z < b->n; z++) {
+            fetch(s, &t, b->item[z]);
         }
-        gather_one(c, &t, b, at);
+        gather_four(c, &t, b, at);
     }
     gather_dots(v, &t, b);
     transform_popularity(b, &t);
