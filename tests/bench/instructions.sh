@@ -30,6 +30,6 @@ check() { # FUNCTION BOUND
 
 program=$1
 check count_decode 1400
-check count_learn 425000
-check count_rank 500000
+check count_learn 320000
+check count_rank 345000
 exit "$status"
