@@ -32,7 +32,7 @@
 
 enum {
     USERS = 1330, /* some 20,000 events */
-    ITEMS = 90,   /* a domain: no list of neighbours outgrows its limit */
+    ITEMS = 75,   /* a domain: no list of neighbours outgrows its limit */
     INPUTS = 3,
     FEWEST = 3, /* partitions: 3, 4, 5 */
     TOP = 50,
