@@ -505,7 +505,7 @@ enum status user_record_read(const void *bytes, size_t len, uint32_t n_domains,
     if (n_domains < 1 || n_domains > DOMAINS_MAX) {
         return ST_INVALID;
     }
-    struct user *u = malloc(ROOM);
+    struct user *u = malloc(user_block_room(ROOM));
     if (!u) {
         return ST_NOMEM;
     }

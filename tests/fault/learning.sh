@@ -36,6 +36,8 @@ ridge|factors.c|factors|the fold-in has no ridge|s@+= FACTORS_RIDGE;@+= 0.0F;@
 fold-in-recency|factors.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
 fold-in-prior|factors.c|factors|when all items are solved anew, fold-ins go on with what was before|s@^    prior_renew(f);@    (void)prior_renew; /* not */@
 fold-in-scale|factors_user.c|factors|what was eliminated is not divided by its pivots|s@lanes_load(y + at) \* lanes_load(s->inverse + at)@lanes_load(y + at)@
+gathered-turned|candidates_features.c|candidates|two kinds of pairs change places when they are gathered|s@put(x, X_K3, k, pairs\[1\]);@put(x, X_K3, k, pairs[2]);@
+pre-image-stale|user_pool.c|user_pool|a pre-image in a spare block is what was there before|s@memcpy(block, u, user_bytes(u));@memcpy(block, u, sizeof(void *));@
 item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(FACTORS_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
 covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
 filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@
