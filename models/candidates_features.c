@@ -64,6 +64,13 @@ static void dots(const lanes *p, const float *q, const uint32_t *items, float *o
     out[3] = two[6] + two[7];
 }
 
+/* Items at..at+3; behind the last, the first of them again: rows have room for a multiple of 16. */
+static inline void items_from(const struct features_block *b, uint32_t at, uint32_t items[FOUR]) {
+    for (uint32_t z = 0; z < FOUR; z++) {
+        items[z] = b->item[at + z < b->n ? at + z : at];
+    }
+}
+
 /* Row X_DOT. */
 static void gather_dots(const struct candidates_view *v, const struct list_terms *t,
                         struct features_block *b) {
@@ -74,10 +81,8 @@ static void gather_dots(const struct candidates_view *v, const struct list_terms
     }
     for (uint32_t at = 0; at < b->n; at += FOUR) {
         uint32_t items[FOUR];
-        for (uint32_t z = 0; z < FOUR; z++) {
-            items[z] = b->item[at + z < b->n ? at + z : at];
-        }
-        dots(p, t->q, items, x + at); /* the row has room for a multiple of 16 */
+        items_from(b, at, items);
+        dots(p, t->q, items, x + at);
     }
 }
 
@@ -120,17 +125,18 @@ static inline void put(float *x, enum ranker_feature feature, size_t stride, fou
     memcpy(x + (size_t)feature * stride, &v, sizeof v);
 }
 
-/* Candidates at..at+3; behind the last, the first of them again: rows have room. */
 static void gather_four(const struct candidates *c, const struct list_terms *t,
                         struct features_block *b, uint32_t at) {
     four pop[FOUR];
     four counted[FOUR]; /* cnt, inv4, .. */
     four seen[FOUR];    /* obs, exp, ..  */
     four pairs[FOUR];
+    uint32_t items[FOUR];
     float *x = b->x + at;
     const size_t k = b->stride;
+    items_from(b, at, items);
     for (uint32_t z = 0; z < FOUR; z++) {
-        const uint32_t i = b->item[at + z < b->n ? at + z : at];
+        const uint32_t i = items[z];
         const struct pop_hot *hot = &t->hot[i];
         const bool known = hot->count > 0;
         pop[z] = four_of(hot->lg) - four_of(t->lg_sum);

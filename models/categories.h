@@ -10,8 +10,8 @@
  *     n_c  += w ;  N += w                events of the category, and of all categories
  *     n_i  += w ;  M += w                events of the item, and of all, also without a category
  *     rep_i, rep_c, rep += w             beside n_i, n_c and M, if the user had the item before
- *     T_bc, T_cb += w .8^r               for those of the user's last PAIRS_PLACES history items
- *                                        whose category b is another one, r = 0 the newest
+ *     T_bc, T_cb += w .8^r               for those of the user's last CATEGORIES_WINDOW history
+ *                                        items whose category b is another one, r = 0 the newest
  *     deal_i = d, time t                 discount share d in [0, 1] of the item's newest sale
  *
  * Read by the ranker (candidates.h has the formulas):
@@ -43,7 +43,12 @@
 #define CATEGORIES_HALF_LIFE_MS      (INT64_C(30) * 86400000)
 #define CATEGORIES_DEAL_HALF_LIFE_MS (INT64_C(7) * 86400000)
 
-enum { CATEGORIES_NEIGHBOURS = 400, CATEGORIES_KEEP = 300, CATEGORY_TOP = 3 };
+enum {
+    CATEGORIES_WINDOW = 10,
+    CATEGORIES_NEIGHBOURS = 400,
+    CATEGORIES_KEEP = 300,
+    CATEGORY_TOP = 3
+};
 
 /* What one line adds. Plain value, noted in a delta so that it can be taken back. */
 struct category_take {

@@ -83,7 +83,7 @@ static enum status reserve_categories(struct delta *d) {
         grow(&takes, &d->cap_category_takes, d->n_category_takes, 1, sizeof *d->category_takes);
     d->category_takes = takes;
     if (!st) {
-        st = grow(&pairs, &d->cap_category_pairs, d->n_category_pairs, PAIRS_PLACES,
+        st = grow(&pairs, &d->cap_category_pairs, d->n_category_pairs, CATEGORIES_WINDOW,
                   sizeof *d->category_pairs);
         d->category_pairs = pairs;
     }

@@ -88,7 +88,7 @@ void delta_free(struct delta *d);
 /** Empties it, keeping its room. */
 void delta_clear(struct delta *d);
 
-/** Makes room for what one more line can add (PAIRS_WINDOW pairs of items, PAIRS_PLACES of
+/** Makes room for what one more line can add (PAIRS_WINDOW pairs of items, CATEGORIES_WINDOW of
  *  categories, RANKER_SAMPLE_MAX obs, one take of each, one context, one deal), so that appending
  *  cannot fail. @return ST_OK, ST_NOMEM */
 MUST_CHECK enum status delta_reserve_line(struct delta *d);

@@ -26,6 +26,7 @@
 #include "room.h"
 
 static const float ITEM_RIDGE = 10.0F;
+static const float USER_RIDGE = 2.0F;
 static const float HISTORY_DECAY = .85F;
 static const double INITIAL_SD = .1;
 static const double WINDOW = 20000.0; /* events that S remembers            */
@@ -71,7 +72,7 @@ static inline float prior_of(double gv) {
 
 static void add_ridge(struct factors *f) {
     for (size_t r = 0; r < FACTORS; r++) {
-        f->prior[r][r] += FACTORS_RIDGE;
+        f->prior[r][r] += USER_RIDGE;
     }
 }
 

@@ -8,8 +8,7 @@
 #include "factors.h"
 #include "lanes.h"
 
-#define FACTORS_PRIOR .05  /* a0, of G_V and of n_U S */
-#define FACTORS_RIDGE 2.0F /* of a user */
+#define FACTORS_PRIOR .05 /* a0, of G_V and of n_U S */
 
 enum { VECTORS = FACTORS / LANES, ROW_ALIGN = 64 };
 

@@ -242,9 +242,9 @@ static enum status add_category(struct learner *l, const struct passage *p,
     const struct content *content = l->shared->content;
     const struct user *u = users_get(p->task->users, p->slot);
     const uint32_t category = content_category(content, p->item);
-    struct user_entry history[PAIRS_PLACES];
+    struct user_entry history[CATEGORIES_WINDOW];
     const uint32_t n =
-        category == CATEGORY_NONE ? 0 : user_history(u, p->ts_ms, history, PAIRS_PLACES);
+        category == CATEGORY_NONE ? 0 : user_history(u, p->ts_ms, history, CATEGORIES_WINDOW);
     for (uint32_t r = 0; r < n; r++) {
         const uint32_t other = content_category(content, history[r].item);
         if (other == CATEGORY_NONE || other == category) {

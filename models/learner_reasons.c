@@ -140,8 +140,8 @@ static void because_taste(const struct learner *l, const struct user_entry *hist
     uint32_t items[USER_HISTORY] = {0};
     uint32_t first[USER_HISTORY];
     float parts[USER_HISTORY][FACTORS_TARGETS];
-    float sums[USER_HISTORY][FACTORS_TARGETS] = {
-        {0}}; /* of places that are the first of their item */
+    /* at places that are the first of their item */
+    float sums[USER_HISTORY][FACTORS_TARGETS] = {{0}};
     float most[FACTORS_TARGETS] = {0};
     uint32_t asked[FACTORS_TARGETS] = {0};
     uint32_t because[FACTORS_TARGETS];

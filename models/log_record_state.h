@@ -14,6 +14,9 @@
  * of, or that they follow in numbers. */
 enum { PLACE_BITS = 4, PLACE_NONE = 15 };
 _Static_assert((int)PAIRS_PLACES <= (int)PLACE_NONE, "a place needs no more bits");
+_Static_assert((int)PAIRS_WINDOW <= (int)PAIRS_PLACES &&
+                   (int)CATEGORIES_WINDOW <= (int)PAIRS_PLACES,
+               "every place of a pair has a number");
 
 /** What one event of weight 1 adds at each place of the history; s is 0. */
 static inline void places_of_history(struct pair_add ones[PAIRS_PLACES]) {

@@ -38,7 +38,7 @@
 
 enum {
     PAIRS_WINDOW = 8,       /* history items an event pairs with, and a query reads      */
-    PAIRS_PLACES = 10,      /* ... that categories pair with, and items in older logs    */
+    PAIRS_PLACES = 10,      /* ... that pairs_weigh() knows: categories, older logs      */
     PAIRS_NEIGHBOURS = 160, /* longer lists of items are due for pruning                */
     PAIRS_KEEP = 120,
 };

@@ -32,12 +32,13 @@ walks-all|pairs.c|pairs|a list that is too long is walked whole|s@if (out.n > p-
 kept-untold|snapshot_item.c|snapshot|a snapshot does not tell who was kept|s@k + 1 == piece->n_kept@k + 1 == 0 * piece->n_kept@
 select-last|select.c|select|the last of the largest is not among them|s@want = (int64_t)k - 1;@want = (int64_t)k - 2;@
 session-decay|pairs.c|pairs|the longer ago, the closer together|s@exp2(-(double)dt_ms /@exp2((double)dt_ms /@
-ridge|factors.c|factors|the fold-in has no ridge|s@+= FACTORS_RIDGE;@+= 0.0F;@
+ridge|factors.c|factors|the fold-in has no ridge|s@+= USER_RIDGE;@+= 0.0F * USER_RIDGE;@
 fold-in-recency|factors.c|factors|the fold-in weighs the whole history alike|s@HISTORY_DECAY = .85F;@HISTORY_DECAY = 1.0F;@
 fold-in-prior|factors.c|factors|when all items are solved anew, fold-ins go on with what was before|s@^    prior_renew(f);@    (void)prior_renew; /* not */@
 fold-in-scale|factors_user.c|factors|what was eliminated is not divided by its pivots|s@lanes_load(y + at) \* lanes_load(s->inverse + at)@lanes_load(y + at)@
 gathered-turned|candidates_features.c|candidates|two kinds of pairs change places when they are gathered|s@put(x, X_K3, k, pairs\[1\]);@put(x, X_K3, k, pairs[2]);@
 pre-image-stale|user_pool.c|user_pool|a pre-image in a spare block is what was there before|s@memcpy(block, u, user_bytes(u));@memcpy(block, u, sizeof(void *));@
+because-first|learner_reasons.c|learner_explain|what speaks by taste for the first sixteen is said of the others|s@t.item + from, some@t.item, some@
 item-prior|factors.c|factors|items are solved without the users who never took them|s@const float c = (float)(FACTORS_PRIOR \* (double)f->n_users + @const float c = (float)(0.0 * (double)f->n_users + @
 covariance-window|factors.c|factors|contexts of users never fade|s@f->weight \* (1.0 - n / WINDOW)@f->weight * (1.0 - 0.0 * n / WINDOW)@
 filter-bit|user_set.c|user|the filter of consumed items sets the bit beside|s@half\[bit / WORD_BITS\] |= 1U << (bit % WORD_BITS);@half[bit / WORD_BITS] |= 2U << (bit % WORD_BITS);@

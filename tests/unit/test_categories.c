@@ -307,7 +307,7 @@ static void the_order_of_arrival_leaves_no_trace(void **state) {
             t[k] = random_line(both[0], &rng, LANDMARK + (int64_t)rng_below(&rng, 400) * DAY_MS);
             const uint32_t from = rng_below(&rng, CATEGORIES);
             p[k] = pairs_weigh(from, (from + 1 + rng_below(&rng, CATEGORIES - 1)) % CATEGORIES,
-                               (int)rng_below(&rng, PAIRS_PLACES), 0);
+                               (int)rng_below(&rng, CATEGORIES_WINDOW), 0);
         }
         for (int k = 0; k < LIVES; k++) {
             categories_take(both[0], &t[k]);
@@ -494,7 +494,7 @@ static void life_pair(struct life *l) {
     if (rng_below(&l->rng, 5) > 1 && l->n_pairs < LIVES) {
         const uint32_t to = 1 + rng_below(&l->rng, CATEGORIES - 1);
         struct pair_add p =
-            pairs_weigh(rng_below(&l->rng, to), to, (int)rng_below(&l->rng, PAIRS_PLACES), 0);
+            pairs_weigh(rng_below(&l->rng, to), to, (int)rng_below(&l->rng, CATEGORIES_WINDOW), 0);
         assert_int_equal(categories_pair(l->c, &p), ST_OK);
         l->pair[l->n_pairs++] = p;
     } else if (l->n_pairs > 0) {

@@ -39,7 +39,7 @@ static void append_line(struct delta *d, uint32_t number) {
     }
     d->category_takes[d->n_category_takes++] =
         (struct category_take){.g = number, .weight = 1, .item = number};
-    for (uint32_t k = 0; k < PAIRS_PLACES; k++) {
+    for (uint32_t k = 0; k < CATEGORIES_WINDOW; k++) {
         d->category_pairs[d->n_category_pairs++] = (struct pair_add){.from = k, .to = number};
     }
 }
@@ -50,14 +50,14 @@ static void assert_lines(const struct delta *d, uint32_t n) {
     assert_int_equal(d->n_pairs, n * PAIRS_WINDOW);
     assert_int_equal(d->n_obs, n * RANKER_SAMPLE_MAX);
     assert_int_equal(d->n_category_takes, n);
-    assert_int_equal(d->n_category_pairs, n * PAIRS_PLACES);
+    assert_int_equal(d->n_category_pairs, n * CATEGORIES_WINDOW);
     for (uint32_t k = 0; k < n; k++) {
         assert_int_equal(d->takes[k].w[0], k);
         assert_int_equal(d->contexts[k].p[0], k);
         assert_int_equal(d->pairs[k * PAIRS_WINDOW + PAIRS_WINDOW - 1].from, k);
         assert_int_equal(d->obs[k * RANKER_SAMPLE_MAX + RANKER_SAMPLE_MAX - 1].obs, k);
         assert_int_equal(d->category_takes[k].g, k);
-        assert_int_equal(d->category_pairs[k * PAIRS_PLACES + PAIRS_PLACES - 1].to, k);
+        assert_int_equal(d->category_pairs[k * CATEGORIES_WINDOW + CATEGORIES_WINDOW - 1].to, k);
     }
 }
 
@@ -89,7 +89,7 @@ static void clearing_empties_and_keeps_the_room(void **state) {
     const struct delta_obs *place = d->obs;
     const size_t a_line = sizeof *d->takes + sizeof *d->contexts + sizeof *d->category_takes +
                           RANKER_SAMPLE_MAX * sizeof *d->obs + PAIRS_WINDOW * sizeof *d->pairs +
-                          PAIRS_PLACES * sizeof *d->category_pairs;
+                          CATEGORIES_WINDOW * sizeof *d->category_pairs;
     assert_int_equal(delta_bytes(d), empty + 300 * a_line);
     delta_clear(d);
     assert_lines(d, 0);

@@ -222,6 +222,7 @@ static void because_is_what_speaks_most(void **state) {
     (void)state;
     uint32_t said = 0;
     uint32_t together = 0;
+    uint32_t longest = 0;
     for (uint32_t u = 0; u < USERS; u++) {
         const uint32_t task = u / 2 % TASKS;
         struct list list;
@@ -258,7 +259,17 @@ static void because_is_what_speaks_most(void **state) {
             assert_int_equal(item->because, want);
             together += k % 3 && want != ITEM_NONE;
         }
+        assert_int_equal(learner_rank(learned, task, slot_of(u), 0, now, ITEMS, &list), ST_OK);
+        for (uint32_t k = 0; k < list.n; k++) {
+            list.items[k].reason = REASON_TASTE;
+        }
+        assert_int_equal(learner_because(learned, task, slot_of(u), 0, now, &list), ST_OK);
+        for (uint32_t k = 0; k < list.n; k++) {
+            assert_int_equal(list.items[k].because, most_by_taste(history, n, list.items[k].item));
+        }
+        longest = list.n > longest ? list.n : longest;
     }
+    assert_true(longest > FACTORS_TARGETS);
     print_message("%u times said why, %u as bought together\n", said, together);
     assert_true(said > USERS && together > USERS);
 }
