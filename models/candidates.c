@@ -11,7 +11,6 @@
 #include "candidates_keys.h"
 #include "candidates_state.h"
 #include "list.h"
-#include "room.h"
 
 enum {
     THIRTY_DAYS = 2, /* the clock of filling up */
@@ -30,7 +29,11 @@ enum status candidates_new(struct candidates **out) {
     memset(c, 0, sizeof *c);
     c->block = (struct features_block){.stride = RANKER_LIST_MAX, .item = c->item, .x = c->x};
     c->max_k1 = K1_LEAST;
-    enum status st = affinity_new(&c->affinity);
+    c->items = malloc(CELLS * sizeof *c->items);
+    c->cells = aligned_alloc(64, CELLS * sizeof *c->cells);
+    c->neighbours = malloc(2 * (size_t)CELLS * sizeof *c->neighbours);
+    enum status st = c->items && c->cells && c->neighbours ? ST_OK : ST_NOMEM;
+    st = st ? st : affinity_new(&c->affinity);
     if (st) {
         candidates_free(c);
         return st;
@@ -44,46 +47,10 @@ void candidates_free(struct candidates *c) {
         return;
     }
     affinity_free(c->affinity);
-    free(c->places);
     free(c->items);
     free(c->cells);
     free(c->neighbours);
     free(c);
-}
-
-static enum status grow(struct candidates *c, uint32_t n_items) {
-    uint32_t cap = c->cap ? c->cap : 1024;
-    while (cap < n_items) {
-        cap *= 2;
-    }
-    struct cell_place *places = calloc(cap, sizeof *places); /* a search's stamp is not 0 */
-    uint32_t *items = malloc(cap * sizeof *items);
-    struct cell *cells = aligned_alloc(64, cap * sizeof *cells);
-    uint64_t *neighbours = malloc(2 * (size_t)cap * sizeof *neighbours);
-    if (!places || !items || !cells || !neighbours) {
-        free(places);
-        free(items);
-        free(cells);
-        free(neighbours);
-        return ST_NOMEM;
-    }
-    room_huge_pages(places, cap * sizeof *places);
-    free(c->places);
-    free(c->items);
-    free(c->cells);
-    free(c->neighbours);
-    c->places = places;
-    c->items = items;
-    c->cells = cells;
-    c->neighbours = neighbours;
-    c->cap = cap;
-    return ST_OK;
-}
-
-/* Room for a cell of every item. */
-static enum status reserve(struct candidates *c, const struct items *items) {
-    const uint32_t n = items_n(items);
-    return n > c->cap ? grow(c, n) : ST_OK;
 }
 
 const struct factors_solved *candidates_solved(struct candidates *c, const struct factors *f,
@@ -122,24 +89,23 @@ void candidates_view(struct candidates *c, const struct shared *s, const struct 
 
 /* ---- the search ------------------------------------------------------------------ */
 
-static void next_stamp(struct candidates *c) {
-    if (++c->stamp == 0) { /* old places could seem valid */
-        memset(c->places, 0, c->cap * sizeof *c->places);
-        c->stamp = 1;
-    }
+static void begin(struct candidates *c, const struct shared *s) {
+    c->popularity = s->popularity;
+    c->n_items = s->n_items;
+    c->first = popularity_search(s->popularity);
     c->n_cells = c->n_walked = 0;
     c->block.n = 0;
 }
 
 /* The cell of an item, of this search. */
 static struct cell *cell_of(struct candidates *c, uint32_t item) {
-    struct cell_place *place = &c->places[item];
-    if (place->stamp != c->stamp) {
-        *place = (struct cell_place){c->stamp, c->n_cells};
+    struct pop_met *met = &popularity_met(c->popularity)[item];
+    if (met->mark - c->first >= CELLS) {
+        met->mark = c->first + c->n_cells;
         c->items[c->n_cells] = item;
         c->cells[c->n_cells++] = (struct cell){.flags = 0};
     }
-    return &c->cells[place->cell];
+    return &c->cells[met->mark - c->first];
 }
 
 static void see_withdrawn(struct candidates *c, const struct content *content) {
@@ -151,13 +117,14 @@ static void see_withdrawn(struct candidates *c, const struct content *content) {
 static void look_at_own(struct candidates *c, const struct candidates_view *v) {
     uint32_t n = 0;
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
+    const struct pop_met *met = popularity_met(c->popularity);
     for (uint32_t k = 0; items && k < n; k++) {
-        __builtin_prefetch(&c->places[items[k]], 1);
+        __builtin_prefetch(&met[items[k]], 1);
     }
     c->n_all_own = 0;
     c->n_own = v->repeats ? candidates_own(v, c->all_own, &c->n_all_own) : 0;
     for (uint32_t k = 0; k < c->n_all_own; k++) {
-        __builtin_prefetch(&c->places[c->all_own[k].item], 1);
+        __builtin_prefetch(&met[c->all_own[k].item], 1);
     }
 }
 
@@ -168,15 +135,18 @@ static void mark_consumed(struct candidates *c, const struct candidates_view *v)
     const uint32_t *items = user_consumed_items(v->user, v->domain, &n);
     c->knows_consumed = items != NULL;
     for (uint32_t k = 0; items && k < n; k++) {
-        cell_of(c, items[k])->flags |= CELL_CONSUMED;
+        if (items[k] < c->n_items) { /* the newest may lack room */
+            cell_of(c, items[k])->flags |= CELL_CONSUMED;
+        }
     }
 }
 
 static void mark_ordered(struct candidates *c, const struct candidates_view *v) {
     const uint32_t n = affinity_order(v->history, v->n_history, v->now_ms);
     for (uint32_t r = 0; r < n; r++) {
-        if (v->history[r].domain == v->domain && action_consumes(v->history[r].action)) {
-            cell_of(c, v->history[r].item)->flags |= CELL_ORDERED;
+        const struct user_entry *e = &v->history[r];
+        if (e->domain == v->domain && action_consumes(e->action) && e->item < c->n_items) {
+            cell_of(c, e->item)->flags |= CELL_ORDERED;
         }
     }
 }
@@ -208,7 +178,7 @@ static bool forbidden(const struct candidates *c, const struct candidates_view *
 
 bool candidates_allowed(const struct candidates *c, const struct candidates_view *v,
                         uint32_t item) {
-    if (item >= c->cap) {
+    if (item >= c->n_items) {
         return false;
     }
     const uint8_t flags = flags_of(c, item);
@@ -263,7 +233,7 @@ static uint32_t keep_left(struct candidates *c, const struct candidates_view *v,
 /* Drops the keys (n,) of what the user's filter has. If the best of them leave more than will be
  * listed, the filter is not asked about the others, which go, too. */
 static uint32_t drop_consumed(struct candidates *c, const struct candidates_view *v, uint32_t n) {
-    uint64_t *left = c->neighbours + c->cap;
+    uint64_t *left = c->neighbours + CELLS;
     uint32_t n_left = 0;
     uint32_t n_above = 0;
     if (n > ASKED) {
@@ -279,7 +249,7 @@ static uint32_t drop_consumed(struct candidates *c, const struct candidates_view
 
 static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
-    const float *inv4 = popularity_inv4(s->popularity);
+    const struct pop_met *met = popularity_met(c->popularity);
     const bool withholds = c->n_withdrawn > 0 || v->rules;
     uint32_t n = 0;
     for (uint32_t x = 0; x < c->n_walked; x++) {
@@ -289,7 +259,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
         if (withholds) {
             out |= withheld(c, v, i);
         }
-        c->neighbours[n] = candidates_key(cell->k[0] * inv4[i], i);
+        c->neighbours[n] = candidates_key(cell->k[0] * met[i].inv4, i);
         n += !out; /* nobody can guess it */
     }
     if (!c->knows_consumed) {
@@ -302,7 +272,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
     }
     c->max_k1 = fmaxf(candidates_key_score((uint64_t)largest), K1_LEAST);
     if (n > CANDIDATES_NEIGHBOURS) {
-        candidates_keys_keep(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + c->cap,
+        candidates_keys_keep(c->neighbours, n, CANDIDATES_NEIGHBOURS, c->neighbours + CELLS,
                              v->hashes);
         n = CANDIDATES_NEIGHBOURS;
     }
@@ -318,13 +288,15 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
  * which have a cell, and which are listed, so there is no branch. */
 static void list_by_cells(struct candidates *c, const uint32_t *items, uint32_t n) {
     const unsigned barred = CELL_LISTED | CELL_ORDERED | CELL_CONSUMED;
+    struct pop_met *met = popularity_met(c->popularity);
+    const uint32_t first = c->first;
     uint32_t n_cells = c->n_cells;
     uint32_t n_listed = c->block.n;
     for (uint32_t x = 0; x < n && n_listed < RANKER_LIST_MAX; x++) {
         const uint32_t item = items[x];
-        const struct cell_place place = c->places[item];
-        const bool known = place.stamp == c->stamp;
-        const uint32_t at = known ? place.cell : n_cells;
+        const uint32_t marked = met[item].mark - first;
+        const bool known = marked < CELLS;
+        const uint32_t at = known ? marked : n_cells;
         struct cell *cell = &c->cells[at];
         const unsigned flags = known ? cell->flags : 0;
         const bool listed = !(flags & barred);
@@ -335,7 +307,7 @@ static void list_by_cells(struct candidates *c, const uint32_t *items, uint32_t 
         memcpy(cell, &all, sizeof all);
         cell->position = position;
         cell->flags = (uint8_t)(listed ? flags | CELL_LISTED : flags);
-        c->places[item] = (struct cell_place){c->stamp, at};
+        met[item].mark = first + at;
         c->items[at] = item;
         c->item[n_listed] = item;
         n_listed += listed;
@@ -348,8 +320,9 @@ static void list_by_cells(struct candidates *c, const uint32_t *items, uint32_t 
 static inline void list_all(struct candidates *c, const struct candidates_view *v,
                             const uint32_t *items, uint32_t n) {
     if (c->knows_consumed && c->n_withdrawn == 0 && !v->rules) {
+        const struct pop_met *met = popularity_met(c->popularity);
         for (uint32_t x = 0; x < n; x++) { /* a few lines: at once */
-            __builtin_prefetch(&c->places[items[x]], 1);
+            __builtin_prefetch(&met[items[x]], 1);
         }
         list_by_cells(c, items, n);
         return;
@@ -373,6 +346,9 @@ static void list_popular(struct candidates *c, const struct shared *s,
 static void list_own(struct candidates *c, const struct shared *s,
                      const struct candidates_view *v) {
     for (uint32_t x = 0; x < c->n_all_own; x++) {
+        if (c->all_own[x].item >= c->n_items) {
+            continue;
+        }
         struct cell *cell = cell_of(c, c->all_own[x].item);
         cell->flags |= CELL_OWN;
         cell->own = (uint8_t)x;
@@ -469,13 +445,9 @@ static void fill_up(struct candidates *c, const struct shared *s, const struct c
 
 enum status candidates_find(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v, uint32_t at_least) {
-    enum status st = reserve(c, s->items);
-    if (st) {
-        return st;
-    }
-    next_stamp(c);
+    begin(c, s);
     see_withdrawn(c, s->content);
-    st = affinity_look(c->affinity, s, v->user, v->history, v->n_history, v->now_ms);
+    enum status st = affinity_look(c->affinity, s, v->user, v->history, v->n_history, v->now_ms);
     if (st) {
         return st;
     }

@@ -35,8 +35,9 @@
  *     .2 lg(1 + hours since the last event) - 1 ;  the same in the domain, 2 if there is none
  *     (mpop + 9)/4 ;  mage/4 - 2.5 ;  .25 lg(max k1 + 1e-4) + 2
  *
- * Ownership: struct candidates owns its workspace, sized by the catalogue; results are
- * valid until the next call. Threads: one. Pure: nothing shared is changed.
+ * Ownership: struct candidates owns its workspace; results are valid until the next call, and until
+ * another searches the same shared model. Threads: one. Pure: nothing shared is changed but the
+ * marks of the search (popularity.h), which nobody else reads.
  */
 #ifndef CANDIDATES_H
 #define CANDIDATES_H
@@ -113,8 +114,8 @@ const struct factors_solved *candidates_solved(struct candidates *c, const struc
 
 /** Finds the candidates of a view; if they are fewer than `at_least` (<= LIST_MAX), the domain's
  *  items with the highest 30-day counts fill up, as far as there are any; those of the order under
- *  way last.
- *  @return ST_OK or ST_NOMEM (the workspace grows with the catalogue) */
+ *  way last. Of more than 63,488 neighbours the search looks at no more.
+ *  @return ST_OK or ST_NOMEM */
 MUST_CHECK enum status candidates_find(struct candidates *c, const struct shared *s,
                                        const struct candidates_view *v, uint32_t at_least);
 

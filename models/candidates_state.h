@@ -3,8 +3,8 @@
  * candidates_state.h -- the workspace of a search, for candidates*.c only.
  *
  * One cell for each item that a search comes to, in the order in which it does: they lie together,
- * however large the catalogue is. An item's place says where its cell is, if it was taken in this
- * search: nothing is cleared in between.
+ * however large the catalogue is. An item's mark (popularity.h) says which is its cell, if the
+ * search has come to it: nothing is cleared in between.
  */
 #ifndef CANDIDATES_STATE_H
 #define CANDIDATES_STATE_H
@@ -34,10 +34,18 @@ _Static_assert(sizeof(struct cell) == 32, "two a cache line");
 
 typedef int32_t cell_bits __attribute__((vector_size(sizeof(struct cell))));
 
-/* Of an item: where its cell is, in the search with this stamp. */
-struct cell_place {
-    uint32_t stamp, cell;
+enum {
+    CELLS = POP_MARKS,
+    /* What a search comes to that is no neighbour: consumed, own, and ordered ones, popular,
+     * recent, fresh ones, those of categories, those that fill up. */
+    CELLS_OTHERS = 2048,
+    CELLS_WALKED = CELLS - CELLS_OTHERS, /* neighbours beyond are not looked at */
 };
+_Static_assert((int)USER_EXACT + (int)USER_REPEATS + (int)USER_HISTORY +
+                       (int)POP_LISTS * (int)POP_TOP + (int)POP_RECENT + (int)CANDIDATES_FRESH +
+                       (int)CANDIDATES_CATEGORIES * (int)CATEGORY_TOP + (int)LIST_MAX <=
+                   (int)CELLS_OTHERS,
+               "room for all others");
 
 /* The last bits of `most`: what is missing to PLACES is a place of the history. So of two parts the
  * larger one is larger as an integer, too, and of parts equal to 19 bits the newer place's. */
@@ -54,12 +62,13 @@ struct folded {
 };
 
 struct candidates {
-    struct cell_place *places; /* (cap,) by item                 */
-    uint32_t *items;           /* (cap,) whose cells these are   */
-    struct cell *cells;        /* (cap,) those of this search    */
-    uint64_t *neighbours; /* (2 cap,) candidates_keys.h; behind them room for some of them again */
-    uint32_t cap;
-    uint32_t stamp; /* of the search, > 0 */
+    uint32_t *items;    /* (CELLS,) whose cells these are */
+    struct cell *cells; /* (CELLS,) those of this search  */
+    uint64_t
+        *neighbours; /* (2 CELLS,) candidates_keys.h; behind them room for some of them again */
+    struct popularity *popularity; /* borrowed: where this search's marks are; NULL: none was */
+    uint32_t n_items;              /* those that can have a cell                              */
+    uint32_t first;                /* mark of the search's first cell                         */
     uint32_t n_cells;
     uint32_t n_walked;        /* the first ones have k sums */
     bool knows_consumed;      /* cells say all that the user consumed                  */
@@ -77,11 +86,11 @@ struct candidates {
 
 /* The cell of an item; NULL: this search has not come to it. */
 static inline struct cell *candidates_cell(const struct candidates *c, uint32_t item) {
-    if (item >= c->cap) {
+    if (item >= c->n_items) {
         return NULL;
     }
-    const struct cell_place place = c->places[item];
-    return place.stamp == c->stamp ? &c->cells[place.cell] : NULL;
+    const uint32_t cell = popularity_met(c->popularity)[item].mark - c->first;
+    return cell < CELLS ? &c->cells[cell] : NULL;
 }
 
 /** Makes a cell of every neighbour of the view's last PAIRS_WINDOW items, in the domain: k, most.

@@ -11,7 +11,7 @@
 
 enum {
     AT_ONCE = 256,        /* neighbours of a part            */
-    CELLS_NEAR = 1 << 16, /* so many are near anyway         */
+    ITEMS_NEAR = 1 << 16, /* so many are near anyway         */
     LINE_BYTES = 64,
     LINE = 16, /* items */
 };
@@ -58,12 +58,12 @@ struct met {
 static inline void meet(const struct candidates *c, const struct pair_part *part, uint32_t y,
                         uint32_t end, const uint8_t *domains, uint8_t domain, struct met *m) {
     const uint32_t *items = part->item;
-    const struct cell_place *places = c->places;
-    const uint32_t stamp = c->stamp;
+    const struct pop_met *met = popularity_met(c->popularity);
+    const uint32_t first = c->first;
     uint32_t n_fresh = 0;
     uint32_t n_known = 0;
     for (; y < end; y++) {
-        const bool known = places[items[y]].stamp == stamp;
+        const bool known = met[items[y]].mark - first < CELLS;
         const bool left = !domains || domains[items[y]] == domain;
         m->fresh[n_fresh] = y;
         m->known[n_known] = y;
@@ -78,49 +78,48 @@ static inline void meet(const struct candidates *c, const struct pair_part *part
 static inline void make_cells(struct candidates *c, const struct pair_part *part,
                               const uint32_t *fresh, uint32_t n, const struct weights *w) {
     const struct pair_entry *of = part->of;
-    struct cell_place *places = c->places;
+    struct pop_met *met = popularity_met(c->popularity);
     uint32_t *items = c->items + c->n_cells;
     struct cell *cells = c->cells + c->n_cells;
-    struct cell_place place = {c->stamp, c->n_cells};
-    for (uint32_t k = 0; k < n; k++, place.cell++) {
+    const uint32_t mark = c->first + c->n_cells;
+    for (uint32_t k = 0; k < n; k++) {
         const uint32_t y = fresh ? fresh[k] : k;
         const uint32_t item = part->item[y];
         const cell_bits all = sums_of(&of[y], w);
-        places[item] = place;
+        met[item].mark = mark + k;
         items[k] = item;
         memcpy(&cells[k], &all, sizeof all);
     }
-    c->n_cells = place.cell;
+    c->n_cells += n;
 }
 
 static inline void add_to_cells(const struct candidates *c, const struct pair_part *part,
                                 const struct weights *w, const struct met *m) {
     const uint32_t *items = part->item;
     const struct pair_entry *of = part->of;
-    const struct cell_place *places = c->places;
+    const struct pop_met *met = popularity_met(c->popularity);
     struct cell *cells = c->cells;
+    const uint32_t first = c->first;
     for (uint32_t k = 0; k < m->n_known; k++) {
         const uint32_t y = m->known[k];
-        add_to(&cells[places[items[y]].cell], sums_of(&of[y], w));
+        add_to(&cells[met[items[y]].mark - first], sums_of(&of[y], w));
     }
 }
 
 /* Adds what one history item's neighbours contribute. `domains`: not all are of the domain. */
-static inline void walk_part(struct candidates *c, const struct shared *s,
-                             const struct pair_part *part, const uint8_t *domains, uint8_t domain,
-                             const struct weights *w) {
-    const float *inv4 = popularity_inv4(s->popularity);
-    if (c->cap > CELLS_NEAR) {
+static inline void walk_part(struct candidates *c, const struct pair_part *part,
+                             const uint8_t *domains, uint8_t domain, const struct weights *w) {
+    if (c->n_items > ITEMS_NEAR) {
+        const struct pop_met *met = popularity_met(c->popularity);
         for (uint32_t y = 0; y < part->n; y++) {
-            __builtin_prefetch(&c->places[part->item[y]], 1);
-            __builtin_prefetch(&inv4[part->item[y]]);
+            __builtin_prefetch(&met[part->item[y]], 1);
         }
     }
-    if (c->n_cells == 0 && !domains) { /* none has a cell */
+    if (c->n_cells == 0 && !domains && part->n <= AT_ONCE) { /* none has a cell */
         make_cells(c, part, NULL, part->n, w);
         return;
     }
-    for (uint32_t y = 0; y < part->n; y += AT_ONCE) {
+    for (uint32_t y = 0; y < part->n && c->n_cells + AT_ONCE <= CELLS_WALKED; y += AT_ONCE) {
         struct met m;
         meet(c, part, y, y + AT_ONCE < part->n ? y + AT_ONCE : part->n, domains, domain, &m);
         make_cells(c, part, m.fresh, m.n_fresh, w);
@@ -168,7 +167,7 @@ void candidates_walk(struct candidates *c, const struct shared *s,
                                         other ? k1 : 0.0F, k1},
                                   .place = {0, 0, 0, 0, (int32_t)(PLACES - r)}};
         const bool mixed = other && s->n_domains > 2;
-        walk_part(c, s, &parts[r], mixed ? items_domains(s->items) : NULL, v->domain, &w);
+        walk_part(c, &parts[r], mixed ? items_domains(s->items) : NULL, v->domain, &w);
         w1 *= K1_DECAY;
         w3 *= K3_DECAY;
     }

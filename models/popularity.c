@@ -76,7 +76,8 @@ struct popularity {
     int64_t landmark_ms[POP_CLOCKS];
     uint64_t obs_landmark; /* a multiple of OBS_HALFLIFE */
     struct pop_hot *hot;   /* (cap,) */
-    float *inv4;           /* (cap,) as in hot */
+    struct pop_met *met;   /* (cap,) */
+    uint32_t search;       /* the last one's first mark; 0: there was none */
     struct exact *exact;   /* (cap,) */
     struct domain *domains;
 };
@@ -93,7 +94,7 @@ static void derive_count(struct popularity *p, uint32_t i) {
     const float n = (float)fixed_to(x->n);
     const float lg5 = log2f(n + 5.0F);
     h->cnt = 0.25F * log2f(1.0F + n) - 1.0F;
-    h->inv4 = p->inv4[i] = exp2f(-0.4F * lg5);
+    h->inv4 = p->met[i].inv4 = exp2f(-0.4F * lg5);
     h->inv6 = exp2f(-0.6F * lg5);
     h->inv2 = 1.0F / (n + 2.0F);
 }
@@ -157,7 +158,7 @@ void popularity_free(struct popularity *p) {
     }
     free(p->domains);
     free(p->exact);
-    free(p->inv4);
+    free(p->met);
     free(p->hot);
     free(p);
 }
@@ -166,15 +167,15 @@ void popularity_free(struct popularity *p) {
 static enum status allocate(struct popularity *p, size_t cap) {
     struct pop_hot *hot = aligned_alloc(LINE, cap * sizeof *hot);
     struct exact *exact = hot ? aligned_alloc(LINE, cap * sizeof *exact) : NULL;
-    float *inv4 = exact ? realloc(p->inv4, cap * sizeof *inv4) : NULL;
-    if (!inv4) {
+    struct pop_met *met = exact ? realloc(p->met, cap * sizeof *met) : NULL;
+    if (!met) {
         free(hot);
         free(exact);
         return ST_NOMEM;
     }
     room_huge_pages(hot, cap * sizeof *hot);
     room_huge_pages(exact, cap * sizeof *exact);
-    room_huge_pages(inv4, cap * sizeof *inv4);
+    room_huge_pages(met, cap * sizeof *met);
     if (p->n > 0) {
         memcpy(hot, p->hot, p->n * sizeof *hot);
         memcpy(exact, p->exact, p->n * sizeof *exact);
@@ -183,7 +184,7 @@ static enum status allocate(struct popularity *p, size_t cap) {
     free(p->exact);
     p->hot = hot;
     p->exact = exact;
-    p->inv4 = inv4;
+    p->met = met;
     p->cap = (uint32_t)cap;
     return ST_OK;
 }
@@ -206,6 +207,7 @@ enum status popularity_reserve(struct popularity *p, uint32_t n_items, const uin
         const uint32_t tie = hashes ? (uint32_t)(hashes[p->n] >> 32) : 0;
         p->exact[p->n] = (struct exact){.domain = NO_DOMAIN, .tie = tie};
         p->hot[p->n] = (struct pop_hot){.lg = {LG_NONE, LG_NONE, LG_NONE, LG_NONE}};
+        p->met[p->n].mark = 0;
         derive_count(p, p->n);
     }
     return ST_OK;
@@ -604,8 +606,19 @@ const struct pop_hot *popularity_hot(const struct popularity *p) {
     return p->hot;
 }
 
-const float *popularity_inv4(const struct popularity *p) {
-    return p->inv4;
+struct pop_met *popularity_met(struct popularity *p) {
+    return p->met;
+}
+
+uint32_t popularity_search(struct popularity *p) {
+    p->search += POP_MARKS;
+    if (p->search == 0) { /* old marks could seem valid */
+        for (uint32_t i = 0; i < p->n; i++) {
+            p->met[i].mark = 0;
+        }
+        p->search = POP_MARKS;
+    }
+    return p->search;
 }
 
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock) {
@@ -696,5 +709,5 @@ uint64_t popularity_events(const struct popularity *p, uint8_t domain) {
 
 size_t popularity_bytes(const struct popularity *p) {
     return sizeof *p + p->n_domains * sizeof *p->domains +
-           (size_t)p->cap * (sizeof *p->hot + sizeof *p->inv4 + sizeof *p->exact);
+           (size_t)p->cap * (sizeof *p->hot + sizeof *p->met + sizeof *p->exact);
 }

@@ -45,12 +45,13 @@
 #include "status.h"
 
 enum {
-    POP_CLOCKS = 4,  /* 1, 7, 30, 180 days                                     */
-    POP_LISTS = 3,   /* top lists are kept for the first three clocks          */
-    POP_TOP = 60,    /* items in a top list                                    */
-    POP_RECENT = 50, /* most recently taken items of a domain                  */
-    POP_MOVE = 8,    /* half-lives after which a landmark is due to move       */
-    POP_LIMIT = 16,  /* half-lives ahead of its landmark that can be expressed, at most */
+    POP_CLOCKS = 4,      /* 1, 7, 30, 180 days                                     */
+    POP_LISTS = 3,       /* top lists are kept for the first three clocks          */
+    POP_TOP = 60,        /* items in a top list                                    */
+    POP_RECENT = 50,     /* most recently taken items of a domain                  */
+    POP_MOVE = 8,        /* half-lives after which a landmark is due to move       */
+    POP_LIMIT = 16,      /* half-lives ahead of its landmark that can be expressed, at most */
+    POP_MARKS = 1 << 16, /* of a search                                         */
 };
 #define POP_OBS_EVENTS 20000.0 /* half-life of obs and exp, events of the model */
 
@@ -80,6 +81,12 @@ struct popularity_sum {
     int64_t weight;            /* sum of what they weigh, units of 2^-20                  */
     int64_t first_ms, last_ms; /* least and largest event time                            */
     uint32_t count;            /* takes                                                   */
+};
+
+/* What a search touches of every neighbour that it meets: side by side, in one line. */
+struct pop_met {
+    float inv4;    /* (n_i + 5)^-.4, as in hot                                   */
+    uint32_t mark; /* of a search (popularity_search()); neither counted nor saved */
 };
 
 struct popularity; /* opaque */
@@ -185,8 +192,13 @@ float popularity_obs_scale(const struct popularity *p, uint64_t n_events);
 
 /** Borrowed, (n reserved,); valid until the next reserve. */
 const struct pop_hot *popularity_hot(const struct popularity *p);
-/** Their inv4 alone, likewise: for who looks at many items and at nothing else of most. */
-const float *popularity_inv4(const struct popularity *p);
+
+/** What a search touches of each, likewise. Of it marks alone may be written, and by nobody but the
+ *  search that is under way. */
+struct pop_met *popularity_met(struct popularity *p);
+/** Begins a search, which ends when the next begins. Returns m: marks m..m + POP_MARKS - 1 are its
+ *  own, and no item has one of them yet. */
+uint32_t popularity_search(struct popularity *p);
 
 /** lg of the domain's sum for a clock; -1e9 if nothing was counted. */
 float popularity_lg_sum(const struct popularity *p, uint8_t domain, int clock);
