@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "room.h"
+
 enum {
     PAGE = 4096,
     PART = 2 << 20,
@@ -73,6 +75,7 @@ void heap_ahead_go(struct heap_ahead *h) {
         hands_finish(h->hands);
         h->from = h->seen;
         h->seen = end;
+        room_huge_pages(h->from, (size_t)(end - h->from)); /* fewer of them to make present */
         hands_start(h->hands, make_present, h, ((size_t)(end - h->from) + PART - 1) / PART);
     }
 }

@@ -395,6 +395,7 @@ static void loop_once(struct instance *in, bool busy) {
 static void loop(struct instance *in) {
     bool busy = false;
     while (!in->fatal && !atomic_load(&in->stop)) {
+        heap_large_look(&in->heap);
         loop_once(in, busy);
         busy = instance_learn(in) > 0;
         instance_commit(in, false);

@@ -30,6 +30,7 @@
 #include "checkpointer.h"
 #include "committer.h"
 #include "firing.h"
+#include "heap_large.h"
 #include "identity.h"
 #include "instance.h"
 #include "intake.h"
@@ -186,6 +187,7 @@ struct durable {
 
 struct instance {
     const struct config *cfg;
+    struct heap_large heap;
     struct learner *learner;
     struct learner **retired; /* (n_retired,): recs on their way still name their items */
     size_t n_retired;

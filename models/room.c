@@ -9,7 +9,7 @@
 
 void room_huge_pages(void *array, size_t bytes) {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t page = 2 << 20;
+    const uintptr_t page = ROOM_HUGE_PAGE;
     const uintptr_t from = ((uintptr_t)array + page - 1) / page * page;
     const uintptr_t to = ((uintptr_t)array + bytes) / page * page;
     if (from < to) {

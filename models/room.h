@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+enum { ROOM_HUGE_PAGE = 2 << 20 };
+
 /** Room for `n` elements, at most `most`, of an array that had room for `cap`: an eighth more than
  *  it had, at least `least`. Doubling would leave a third of the memory of a large catalogue
  * unused; so each element is copied eight times in the end instead of once. */

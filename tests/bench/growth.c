@@ -23,6 +23,8 @@
 
 #include "factors.h"
 #include "hash.h"
+#include "heap_ahead.h"
+#include "heap_large.h"
 #include "instance.h"
 #include "learner.h"
 #include "mix.h"
@@ -52,6 +54,8 @@ struct world_of { /* one size */
     struct rng rng;
     double learn[ROUNDS], rank[ROUNDS]; /* ns */
 };
+
+static struct heap_large heap; /* of all sizes */
 
 static double thread_ns(void) {
     struct timespec t;
@@ -96,6 +100,7 @@ static void learn(struct world_of *w, char who, uint32_t user, uint32_t item, fl
                       .n_lines = 1,
                       .lines = &line};
     must(learner_learn(w->learner, 0, &e, &effect), "learner_learn");
+    heap_large_look(&heap);
     if (w->n % COMMIT == 0) {
         must(learner_seal(w->learner, 0), "learner_seal");
         learner_committed(w->learner, 0);
@@ -200,6 +205,7 @@ int main(int argc, char **argv) {
     if (n < 1 || n > SIZES_MAX || (!users && strcmp(argv[1], "items") != 0)) {
         die("usage: bench_growth users|items N...");
     }
+    heap_usual(); /* as in the daemon */
     factors_blas_threads(1);
     config_defaults(&cfg);
     cfg.state = STATE_MEMORY;

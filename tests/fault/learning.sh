@@ -65,7 +65,7 @@ test-after-learn|learner.c|learner_lists|the metric is of what was learned alrea
 consumed|candidates.c|candidates learner_lists|what the user has is recommended to him|s@return (flags & CELL_CONSUMED) != 0 || withheld(c, v, item);@return withheld(c, v, item);@
 search-forgets|candidates_walk.c|candidates|a neighbour met again loses what it had|s@const lanes k = (lanes)had + (lanes)add;@const lanes k = (lanes)add;@
 because-oldest|candidates_walk.c|candidates|of what speaks for an item the oldest is told, not the strongest|s@const cell_bits larger = add > had;@const cell_bits larger = add >= 0;@
-search-old-cells|candidates.c|candidates|what an earlier search came to seems to have a cell in this one|s@if (++c->stamp == 0) {@if ((c->stamp = 1) == 0) {@
+search-old-cells|popularity.c|popularity candidates|what an earlier search came to seems to have a cell in this one|s@p->search += POP_MARKS;@p->search = POP_MARKS;@
 largest-k1|candidates.c|candidates|the strongest neighbour is looked for among keys of which some are hashes by then|s@largest = key > largest ? key : largest;@largest = key > 2 * largest ? key : largest;@
 tops-twice|popularity.c|popularity|what is popular by two clocks is listed twice|s@d->n_tops += (p->hot\[t->item\[x\]\].listed \& before) == 0;@d->n_tops += before < 99;@
 prune-turns|learner_log_apply.c|learner_log|which lists a record prunes depends on who reads it|s@return (mix64(offset) ^ hash) % PRUNE_TURNS == 0;@static uint64_t read; (void)hash; return (mix64(offset) ^ ++read) % PRUNE_TURNS == 0;@

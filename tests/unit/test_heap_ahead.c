@@ -15,19 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "glibc_malloc.h"
 #include "heap_ahead.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GLIBC_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define GLIBC_MALLOC 0
-#endif
-#endif
-#ifndef GLIBC_MALLOC
-#define GLIBC_MALLOC 1
-#endif
 
 enum { BLOCK = 1000, BLOCKS = 100000, LOOK = 512, BUFFER = 4 << 20 };
 

@@ -175,7 +175,7 @@ static void assert_tops_exact(const struct truth *t, const struct popularity *p)
     }
 }
 
-static void assert_hot(const struct truth *t, const struct popularity *p, uint32_t i) {
+static void assert_hot(const struct truth *t, struct popularity *p, uint32_t i) {
     const struct pop_hot *h = &popularity_hot(p)[i];
     const double n = t->count[i];
     for (int k = 0; k < POP_CLOCKS; k++) {
@@ -185,14 +185,14 @@ static void assert_hot(const struct truth *t, const struct popularity *p, uint32
     assert_int_equal(h->count, t->count[i]);
     assert_near((double)h->cnt, .25 * log2(1 + n) - 1, 1e-6);
     assert_near((double)h->inv4, pow(n + 5, -.4), 1e-6);
-    assert_true(popularity_inv4(p)[i] == h->inv4);
+    assert_true(popularity_met(p)[i].inv4 == h->inv4);
     assert_near((double)h->inv6, pow(n + 5, -.6), 1e-6);
     assert_near((double)h->inv2, 1 / (n + 2), 1e-6);
     assert_true(h->first_ms == t->first_ms[i]);
     assert_true(h->last_ms == t->last_ms[i]);
 }
 
-static void assert_agrees(const struct truth *t, const struct popularity *p) {
+static void assert_agrees(const struct truth *t, struct popularity *p) {
     int64_t sum[N_DOMAINS][POP_CLOCKS] = {{0}};
     for (uint32_t i = 0; i < ITEMS; i++) {
         assert_hot(t, p, i);
@@ -302,6 +302,29 @@ static void growing_keeps_what_was_counted(void **state) {
     assert_agrees(&t, p);
     assert_true(popularity_hot(p)[3].obs == 2.0F && popularity_hot(p)[3].exp == 1.0F);
     assert_int_equal(popularity_hot(p)[9999].count, 0);
+}
+
+/* Also when the numbers of searches begin anew, and of items that came later. */
+static void no_item_has_a_mark_of_a_search_that_begins(void **state) {
+    (void)state;
+    enum { SEARCHES = 3 * 65536 };
+    struct popularity *p = NULL;
+    uint32_t n = 3;
+    assert_int_equal(popularity_new(1, 0, &p), ST_OK);
+    for (uint32_t s = 0; s < SEARCHES; s++) {
+        if (s % 10000 == 0) {
+            n++;
+            assert_int_equal(popularity_reserve(p, n, NULL), ST_OK);
+        }
+        const uint32_t first = popularity_search(p);
+        struct pop_met *met = popularity_met(p);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_true(met[i].mark - first >= POP_MARKS);
+        }
+        met[s % n].mark = first; /* the others keep older ones */
+        met[(s + 1) % n].mark = first + POP_MARKS - 1;
+    }
+    popularity_free(p);
 }
 
 static void a_failed_allocation_changes_nothing(void **state) {
@@ -1124,6 +1147,7 @@ int main(void) {
         T(what_was_never_taken_is_empty),
         T(what_events_weigh_adds_up_and_is_taken_back),
         T(growing_keeps_what_was_counted),
+        T(no_item_has_a_mark_of_a_search_that_begins),
         T(a_failed_allocation_changes_nothing),
         T(an_event_weighs_two_to_its_age_in_half_lives),
         T(weights_times_what_an_event_weighs_are_exact),

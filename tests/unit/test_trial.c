@@ -59,7 +59,8 @@ static struct bench *bench_of(uint64_t seed, uint32_t items) {
     return bench_with(params_of(LOG_DOMAINS), seed, items);
 }
 
-static void withdraw(struct bench *w, uint8_t domain, uint32_t number, bool available) {
+static void catalogue(struct bench *w, uint8_t domain, uint32_t number, bool available,
+                      uint64_t category) {
     struct content_change change;
     char id[16];
     const int len = snprintf(id, sizeof id, "%u", number);
@@ -68,8 +69,13 @@ static void withdraw(struct bench *w, uint8_t domain, uint32_t number, bool avai
                                     .id_len = (uint16_t)len,
                                     .domain = domain,
                                     .available = available,
-                                    .price = NAN};
+                                    .price = NAN,
+                                    .category = category};
     assert_int_equal(learner_item(w->l, &row, &change), ST_OK);
+}
+
+static void withdraw(struct bench *w, uint8_t domain, uint32_t number, bool available) {
+    catalogue(w, domain, number, available, 0);
     w->log.item[domain][number].withdrawn = !available;
 }
 
@@ -585,8 +591,9 @@ static void a_refused_allocation_changes_nothing(void **state) {
     learn_event(w, &m);
     const struct trial_baselines before = w->b;
     make_one(&m, 2, 1, 0, ACTION_ORDER, START + DAY_MS, 1);
-    for (int n = 0; CAN_FAIL && n < 3; n++) { /* the workspace of the search */
-        fail_after(n);
+    catalogue(w, 1, 0, true, 77);
+    if (CAN_FAIL) { /* the search's room for categories */
+        fail_after(0);
         const enum status st = learner_try(w->l, 0, &m.e, true, &w->b, &w->out);
         fail_after(-1);
         assert_int_equal(st, ST_NOMEM);
