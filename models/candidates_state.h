@@ -62,10 +62,9 @@ struct folded {
 };
 
 struct candidates {
-    uint32_t *items;    /* (CELLS,) whose cells these are */
-    struct cell *cells; /* (CELLS,) those of this search  */
-    uint64_t
-        *neighbours; /* (2 CELLS,) candidates_keys.h; behind them room for some of them again */
+    uint32_t *items;      /* (CELLS,) whose cells these are */
+    struct cell *cells;   /* (CELLS,) those of this search  */
+    uint64_t *neighbours; /* (2 CELLS,) candidates_keys.h; then room for some of them again */
     struct popularity *popularity; /* borrowed: where this search's marks are; NULL: none was */
     uint32_t n_items;              /* those that can have a cell                              */
     uint32_t first;                /* mark of the search's first cell                         */

@@ -813,6 +813,42 @@ static void a_workspace_shows_no_trace_of_other_searches_and_smaller_catalogues(
     bench_free(b);
 }
 
+/* Lists that nothing pruned yet, of more neighbours than the workspace has cells for. */
+static void of_more_neighbours_than_it_has_room_for_a_search_looks_at_the_first(void **state) {
+    (void)state;
+    enum { EACH = 8800, FIRST = 2 * PAIRS_WINDOW };
+    struct bench *b = bench_new(FIRST + 2 * PAIRS_WINDOW * EACH, false);
+    struct candidates *c = NULL;
+    struct candidates_view v;
+    assert_int_equal(candidates_new(&c), ST_OK);
+    for (uint32_t r = 0; r < PAIRS_WINDOW; r++) {
+        const struct user_line line = {.item = 2 * r,
+                                       .ts_ms = START - (int64_t)r,
+                                       .category = CATEGORY_NONE,
+                                       .domain = NO_REPEATS,
+                                       .consumes = true,
+                                       .history = true};
+        assert_int_equal(user_take(&b->users[0], &line), ST_OK);
+        for (uint32_t k = 0; k < EACH; k++) { /* the first are the strongest */
+            const struct pair_sum sum = {.a = (int64_t)(EACH - k) << 20,
+                                         .s = 1 << 20,
+                                         .from = 2 * r,
+                                         .to = FIRST + 2 * (r * EACH + k)};
+            assert_int_equal(pairs_add_sum(b->s->pairs, &sum, PAIR_FROM), ST_OK);
+        }
+    }
+    for (int twice = 0; twice < 2; twice++) {
+        view_of(b, 0, NO_REPEATS, START, &v);
+        assert_int_equal(candidates_find(c, b->s, &v, 10), ST_OK);
+        assert_int_equal(candidates_n(c), CANDIDATES_NEIGHBOURS);
+        assert_int_not_equal(candidates_position(c, FIRST), UINT32_MAX);
+        assert_int_equal(candidates_together(c, FIRST), 0);
+        (void)candidates_features(c, b->s, &v);
+    }
+    candidates_free(c);
+    bench_free(b);
+}
+
 /* Features may be asked for before any search, and of a domain where nothing was taken. */
 static void nothing_known_gives_finite_features(void **state) {
     (void)state;
@@ -865,6 +901,7 @@ int main(void) {
         cmocka_unit_test(late_neighbours_of_a_long_list_are_seen_when_it_is_pruned),
         cmocka_unit_test(filling_up_prefers_higher_counts),
         cmocka_unit_test(a_workspace_shows_no_trace_of_other_searches_and_smaller_catalogues),
+        cmocka_unit_test(of_more_neighbours_than_it_has_room_for_a_search_looks_at_the_first),
         cmocka_unit_test(nothing_known_gives_finite_features),
         cmocka_unit_test(free_accepts_null_and_a_failed_new_leaves_nothing),
     };
