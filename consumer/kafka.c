@@ -244,7 +244,7 @@ static const struct setting CONSUMER_DEFAULTS[] = {
 
 /* Behind the consumer's: a log is read as it is written, and whole partitions of it at once. */
 static const struct setting LOG_DEFAULTS[] = {
-    {"fetch.wait.max.ms", "10"}, /* how long the news of an end may take, not of records */
+    {"fetch.wait.max.ms", "40"}, /* how long the news of an end may take, not of records */
     {"fetch.min.bytes", "1"},
     {"fetch.message.max.bytes", "2097152"},   /* a larger record comes alone */
     {"queued.max.messages.kbytes", "524288"}, /* or a restore runs dry in the sleep */
