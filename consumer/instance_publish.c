@@ -271,11 +271,10 @@ static void judge_catching_up(struct instance *in, struct place *pl) {
 }
 
 /* Ranks who is due, until `until_ms`. False: there was room for nobody. */
-static bool rank_due(struct instance *in, struct place *pl, int64_t interval_ms, int64_t until_ms) {
+static bool rank_due(struct instance *in, struct place *pl, bool at_once, int64_t until_ms) {
     uint32_t slot = 0;
     int64_t record_ms = 0;
-    for (uint32_t n = 1; publish_due(pl->publish, in->now_ms, interval_ms, &slot, &record_ms);
-         n++) {
+    for (uint32_t n = 1; publish_due(pl->publish, in->now_ms, at_once, &slot, &record_ms); n++) {
         if (publisher_room(in->publisher) < recs_a_user(in)) {
             return n > 1; /* Redis is slow or away: users stay dirty */
         }
@@ -289,8 +288,19 @@ static bool rank_due(struct instance *in, struct place *pl, int64_t interval_ms,
     return true;
 }
 
+void instance_publish_now(struct instance *in, struct place *pl) {
+    uint32_t slot = 0;
+    int64_t record_ms = 0;
+    if (pl->task.state == TASK_RUNNING && !pl->task.catching_up &&
+        publish_now(pl->publish, &slot, &record_ms) && claim(in, pl) &&
+        publisher_room(in->publisher) >= recs_a_user(in)) {
+        rank_user(in, pl, slot, record_ms);
+        publish_pop(pl->publish);
+    }
+}
+
 /* False: the queue to Redis was full. */
-static bool serve(struct instance *in, struct place *pl, int64_t interval_ms, int64_t until_ms) {
+static bool serve(struct instance *in, struct place *pl, bool at_once, int64_t until_ms) {
     judge_catching_up(in, pl);
     if (pl->task.catching_up) {
         return true;
@@ -299,7 +309,7 @@ static bool serve(struct instance *in, struct place *pl, int64_t interval_ms, in
         return false;
     }
     instance_durable_hide(in, pl);
-    const bool room = rank_due(in, pl, interval_ms, until_ms);
+    const bool room = rank_due(in, pl, at_once, until_ms);
     instance_user_cards_due(in, pl);
     announce(in, pl);
     if (pl->task.p == 0 && in->now_ms >= in->next_cards_ms) {
@@ -309,12 +319,12 @@ static bool serve(struct instance *in, struct place *pl, int64_t interval_ms, in
 }
 
 /* Once in a while though nobody is due: judged, announced, cards. */
-static bool is_to_be_served(struct instance *in, struct place *pl, int64_t interval_ms) {
-    const bool looks = interval_ms == 0 || in->now_ms >= pl->next_look_ms;
+static bool is_to_be_served(struct instance *in, struct place *pl, bool at_once) {
+    const bool looks = at_once || in->now_ms >= pl->next_look_ms;
     if (looks) {
         pl->next_look_ms = in->now_ms + in->cfg->publish_interval_ms / 2;
     }
-    return looks || publish_due_in_ms(pl->publish, in->now_ms, interval_ms) == 0;
+    return looks || publish_due_in_ms(pl->publish, in->now_ms) == 0;
 }
 
 int64_t instance_publish_in_ms(struct instance *in) {
@@ -322,8 +332,7 @@ int64_t instance_publish_in_ms(struct instance *in) {
     for (uint32_t p = 0; p < in->n_places; p++) {
         const struct place *pl = instance_place(in, p);
         if (pl && pl->task.state == TASK_RUNNING && !pl->task.catching_up) {
-            const int64_t ms =
-                publish_due_in_ms(pl->publish, in->now_ms, in->cfg->publish_interval_ms);
+            const int64_t ms = publish_due_in_ms(pl->publish, in->now_ms);
             least_ms = ms < least_ms ? ms : least_ms;
         }
     }
@@ -333,7 +342,6 @@ int64_t instance_publish_in_ms(struct instance *in) {
 /* Each task in its turn: one with a crowd has to wait for the others before it goes on. Who found
  * the queue to Redis full is the first when there is room. */
 void instance_publish(struct instance *in, bool at_once) {
-    const int64_t interval_ms = at_once ? 0 : in->cfg->publish_interval_ms;
     const int64_t until_ms = in->now_ms + SLICE_MS;
     uint32_t denied = UINT32_MAX;
     bool more = true;
@@ -341,10 +349,10 @@ void instance_publish(struct instance *in, bool at_once) {
         const uint32_t p = in->publish_task < in->n_places ? in->publish_task : 0;
         struct place *pl = instance_place(in, p);
         in->publish_task = p + 1;
-        if (!pl || pl->task.state != TASK_RUNNING || !is_to_be_served(in, pl, interval_ms)) {
+        if (!pl || pl->task.state != TASK_RUNNING || !is_to_be_served(in, pl, at_once)) {
             continue;
         }
-        if (!serve(in, pl, interval_ms, until_ms) && denied == UINT32_MAX) {
+        if (!serve(in, pl, at_once, until_ms) && denied == UINT32_MAX) {
             denied = p;
         }
         more = instance_mono_ms() < until_ms;

@@ -70,7 +70,7 @@ static enum status make_place(struct instance *in, uint32_t p) {
     if (pl->exists) {
         return ST_OK;
     }
-    enum status st = publish_new(in->n_targets, &pl->publish);
+    enum status st = publish_new(in->n_targets, in->cfg->publish_interval_ms, &pl->publish);
     if (!st) {
         st = learner_task_open(in->learner, p);
     }

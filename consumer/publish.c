@@ -5,19 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bursts.h"
+
 struct waiting { /* of a slot */
     int64_t record_ms;
-    uint32_t first_ms; /* of his news; the lower bits */
+    uint32_t first_ms; /* of his news, when his last burst began; the lower bits */
+    uint8_t kind;      /* of that burst */
+    bool went_on;      /* as bursts.h heard */
     bool dirty;
     bool more; /* news came after the first */
 };
+_Static_assert(sizeof(struct waiting) == 16, "of every user");
 
 struct fifo {
     uint32_t *slot; /* ring of cap_slots */
     uint32_t head, n;
 };
 
-enum { HALF, WHOLE, FIFOS }; /* parts of an interval that users wait for */
+enum { NOW, HALF, WHOLE, FIFOS }; /* parts of an interval that users wait for */
 
 enum { PACE_MS = 100 }; /* unit of the times below: 32 bits of it are 13 years */
 
@@ -41,6 +46,8 @@ struct cards {
 
 struct publish {
     uint32_t n_targets;
+    int64_t interval_ms;
+    struct bursts bursts;
     uint32_t n_slots, cap_slots;     /* cap: a power of two */
     struct waiting *waiting;         /* (cap_slots,)              */
     struct publish_written *written; /* (cap_slots, n_targets)    */
@@ -49,12 +56,14 @@ struct publish {
     struct cards cards;              /* NULLs before the first */
 };
 
-enum status publish_new(uint32_t n_targets, struct publish **out) {
+enum status publish_new(uint32_t n_targets, int64_t interval_ms, struct publish **out) {
     struct publish *p = calloc(1, sizeof *p);
     if (!p) {
         return ST_NOMEM;
     }
     p->n_targets = n_targets;
+    p->interval_ms = interval_ms;
+    bursts_init(&p->bursts);
     p->due = &p->fifo[HALF];
     *out = p;
     return ST_OK;
@@ -137,14 +146,18 @@ static enum status reserve(struct publish *p, uint32_t n) {
     }
     struct waiting *waiting = calloc(cap, sizeof *waiting);
     struct publish_written *written = calloc((size_t)cap * p->n_targets, sizeof *written);
-    uint32_t *half = malloc(cap * sizeof *half);
-    uint32_t *whole = malloc(cap * sizeof *whole);
-    const bool cards = !p->cards.written || reserve_cards(p, cap, p->n_slots) == ST_OK;
-    if (!waiting || !written || !half || !whole || !cards) {
+    uint32_t *rings[FIFOS];
+    bool ok = waiting && written;
+    for (int k = 0; k < FIFOS; k++) {
+        rings[k] = malloc(cap * sizeof *rings[k]);
+        ok = ok && rings[k];
+    }
+    if (!ok || (p->cards.written && reserve_cards(p, cap, p->n_slots))) {
         free(waiting);
         free(written);
-        free(half);
-        free(whole);
+        for (int k = 0; k < FIFOS; k++) {
+            free(rings[k]);
+        }
         return ST_NOMEM;
     }
     if (p->cap_slots) {
@@ -155,8 +168,9 @@ static enum status reserve(struct publish *p, uint32_t n) {
     free(p->written);
     p->waiting = waiting;
     p->written = written;
-    fifo_move(p, &p->fifo[HALF], half);
-    fifo_move(p, &p->fifo[WHOLE], whole);
+    for (int k = 0; k < FIFOS; k++) {
+        fifo_move(p, &p->fifo[k], rings[k]);
+    }
     p->cap_slots = cap;
     return ST_OK;
 }
@@ -170,10 +184,16 @@ enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms, i
         p->n_slots = slot + 1;
     }
     struct waiting *w = &p->waiting[slot];
+    const uint32_t since_ms = (uint32_t)now_ms - w->first_ms;
+    if (w->kind != BURSTS_NONE && !w->went_on && since_ms < p->interval_ms) {
+        w->went_on = true;
+        bursts_go_on(&p->bursts, w->kind);
+    }
     w->more = w->dirty;
     if (!w->dirty) {
-        *w = (struct waiting){.first_ms = (uint32_t)now_ms, .dirty = true};
-        fifo_push(p, &p->fifo[HALF], slot);
+        const uint8_t kind = bursts_kind(w->kind, since_ms, p->interval_ms);
+        *w = (struct waiting){.first_ms = (uint32_t)now_ms, .kind = kind, .dirty = true};
+        fifo_push(p, &p->fifo[bursts_begin(&p->bursts, kind) ? HALF : NOW], slot);
     }
     if (record_ms > w->record_ms) {
         w->record_ms = record_ms;
@@ -191,45 +211,72 @@ static int64_t waited_ms(const struct publish *p, const struct fifo *f, int64_t 
 }
 
 int64_t publish_waited_ms(const struct publish *p, int64_t now_ms) {
-    const int64_t half = waited_ms(p, &p->fifo[HALF], now_ms);
-    const int64_t whole = waited_ms(p, &p->fifo[WHOLE], now_ms);
-    return half > whole ? half : whole;
+    int64_t most = -1;
+    for (int k = 0; k < FIFOS; k++) {
+        const int64_t ms = waited_ms(p, &p->fifo[k], now_ms);
+        most = ms > most ? ms : most;
+    }
+    return most;
 }
 
-bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_t *slot,
-                 int64_t *record_ms) {
+/* What users in a FIFO wait for. */
+static int64_t term_ms(const struct publish *p, int fifo) {
+    return fifo == NOW ? 0 : fifo == HALF ? p->interval_ms / 2 : p->interval_ms;
+}
+
+/* Those who do more wait for longer, unless nobody looked in time. */
+static void put_off(struct publish *p, int64_t now_ms) {
     struct fifo *half = &p->fifo[HALF];
     int64_t ms = waited_ms(p, half, now_ms);
-    while (half->n > 0 && ms >= interval_ms / 2 && ms < interval_ms &&
+    while (half->n > 0 && ms >= term_ms(p, HALF) && ms < term_ms(p, WHOLE) &&
            p->waiting[fifo_at(p, half, 0)].more) {
         fifo_push(p, &p->fifo[WHOLE], fifo_pop(p, half));
         ms = waited_ms(p, half, now_ms);
     }
-    /* by how much they are overdue */
-    const int64_t half_ms = half->n > 0 ? ms - interval_ms / 2 : -1;
-    ms = waited_ms(p, &p->fifo[WHOLE], now_ms);
-    const int64_t whole_ms = ms >= 0 ? ms - interval_ms : -1;
-    if (half_ms < 0 && whole_ms < 0) {
-        return false;
-    }
-    p->due = whole_ms >= half_ms ? &p->fifo[WHOLE] : half;
-    *slot = fifo_at(p, p->due, 0);
-    *record_ms = p->waiting[*slot].record_ms;
-    return true;
 }
 
-int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms, int64_t interval_ms) {
-    const struct fifo *half = &p->fifo[HALF];
-    const struct fifo *whole = &p->fifo[WHOLE];
-    int64_t ms = INT64_MAX;
-    if (half->n > 0) {
-        ms = interval_ms / 2 - waited_ms(p, half, now_ms);
+static void name_first(struct publish *p, struct fifo *due, uint32_t *slot, int64_t *record_ms) {
+    p->due = due;
+    *slot = fifo_at(p, due, 0);
+    *record_ms = p->waiting[*slot].record_ms;
+}
+
+bool publish_due(struct publish *p, int64_t now_ms, bool at_once, uint32_t *slot,
+                 int64_t *record_ms) {
+    struct fifo *due = NULL;
+    int64_t most = 0; /* by how much they are overdue */
+    if (!at_once) {
+        put_off(p, now_ms);
     }
-    if (whole->n > 0) {
-        const int64_t left_ms = interval_ms - waited_ms(p, whole, now_ms);
-        ms = left_ms < ms ? left_ms : ms;
+    for (int k = 0; k < FIFOS; k++) {
+        struct fifo *f = &p->fifo[k];
+        const int64_t ms = waited_ms(p, f, now_ms) - (at_once ? 0 : term_ms(p, k));
+        if (f->n > 0 && ms >= most) {
+            most = ms;
+            due = f;
+        }
     }
-    return ms > 0 ? ms : 0;
+    if (due) {
+        name_first(p, due, slot, record_ms);
+    }
+    return due != NULL;
+}
+
+bool publish_now(struct publish *p, uint32_t *slot, int64_t *record_ms) {
+    if (p->fifo[NOW].n > 0) {
+        name_first(p, &p->fifo[NOW], slot, record_ms);
+    }
+    return p->fifo[NOW].n > 0;
+}
+
+int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms) {
+    int64_t least = INT64_MAX;
+    for (int k = 0; k < FIFOS; k++) {
+        const struct fifo *f = &p->fifo[k];
+        const int64_t ms = f->n > 0 ? term_ms(p, k) - waited_ms(p, f, now_ms) : INT64_MAX;
+        least = ms < least ? ms : least;
+    }
+    return least > 0 ? least : 0;
 }
 
 uint32_t publish_ahead(const struct publish *p) {
@@ -241,7 +288,11 @@ void publish_pop(struct publish *p) {
 }
 
 size_t publish_dirty(const struct publish *p) {
-    return (size_t)p->fifo[HALF].n + p->fifo[WHOLE].n;
+    size_t n = 0;
+    for (int k = 0; k < FIFOS; k++) {
+        n += p->fifo[k].n;
+    }
+    return n;
 }
 
 /* ---- what was written ---------------------------------------------------------------------- */

@@ -2,9 +2,10 @@
  *
  * publish.h -- which users wait to be ranked, and what stands in Redis of each, for one task.
  *
- * A user is dirty from his event until his lists were ranked after it. He is due half an interval
- * after his first news; if more of him came meanwhile, a whole one after it: what he does in a
- * burst makes one list, and whoever did one thing does not wait for more of it. Two FIFOs, each
+ * A user is dirty from his event until his lists were ranked after it. He is due at once where
+ * hardly anybody like him does more within an interval (bursts.h); else half an interval after his
+ * first news, and if more of him came meanwhile, a whole one after it: what he does in a burst
+ * makes one list, and whoever did one thing does not wait for more of it. Three FIFOs, each
  * user in at most one, so memory is bounded by the number of users, however long Redis is away.
  *
  * Per user and target the digest of what was written last *in this epoch* is kept: an unchanged
@@ -35,7 +36,7 @@ struct publish_written {
     uint32_t top;    /* dense index + 1 of the first item of the list ranked last; 0: unknown */
 };
 
-MUST_CHECK enum status publish_new(uint32_t n_targets, struct publish **out);
+MUST_CHECK enum status publish_new(uint32_t n_targets, int64_t interval_ms, struct publish **out);
 void publish_free(struct publish *p);
 
 /** The user in `slot` has an event of a record with this timestamp, at now_ms of a monotonic clock
@@ -43,16 +44,18 @@ void publish_free(struct publish *p);
 MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms,
                                      int64_t now_ms);
 
-/** The user who is to be ranked next, and still waits; false: nobody is due. Interval 0: whoever
- *  waits is due. record_ms receives the timestamp of the newest record behind him (0: none). */
-bool publish_due(struct publish *p, int64_t now_ms, int64_t interval_ms, uint32_t *slot,
+/** The user who is to be ranked next, and still waits; false: nobody is due. at_once: whoever waits
+ *  is due. record_ms receives the timestamp of the newest record behind him (0: none). */
+bool publish_due(struct publish *p, int64_t now_ms, bool at_once, uint32_t *slot,
                  int64_t *record_ms);
-/** Who may be due after the one that publish_due() named; UINT32_MAX: nobody is known. */
+/** The same of those alone who need not wait at all. */
+bool publish_now(struct publish *p, uint32_t *slot, int64_t *record_ms);
+/** Who may be due after the one that was named; UINT32_MAX: nobody is known. */
 uint32_t publish_ahead(const struct publish *p);
-/** The one that publish_due() named last was ranked: he is clean. Nothing was touched since. */
+/** The one that was named last was ranked: he is clean. Nothing was touched since. */
 void publish_pop(struct publish *p);
 /** In how many milliseconds somebody is due, 0: now; INT64_MAX: nobody waits. */
-int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms, int64_t interval_ms);
+int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms);
 /** For how long the one who waits longest has, up to 49 days; -1: nobody waits. */
 int64_t publish_waited_ms(const struct publish *p, int64_t now_ms);
 size_t publish_dirty(const struct publish *p);

@@ -333,6 +333,22 @@ static void what_a_user_does_in_a_burst_makes_one_list(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
+static void nobody_waits_for_more_where_nobody_does_more(void **state) {
+    enum { INTERVAL_MS = 8000, CROWD = 80, WAIT = 49 /* as bursts.h guesses */ };
+    struct running *r = start_with_interval(state, INTERVAL_MS);
+    const int64_t start_ms = running_wall_ms();
+    for (int u = 0; u < CROWD; u++) {
+        (void)running_event(r, FOOD, 0, u, u % 10);
+    }
+    AWAIT((int)metric_sum(M_EVENTS) == CROWD);
+    AWAIT((int)metric_sum(M_RANKED) == CROWD - WAIT);
+    AWAIT(running_list(r, FOOD, 0, CROWD - 1).order > 0);
+    assert_true(running_list(r, FOOD, 0, 0).order <= 0);
+    assert_true(running_wall_ms() - start_ms < INTERVAL_MS / 2); /* before anybody has waited */
+    assert_int_equal(running_stop(r), ST_OK);
+    assert_int_equal((int)metric_sum(M_RANKED), CROWD);
+}
+
 static void an_unchanged_list_that_has_expired_is_written_again(void **state) {
     struct running *r = make(state, 1);
     r->cfg.publish_ttl_ms = 1000;
@@ -431,6 +447,7 @@ int main(void) {
         TEST(a_task_with_a_crowd_does_not_keep_the_others_waiting),
         TEST(a_user_is_ranked_twice_an_interval_at_most),
         TEST(what_a_user_does_in_a_burst_makes_one_list),
+        TEST(nobody_waits_for_more_where_nobody_does_more),
         TEST(an_unchanged_list_that_has_expired_is_written_again),
         TEST(a_list_is_written_once_in_every_epoch_of_its_task),
         TEST(an_event_after_a_quiet_hour_is_no_lag),

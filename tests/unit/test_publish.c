@@ -12,14 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bursts.h"
 #include "failing_alloc.h"
 #include "publish.h"
 
-enum { TARGETS = 2 };
+enum { TARGETS = 2, INTERVAL = 100 };
 
 static struct publish *make(void) {
     struct publish *p = NULL;
-    assert_int_equal(publish_new(TARGETS, &p), ST_OK);
+    assert_int_equal(publish_new(TARGETS, INTERVAL, &p), ST_OK);
     return p;
 }
 
@@ -28,13 +29,13 @@ static void assert_next(struct publish *p, uint32_t slot, int64_t record_ms) {
     uint32_t s = UINT32_MAX;
     int64_t ms = -7;
     const size_t dirty = publish_dirty(p);
-    assert_true(publish_due(p, 0, 0, &s, &ms));
+    assert_true(publish_due(p, 0, true, &s, &ms));
     assert_int_equal(s, slot);
     assert_int_equal(ms, record_ms);
     const uint32_t next = publish_ahead(p);
     publish_pop(p);
     assert_int_equal(publish_dirty(p), dirty - 1);
-    assert_int_equal(publish_due(p, 0, 0, &s, &ms), next != UINT32_MAX);
+    assert_int_equal(publish_due(p, 0, true, &s, &ms), next != UINT32_MAX);
     assert_true(next == UINT32_MAX || s == next);
 }
 
@@ -43,7 +44,7 @@ static void a_new_one_has_nobody(void **state) {
     struct publish *p = make();
     uint32_t slot = 77;
     int64_t ms = 77;
-    assert_false(publish_due(p, 1000, 0, &slot, &ms));
+    assert_false(publish_due(p, 1000, true, &slot, &ms));
     assert_true(slot == 77 && ms == 77);
     assert_int_equal(publish_waited_ms(p, 1000), -1);
     assert_int_equal(publish_ahead(p), UINT32_MAX);
@@ -92,8 +93,8 @@ static void looking_removes_nobody(void **state) {
     uint32_t slot = 0;
     int64_t ms = 0;
     assert_int_equal(publish_touch(p, 4, 1, 0), ST_OK);
-    assert_true(publish_due(p, 5, 0, &slot, &ms));
-    assert_true(publish_due(p, 5, 0, &slot, &ms));
+    assert_true(publish_due(p, 5, true, &slot, &ms));
+    assert_true(publish_due(p, 5, true, &slot, &ms));
     assert_int_equal(slot, 4);
     assert_int_equal(publish_dirty(p), 1);
     publish_free(p);
@@ -144,7 +145,7 @@ static void forgetting_takes_every_digest_and_nobody_from_the_queue(void **state
 static void assert_due(struct publish *p, int64_t now_ms, uint32_t slot) {
     uint32_t s = UINT32_MAX;
     int64_t ms = -1;
-    assert_true(publish_due(p, now_ms, 100, &s, &ms));
+    assert_true(publish_due(p, now_ms, false, &s, &ms));
     assert_int_equal(s, slot);
     publish_pop(p);
 }
@@ -152,7 +153,7 @@ static void assert_due(struct publish *p, int64_t now_ms, uint32_t slot) {
 static void assert_nobody_due(struct publish *p, int64_t now_ms) {
     uint32_t s = UINT32_MAX;
     int64_t ms = -1;
-    assert_false(publish_due(p, now_ms, 100, &s, &ms));
+    assert_false(publish_due(p, now_ms, false, &s, &ms));
 }
 
 static void one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one(void **state) {
@@ -162,17 +163,16 @@ static void one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one(voi
     assert_int_equal(publish_touch(p, 2, 9, 1010), ST_OK);
     assert_int_equal(publish_touch(p, 1, 9, 1049), ST_OK);
     assert_nobody_due(p, 1059);
-    assert_int_equal(publish_due_in_ms(p, 1059, 100), 1);
+    assert_int_equal(publish_due_in_ms(p, 1059), 1);
     assert_due(p, 1060, 2); /* 1 would be, had he done nothing more */
-    assert_int_equal(publish_due_in_ms(p, 1060, 100), 40);
-    assert_int_equal(publish_due_in_ms(p, 1060, 0), 0);
+    assert_int_equal(publish_due_in_ms(p, 1060), 40);
     assert_int_equal(publish_dirty(p), 1);
     assert_int_equal(publish_waited_ms(p, 1060), 60);
     assert_int_equal(publish_touch(p, 1, 9, 1098), ST_OK); /* however long it goes on */
     assert_nobody_due(p, 1099);
     assert_due(p, 1100, 1);
     assert_int_equal(publish_waited_ms(p, 1100), -1);
-    assert_true(publish_due_in_ms(p, 1100, 100) == INT64_MAX);
+    assert_true(publish_due_in_ms(p, 1100) == INT64_MAX);
     assert_int_equal(publish_touch(p, 1, 9, 1101), ST_OK); /* begins anew */
     assert_nobody_due(p, 1150);
     assert_due(p, 1151, 1);
@@ -210,6 +210,53 @@ static void a_clock_that_has_run_for_months_changes_nothing(void **state) {
     publish_free(p);
 }
 
+/* Users who do one thing each, far apart: nobody waits for more of them any more. */
+static int64_t teach_that_nobody_does_more(struct publish *p, uint32_t first) {
+    int64_t now_ms = 0;
+    for (uint32_t k = 0; k < 60; k++) {
+        uint32_t slot = 0;
+        int64_t ms = 0;
+        assert_int_equal(publish_touch(p, first + k, 1, now_ms), ST_OK);
+        now_ms += INTERVAL;
+        assert_true(publish_due(p, now_ms, false, &slot, &ms));
+        publish_pop(p);
+    }
+    return now_ms;
+}
+
+static void who_hardly_ever_does_more_is_due_at_once_unless_he_just_was(void **state) {
+    (void)state;
+    struct publish *p = make();
+    uint32_t slot = 77;
+    int64_t ms = 77;
+    const int64_t at = teach_that_nobody_does_more(p, 10);
+    assert_false(publish_now(p, &slot, &ms));
+    assert_int_equal(publish_touch(p, 1, 5, at), ST_OK);
+    assert_int_equal(publish_touch(p, 2, 6, at), ST_OK);
+    assert_int_equal(publish_due_in_ms(p, at), 0);
+    assert_true(publish_now(p, &slot, &ms));
+    assert_true(slot == 1 && ms == 5);
+    publish_pop(p);
+    assert_due(p, at, 2);
+    assert_int_equal(publish_touch(p, 1, 7, at + INTERVAL - 1), ST_OK);
+    assert_false(publish_now(p, &slot, &ms));
+    assert_int_equal(publish_due_in_ms(p, at + INTERVAL - 1), INTERVAL / 2);
+    publish_free(p);
+}
+
+static void who_need_not_wait_and_found_no_room_is_counted_and_drained_as_others_are(void **state) {
+    (void)state;
+    struct publish *p = make();
+    const int64_t at = teach_that_nobody_does_more(p, 10);
+    assert_int_equal(publish_touch(p, 1, 5, at), ST_OK);
+    assert_int_equal(publish_touch(p, 1, 6, at + 3), ST_OK);
+    assert_int_equal(publish_dirty(p), 1);
+    assert_int_equal(publish_waited_ms(p, at + 40), 40);
+    assert_next(p, 1, 6);
+    assert_int_equal(publish_dirty(p), 0);
+    publish_free(p);
+}
+
 static void who_comes_next_is_known_where_he_waits_in_the_same_place(void **state) {
     (void)state;
     struct publish *p = make();
@@ -217,31 +264,50 @@ static void who_comes_next_is_known_where_he_waits_in_the_same_place(void **stat
     int64_t ms = 0;
     assert_int_equal(publish_touch(p, 8, 1, 0), ST_OK);
     assert_int_equal(publish_touch(p, 6, 1, 0), ST_OK);
-    assert_true(publish_due(p, 50, 100, &slot, &ms));
+    assert_true(publish_due(p, 50, false, &slot, &ms));
     assert_int_equal(publish_ahead(p), 6);
     publish_pop(p);
-    assert_true(publish_due(p, 50, 100, &slot, &ms));
+    assert_true(publish_due(p, 50, false, &slot, &ms));
     assert_int_equal(publish_ahead(p), UINT32_MAX);
     publish_free(p);
 }
 
 /* The truth: a table of who waits. Slots grow while the queues are not empty, so that they are
  * moved with their heads anywhere; everybody who is due leaves at every look. */
-enum { TOUCHES = 60000, TABLE = 5000, INTERVAL = 300 };
+enum { TOUCHES = 60000, TABLE = 5000 };
 
 struct one {
-    bool waits, more, put_off;
+    bool waits, more, went_on;
+    uint8_t kind;
     int64_t first_ms, newest;
-    int turn; /* in which they came to wait */
+    int64_t term_ms; /* what he waits for    */
+    int turn;        /* in which they came to wait */
 };
 
 static struct one table[TABLE];
+static struct bursts bursts;
+
+static void touch_table(struct one *o, int64_t record_ms, int64_t now_ms, int turn) {
+    if (o->kind != BURSTS_NONE && !o->went_on && now_ms - o->first_ms < INTERVAL) {
+        o->went_on = true;
+        bursts_go_on(&bursts, o->kind);
+    }
+    o->more = o->waits;
+    if (!o->waits) {
+        const uint8_t kind = bursts_kind(o->kind, now_ms - o->first_ms, INTERVAL);
+        *o = (struct one){.waits = true, .kind = kind, .first_ms = now_ms, .turn = turn};
+        o->term_ms = bursts_begin(&bursts, kind) ? INTERVAL / 2 : 0;
+    }
+    o->newest = record_ms > o->newest ? record_ms : o->newest;
+}
 
 /* By how much he is overdue; below 0: he is not due. */
 static int64_t overdue(struct one *o, int64_t now_ms) {
     const int64_t ms = now_ms - o->first_ms;
-    o->put_off |= o->more && ms >= INTERVAL / 2 && ms < INTERVAL;
-    return ms - (o->put_off ? INTERVAL : INTERVAL / 2);
+    if (o->term_ms > 0 && o->more && ms >= INTERVAL / 2 && ms < INTERVAL) {
+        o->term_ms = INTERVAL;
+    }
+    return ms - o->term_ms;
 }
 
 static uint32_t next_of_table(int64_t now_ms) {
@@ -255,8 +321,8 @@ static uint32_t next_of_table(int64_t now_ms) {
         }
         const struct one *n = next == UINT32_MAX ? NULL : &table[next];
         const bool tie = n && by == most;
-        if (by > most || (tie && o->put_off && !n->put_off) ||
-            (tie && o->put_off == n->put_off && o->turn < n->turn)) {
+        if (by > most || (tie && o->term_ms > n->term_ms) ||
+            (tie && o->term_ms == n->term_ms && o->turn < n->turn)) {
             next = k;
             most = by;
         }
@@ -268,13 +334,13 @@ static void drain_both(struct publish *p, int64_t now_ms) {
     uint32_t slot = 0;
     int64_t ms = 0;
     for (uint32_t next = next_of_table(now_ms); next != UINT32_MAX; next = next_of_table(now_ms)) {
-        assert_true(publish_due(p, now_ms, INTERVAL, &slot, &ms));
+        assert_true(publish_due(p, now_ms, false, &slot, &ms));
         assert_int_equal(slot, next);
         assert_int_equal(ms, table[next].newest);
         publish_pop(p);
         table[next].waits = false;
     }
-    assert_false(publish_due(p, now_ms, INTERVAL, &slot, &ms));
+    assert_false(publish_due(p, now_ms, false, &slot, &ms));
 }
 
 static void the_queue_is_that_of_a_plain_table_while_it_grows(void **state) {
@@ -283,16 +349,16 @@ static void the_queue_is_that_of_a_plain_table_while_it_grows(void **state) {
     print_message("seed %u\n", seed);
     srand(seed);
     memset(table, 0, sizeof table);
+    bursts_init(&bursts);
     struct publish *p = make();
     int64_t now_ms = 0;
+    int at_once = 0;
     for (int i = 0; i < TOUCHES; i++) {
         const uint32_t known = 1 + (uint32_t)((int64_t)i * TABLE / TOUCHES);
         const uint32_t slot = (uint32_t)rand() % (rand() % 3 ? known : 1 + known / 50);
         const int64_t ms = 1 + rand() % 1000;
-        struct one *o = &table[slot];
-        *o = o->waits ? *o : (struct one){.waits = true, .first_ms = now_ms, .turn = i};
-        o->more = o->first_ms < now_ms || o->turn < i;
-        o->newest = ms > o->newest ? ms : o->newest;
+        touch_table(&table[slot], ms, now_ms, i);
+        at_once += table[slot].term_ms == 0;
         assert_int_equal(publish_touch(p, slot, ms, now_ms), ST_OK);
         now_ms += rand() % 3;
         if (i % 7 == 0) {
@@ -303,6 +369,7 @@ static void the_queue_is_that_of_a_plain_table_while_it_grows(void **state) {
         drain_both(p, now_ms++);
     }
     drain_both(p, now_ms);
+    assert_true(at_once > TOUCHES / 10 && at_once < TOUCHES * 9 / 10);
     assert_int_equal(publish_dirty(p), 0);
     publish_free(p);
 }
@@ -415,14 +482,14 @@ static void without_memory_nothing_changes(void **state) {
     }
     struct publish *p = NULL;
     fail_after(0);
-    const enum status made = publish_new(TARGETS, &p);
+    const enum status made = publish_new(TARGETS, INTERVAL, &p);
     fail_after(-1);
     assert_int_equal(made, ST_NOMEM);
     assert_null(p);
     p = make();
     assert_int_equal(publish_touch(p, 3, 9, 0), ST_OK);
     publish_written(p, 3, 1)->digest = 4;
-    for (int left = 0; left < 4; left++) { /* growing takes four allocations */
+    for (int left = 0; left < 5; left++) { /* growing takes five allocations */
         fail_after(left);
         const enum status st = publish_touch(p, 100000, 1, 0);
         fail_after(-1);
@@ -448,6 +515,8 @@ int main(void) {
         cmocka_unit_test(one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one),
         cmocka_unit_test(whoever_is_overdue_most_comes_first_and_nobody_late_waits_longer_for_more),
         cmocka_unit_test(a_clock_that_has_run_for_months_changes_nothing),
+        cmocka_unit_test(who_hardly_ever_does_more_is_due_at_once_unless_he_just_was),
+        cmocka_unit_test(who_need_not_wait_and_found_no_room_is_counted_and_drained_as_others_are),
         cmocka_unit_test(who_comes_next_is_known_where_he_waits_in_the_same_place),
         cmocka_unit_test(the_queue_is_that_of_a_plain_table_while_it_grows),
         cmocka_unit_test(a_card_is_due_at_first_then_in_another_state_then_when_its_time_has_come),
