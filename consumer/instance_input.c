@@ -367,26 +367,20 @@ static void expect(struct instance *in) {
 size_t instance_learn(struct instance *in) {
     const struct merge_ends ends = {.end = end_of, .given_up = tell_given_up, .ctx = in};
     const int64_t until_ms = in->now_ms + SLICE_MS;
-    /* where events come late, learning goes first */
-    const int64_t late_ms = instance_wall_ms() - in->cfg->publish_interval_ms;
     size_t n = 0;
     while (!in->fatal) {
         const struct merged *m = merge_next(in->merge, &ends, in->now_ms, NULL);
         if (!m) {
             break;
         }
-        struct place *pl = instance_place(in, m->task);
+        const struct place *pl = instance_place(in, m->task);
         if (pl->task.n_sealed == LEARNER_BATCHES - 1 &&
             instance_open_bytes(in, pl) > BATCH_BYTES_STOP) {
             break; /* commits are stuck: what undo needs and letters must stay bounded */
         }
         expect(in);
-        const bool late = m->record_ms < late_ms;
         if (!take_merged(in, m)) {
             break;
-        }
-        if (!late) {
-            instance_publish_now(in, pl);
         }
         if (++n % EVENTS_PER_LOOK == 0) {
             in->now_ms = instance_mono_ms();

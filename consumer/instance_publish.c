@@ -288,17 +288,6 @@ static bool rank_due(struct instance *in, struct place *pl, bool at_once, int64_
     return true;
 }
 
-void instance_publish_now(struct instance *in, struct place *pl) {
-    uint32_t slot = 0;
-    int64_t record_ms = 0;
-    if (pl->task.state == TASK_RUNNING && !pl->task.catching_up &&
-        publish_now(pl->publish, &slot, &record_ms) && claim(in, pl) &&
-        publisher_room(in->publisher) >= recs_a_user(in)) {
-        rank_user(in, pl, slot, record_ms);
-        publish_pop(pl->publish);
-    }
-}
-
 /* False: the queue to Redis was full. */
 static bool serve(struct instance *in, struct place *pl, bool at_once, int64_t until_ms) {
     judge_catching_up(in, pl);

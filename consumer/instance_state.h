@@ -447,9 +447,6 @@ void instance_name_user(struct instance *in, struct rec *r, uint32_t slot, const
                         size_t len);
 /** A slice of publishing: of users who are due; at_once: whoever has news is. */
 void instance_publish(struct instance *in, bool at_once);
-/** The first user of the task who need not wait, if there is one: an event was just learned, and
- *  what it touched is near. */
-void instance_publish_now(struct instance *in, struct place *pl);
 /** In how many milliseconds there is somebody to be ranked; INT64_MAX: not known. */
 int64_t instance_publish_in_ms(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */

@@ -305,7 +305,7 @@ static const struct option OPTIONS[] = {
     NUMBER("publish", "n", list_n, "10", 1, CONFIG_LIST_MAX, "items a list",
            "Length of a list."),
     TIME("publish", "interval", publish_interval_ms, "100ms", 1, 10 * SECOND,
-         "Lists follow a user's news within it; at once where those like him hardly do more."),
+         "Lists follow a user's news by so much; at once where those like him hardly do more."),
     TIME("publish", "max.lag", publish_max_lag_ms, "30s", 100, 365 * DAY,
          "Further behind, it only learns; lists follow when it has caught up."),
     TIME("publish", "ttl", publish_ttl_ms, "7d", SECOND, 365 * DAY,

@@ -13,7 +13,6 @@ struct waiting { /* of a slot */
     uint8_t kind;      /* of that burst */
     bool went_on;      /* as bursts.h heard */
     bool dirty;
-    bool more; /* news came after the first */
 };
 _Static_assert(sizeof(struct waiting) == 16, "of every user");
 
@@ -22,7 +21,7 @@ struct fifo {
     uint32_t head, n;
 };
 
-enum { NOW, HALF, WHOLE, FIFOS }; /* parts of an interval that users wait for */
+enum { NOW, LATER, FIFOS }; /* LATER: an interval after the first news */
 
 enum { PACE_MS = 100 }; /* unit of the times below: 32 bits of it are 13 years */
 
@@ -64,7 +63,7 @@ enum status publish_new(uint32_t n_targets, int64_t interval_ms, struct publish 
     p->n_targets = n_targets;
     p->interval_ms = interval_ms;
     bursts_init(&p->bursts);
-    p->due = &p->fifo[HALF];
+    p->due = &p->fifo[NOW];
     *out = p;
     return ST_OK;
 }
@@ -146,18 +145,14 @@ static enum status reserve(struct publish *p, uint32_t n) {
     }
     struct waiting *waiting = calloc(cap, sizeof *waiting);
     struct publish_written *written = calloc((size_t)cap * p->n_targets, sizeof *written);
-    uint32_t *rings[FIFOS];
-    bool ok = waiting && written;
-    for (int k = 0; k < FIFOS; k++) {
-        rings[k] = malloc(cap * sizeof *rings[k]);
-        ok = ok && rings[k];
-    }
-    if (!ok || (p->cards.written && reserve_cards(p, cap, p->n_slots))) {
+    uint32_t *now = malloc(cap * sizeof *now);
+    uint32_t *later = malloc(cap * sizeof *later);
+    const bool cards = !p->cards.written || reserve_cards(p, cap, p->n_slots) == ST_OK;
+    if (!waiting || !written || !now || !later || !cards) {
         free(waiting);
         free(written);
-        for (int k = 0; k < FIFOS; k++) {
-            free(rings[k]);
-        }
+        free(now);
+        free(later);
         return ST_NOMEM;
     }
     if (p->cap_slots) {
@@ -168,9 +163,8 @@ static enum status reserve(struct publish *p, uint32_t n) {
     free(p->written);
     p->waiting = waiting;
     p->written = written;
-    for (int k = 0; k < FIFOS; k++) {
-        fifo_move(p, &p->fifo[k], rings[k]);
-    }
+    fifo_move(p, &p->fifo[NOW], now);
+    fifo_move(p, &p->fifo[LATER], later);
     p->cap_slots = cap;
     return ST_OK;
 }
@@ -189,11 +183,10 @@ enum status publish_touch(struct publish *p, uint32_t slot, int64_t record_ms, i
         w->went_on = true;
         bursts_go_on(&p->bursts, w->kind);
     }
-    w->more = w->dirty;
     if (!w->dirty) {
         const uint8_t kind = bursts_kind(w->kind, since_ms, p->interval_ms);
         *w = (struct waiting){.first_ms = (uint32_t)now_ms, .kind = kind, .dirty = true};
-        fifo_push(p, &p->fifo[bursts_begin(&p->bursts, kind) ? HALF : NOW], slot);
+        fifo_push(p, &p->fifo[bursts_begin(&p->bursts, kind) ? LATER : NOW], slot);
     }
     if (record_ms > w->record_ms) {
         w->record_ms = record_ms;
@@ -211,72 +204,39 @@ static int64_t waited_ms(const struct publish *p, const struct fifo *f, int64_t 
 }
 
 int64_t publish_waited_ms(const struct publish *p, int64_t now_ms) {
-    int64_t most = -1;
-    for (int k = 0; k < FIFOS; k++) {
-        const int64_t ms = waited_ms(p, &p->fifo[k], now_ms);
-        most = ms > most ? ms : most;
-    }
-    return most;
+    const int64_t now = waited_ms(p, &p->fifo[NOW], now_ms);
+    const int64_t later = waited_ms(p, &p->fifo[LATER], now_ms);
+    return now > later ? now : later;
 }
 
-/* What users in a FIFO wait for. */
-static int64_t term_ms(const struct publish *p, int fifo) {
-    return fifo == NOW ? 0 : fifo == HALF ? p->interval_ms / 2 : p->interval_ms;
-}
-
-/* Those who do more wait for longer, unless nobody looked in time. */
-static void put_off(struct publish *p, int64_t now_ms) {
-    struct fifo *half = &p->fifo[HALF];
-    int64_t ms = waited_ms(p, half, now_ms);
-    while (half->n > 0 && ms >= term_ms(p, HALF) && ms < term_ms(p, WHOLE) &&
-           p->waiting[fifo_at(p, half, 0)].more) {
-        fifo_push(p, &p->fifo[WHOLE], fifo_pop(p, half));
-        ms = waited_ms(p, half, now_ms);
-    }
-}
-
-static void name_first(struct publish *p, struct fifo *due, uint32_t *slot, int64_t *record_ms) {
-    p->due = due;
-    *slot = fifo_at(p, due, 0);
-    *record_ms = p->waiting[*slot].record_ms;
+/* By how much the head is overdue; below 0: it is not due. */
+static int64_t overdue_ms(const struct publish *p, int fifo, int64_t now_ms, bool at_once) {
+    const int64_t ms = waited_ms(p, &p->fifo[fifo], now_ms);
+    return fifo == NOW || at_once || ms < 0 ? ms : ms - p->interval_ms;
 }
 
 bool publish_due(struct publish *p, int64_t now_ms, bool at_once, uint32_t *slot,
                  int64_t *record_ms) {
-    struct fifo *due = NULL;
-    int64_t most = 0; /* by how much they are overdue */
-    if (!at_once) {
-        put_off(p, now_ms);
+    const int64_t now = overdue_ms(p, NOW, now_ms, at_once);
+    const int64_t later = overdue_ms(p, LATER, now_ms, at_once);
+    if (now < 0 && later < 0) {
+        return false;
     }
-    for (int k = 0; k < FIFOS; k++) {
-        struct fifo *f = &p->fifo[k];
-        const int64_t ms = waited_ms(p, f, now_ms) - (at_once ? 0 : term_ms(p, k));
-        if (f->n > 0 && ms >= most) {
-            most = ms;
-            due = f;
-        }
-    }
-    if (due) {
-        name_first(p, due, slot, record_ms);
-    }
-    return due != NULL;
-}
-
-bool publish_now(struct publish *p, uint32_t *slot, int64_t *record_ms) {
-    if (p->fifo[NOW].n > 0) {
-        name_first(p, &p->fifo[NOW], slot, record_ms);
-    }
-    return p->fifo[NOW].n > 0;
+    p->due = &p->fifo[later >= now ? LATER : NOW];
+    *slot = fifo_at(p, p->due, 0);
+    *record_ms = p->waiting[*slot].record_ms;
+    return true;
 }
 
 int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms) {
-    int64_t least = INT64_MAX;
-    for (int k = 0; k < FIFOS; k++) {
-        const struct fifo *f = &p->fifo[k];
-        const int64_t ms = f->n > 0 ? term_ms(p, k) - waited_ms(p, f, now_ms) : INT64_MAX;
-        least = ms < least ? ms : least;
+    if (p->fifo[NOW].n > 0) {
+        return 0;
     }
-    return least > 0 ? least : 0;
+    if (p->fifo[LATER].n == 0) {
+        return INT64_MAX;
+    }
+    const int64_t ms = -overdue_ms(p, LATER, now_ms, false);
+    return ms > 0 ? ms : 0;
 }
 
 uint32_t publish_ahead(const struct publish *p) {
@@ -288,11 +248,7 @@ void publish_pop(struct publish *p) {
 }
 
 size_t publish_dirty(const struct publish *p) {
-    size_t n = 0;
-    for (int k = 0; k < FIFOS; k++) {
-        n += p->fifo[k].n;
-    }
-    return n;
+    return (size_t)p->fifo[NOW].n + p->fifo[LATER].n;
 }
 
 /* ---- what was written ---------------------------------------------------------------------- */

@@ -3,10 +3,9 @@
  * publish.h -- which users wait to be ranked, and what stands in Redis of each, for one task.
  *
  * A user is dirty from his event until his lists were ranked after it. He is due at once where
- * hardly anybody like him does more within an interval (bursts.h); else half an interval after his
- * first news, and if more of him came meanwhile, a whole one after it: what he does in a burst
- * makes one list, and whoever did one thing does not wait for more of it. Three FIFOs, each
- * user in at most one, so memory is bounded by the number of users, however long Redis is away.
+ * hardly anybody like him does more within an interval (bursts.h); else an interval after his first
+ * news, so that what he does in a burst makes one list. Two FIFOs, each user in at most one, so
+ * memory is bounded by the number of users, however long Redis is away.
  *
  * Per user and target the digest of what was written last *in this epoch* is kept: an unchanged
  * list is not written again.
@@ -48,11 +47,9 @@ MUST_CHECK enum status publish_touch(struct publish *p, uint32_t slot, int64_t r
  *  is due. record_ms receives the timestamp of the newest record behind him (0: none). */
 bool publish_due(struct publish *p, int64_t now_ms, bool at_once, uint32_t *slot,
                  int64_t *record_ms);
-/** The same of those alone who need not wait at all. */
-bool publish_now(struct publish *p, uint32_t *slot, int64_t *record_ms);
-/** Who may be due after the one that was named; UINT32_MAX: nobody is known. */
+/** Who may be due after the one that publish_due() named; UINT32_MAX: nobody is known. */
 uint32_t publish_ahead(const struct publish *p);
-/** The one that was named last was ranked: he is clean. Nothing was touched since. */
+/** The one that publish_due() named last was ranked: he is clean. Nothing was touched since. */
 void publish_pop(struct publish *p);
 /** In how many milliseconds somebody is due, 0: now; INT64_MAX: nobody waits. */
 int64_t publish_due_in_ms(const struct publish *p, int64_t now_ms);

@@ -424,14 +424,15 @@ bool categories_any_deal(const struct categories *c) {
 
 void categories_fetch(const struct categories *c, uint32_t item) {
     FETCH_KEPT();
-    if (item < c->cap_items) {
-        __builtin_prefetch(&c->items[item]);
-        __builtin_prefetch((const char *)(&c->items[item] + 1) - 1); /* may be in two lines */
+    if (item < c->cap_items) { /* may be in two lines */
+        __builtin_prefetch(&c->items[item].n);
+        __builtin_prefetch(c->any_deal ? (const char *)(&c->items[item] + 1) - 1
+                                       : (const char *)&c->items[item].repeats);
     }
 }
 
 float categories_deal_now(const struct categories *c, uint32_t item, int64_t now_ms) {
-    if (item >= c->cap_items || !(c->items[item].deal > 0.0F)) {
+    if (!c->any_deal || item >= c->cap_items || !(c->items[item].deal > 0.0F)) {
         return 0.0F;
     }
     const struct categories_item *i = &c->items[item];

@@ -14,7 +14,7 @@
     profile       a flame graph a workload, by perf, of a build with frame pointers
 
 Workloads, fed live at a fixed rate to both, from the same file. The job publishes in rounds of 100 ms; crossrec has
-publish.interval = 100ms (a user's lists come 50 ms after one event, 100 ms after the first of several):
+publish.interval = 100ms (a user's lists come at once where hardly anybody like him does more, else 100 ms after his event):
     each   every event refreshes both lists: 10,000 users in random order, again and again
     zipf   100,000 users, zipf: .42 refreshes an event
     ten    ten events a user within a round: a list for ten events

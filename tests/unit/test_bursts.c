@@ -14,7 +14,8 @@
 static void kinds_are_told_apart_by_powers_of_two_of_the_interval(void **state) {
     (void)state;
     assert_int_equal(bursts_kind(BURSTS_NONE, 5, 100), BURSTS_NEW);
-    for (uint8_t before = BURSTS_NEW; before < BURSTS_KINDS; before++) {
+    for (int kind = BURSTS_NEW; kind < BURSTS_KINDS; kind++) {
+        const uint8_t before = (uint8_t)kind;
         assert_int_equal(bursts_kind(before, 0, 100), BURSTS_SOON);
         assert_int_equal(bursts_kind(before, 99, 100), BURSTS_SOON);
         assert_int_equal(bursts_kind(before, 100, 100), BURSTS_SOON + 1);

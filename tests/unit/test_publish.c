@@ -156,46 +156,24 @@ static void assert_nobody_due(struct publish *p, int64_t now_ms) {
     assert_false(publish_due(p, now_ms, false, &s, &ms));
 }
 
-static void one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one(void **state) {
+static void whoever_may_do_more_waits_for_an_interval_after_his_first_news(void **state) {
     (void)state;
     struct publish *p = make();
     assert_int_equal(publish_touch(p, 1, 9, 1000), ST_OK);
     assert_int_equal(publish_touch(p, 2, 9, 1010), ST_OK);
-    assert_int_equal(publish_touch(p, 1, 9, 1049), ST_OK);
-    assert_nobody_due(p, 1059);
-    assert_int_equal(publish_due_in_ms(p, 1059), 1);
-    assert_due(p, 1060, 2); /* 1 would be, had he done nothing more */
-    assert_int_equal(publish_due_in_ms(p, 1060), 40);
-    assert_int_equal(publish_dirty(p), 1);
-    assert_int_equal(publish_waited_ms(p, 1060), 60);
     assert_int_equal(publish_touch(p, 1, 9, 1098), ST_OK); /* however long it goes on */
     assert_nobody_due(p, 1099);
+    assert_int_equal(publish_due_in_ms(p, 1099), 1);
     assert_due(p, 1100, 1);
-    assert_int_equal(publish_waited_ms(p, 1100), -1);
-    assert_true(publish_due_in_ms(p, 1100) == INT64_MAX);
+    assert_int_equal(publish_due_in_ms(p, 1100), 10);
+    assert_int_equal(publish_dirty(p), 1);
+    assert_int_equal(publish_waited_ms(p, 1100), 90);
     assert_int_equal(publish_touch(p, 1, 9, 1101), ST_OK); /* begins anew */
-    assert_nobody_due(p, 1150);
-    assert_due(p, 1151, 1);
-    publish_free(p);
-}
-
-static void
-whoever_is_overdue_most_comes_first_and_nobody_late_waits_longer_for_more(void **state) {
-    (void)state;
-    struct publish *p = make();
-    assert_int_equal(publish_touch(p, 1, 9, 0), ST_OK);
-    assert_int_equal(publish_touch(p, 1, 9, 10), ST_OK);
-    assert_nobody_due(p, 60); /* 1 is due at 100 now */
-    assert_int_equal(publish_touch(p, 2, 9, 60), ST_OK);
-    assert_int_equal(publish_touch(p, 3, 9, 61), ST_OK);
-    assert_int_equal(publish_touch(p, 3, 9, 170), ST_OK); /* at 111; nobody looked until 200 */
-    assert_int_equal(publish_touch(p, 4, 9, 130), ST_OK);
-    assert_int_equal(publish_touch(p, 4, 9, 170), ST_OK); /* not late yet: at 230 */
-    assert_due(p, 200, 1);
-    assert_due(p, 200, 2);
-    assert_due(p, 200, 3);
-    assert_nobody_due(p, 200);
-    assert_due(p, 230, 4);
+    assert_due(p, 1110, 2);
+    assert_nobody_due(p, 1200);
+    assert_due(p, 1201, 1);
+    assert_int_equal(publish_waited_ms(p, 1201), -1);
+    assert_true(publish_due_in_ms(p, 1201) == INT64_MAX);
     publish_free(p);
 }
 
@@ -204,9 +182,9 @@ static void a_clock_that_has_run_for_months_changes_nothing(void **state) {
     struct publish *p = make();
     const int64_t at = (INT64_C(1) << 32) * 3 - 20; /* its lower bits begin anew meanwhile */
     assert_int_equal(publish_touch(p, 1, 9, at), ST_OK);
-    assert_nobody_due(p, at + 49);
-    assert_int_equal(publish_waited_ms(p, at + 49), 49);
-    assert_due(p, at + 50, 1);
+    assert_nobody_due(p, at + 99);
+    assert_int_equal(publish_waited_ms(p, at + 99), 99);
+    assert_due(p, at + 100, 1);
     publish_free(p);
 }
 
@@ -227,20 +205,30 @@ static int64_t teach_that_nobody_does_more(struct publish *p, uint32_t first) {
 static void who_hardly_ever_does_more_is_due_at_once_unless_he_just_was(void **state) {
     (void)state;
     struct publish *p = make();
-    uint32_t slot = 77;
-    int64_t ms = 77;
     const int64_t at = teach_that_nobody_does_more(p, 10);
-    assert_false(publish_now(p, &slot, &ms));
     assert_int_equal(publish_touch(p, 1, 5, at), ST_OK);
     assert_int_equal(publish_touch(p, 2, 6, at), ST_OK);
     assert_int_equal(publish_due_in_ms(p, at), 0);
-    assert_true(publish_now(p, &slot, &ms));
-    assert_true(slot == 1 && ms == 5);
-    publish_pop(p);
+    assert_due(p, at, 1);
     assert_due(p, at, 2);
     assert_int_equal(publish_touch(p, 1, 7, at + INTERVAL - 1), ST_OK);
-    assert_false(publish_now(p, &slot, &ms));
-    assert_int_equal(publish_due_in_ms(p, at + INTERVAL - 1), INTERVAL / 2);
+    assert_nobody_due(p, at + INTERVAL);
+    assert_int_equal(publish_due_in_ms(p, at + INTERVAL - 1), INTERVAL);
+    publish_free(p);
+}
+
+static void whoever_is_overdue_most_comes_first(void **state) {
+    (void)state;
+    struct publish *p = make();
+    const int64_t at = teach_that_nobody_does_more(p, 10);
+    assert_int_equal(publish_touch(p, 1, 5, at), ST_OK);
+    assert_due(p, at, 1);
+    assert_int_equal(publish_touch(p, 1, 6, at + 10), ST_OK);  /* at 110 */
+    assert_int_equal(publish_touch(p, 2, 6, at + 109), ST_OK); /* at 109 */
+    assert_int_equal(publish_touch(p, 3, 6, at + 120), ST_OK); /* at 120 */
+    assert_due(p, at + 130, 2);
+    assert_due(p, at + 130, 1);
+    assert_due(p, at + 130, 3);
     publish_free(p);
 }
 
@@ -264,10 +252,10 @@ static void who_comes_next_is_known_where_he_waits_in_the_same_place(void **stat
     int64_t ms = 0;
     assert_int_equal(publish_touch(p, 8, 1, 0), ST_OK);
     assert_int_equal(publish_touch(p, 6, 1, 0), ST_OK);
-    assert_true(publish_due(p, 50, false, &slot, &ms));
+    assert_true(publish_due(p, 100, false, &slot, &ms));
     assert_int_equal(publish_ahead(p), 6);
     publish_pop(p);
-    assert_true(publish_due(p, 50, false, &slot, &ms));
+    assert_true(publish_due(p, 100, false, &slot, &ms));
     assert_int_equal(publish_ahead(p), UINT32_MAX);
     publish_free(p);
 }
@@ -277,7 +265,7 @@ static void who_comes_next_is_known_where_he_waits_in_the_same_place(void **stat
 enum { TOUCHES = 60000, TABLE = 5000 };
 
 struct one {
-    bool waits, more, went_on;
+    bool waits, went_on;
     uint8_t kind;
     int64_t first_ms, newest;
     int64_t term_ms; /* what he waits for    */
@@ -292,29 +280,24 @@ static void touch_table(struct one *o, int64_t record_ms, int64_t now_ms, int tu
         o->went_on = true;
         bursts_go_on(&bursts, o->kind);
     }
-    o->more = o->waits;
     if (!o->waits) {
         const uint8_t kind = bursts_kind(o->kind, now_ms - o->first_ms, INTERVAL);
         *o = (struct one){.waits = true, .kind = kind, .first_ms = now_ms, .turn = turn};
-        o->term_ms = bursts_begin(&bursts, kind) ? INTERVAL / 2 : 0;
+        o->term_ms = bursts_begin(&bursts, kind) ? INTERVAL : 0;
     }
     o->newest = record_ms > o->newest ? record_ms : o->newest;
 }
 
 /* By how much he is overdue; below 0: he is not due. */
-static int64_t overdue(struct one *o, int64_t now_ms) {
-    const int64_t ms = now_ms - o->first_ms;
-    if (o->term_ms > 0 && o->more && ms >= INTERVAL / 2 && ms < INTERVAL) {
-        o->term_ms = INTERVAL;
-    }
-    return ms - o->term_ms;
+static int64_t overdue(const struct one *o, int64_t now_ms) {
+    return now_ms - o->first_ms - o->term_ms;
 }
 
 static uint32_t next_of_table(int64_t now_ms) {
     uint32_t next = UINT32_MAX;
     int64_t most = -1;
     for (uint32_t k = 0; k < TABLE; k++) {
-        struct one *o = &table[k];
+        const struct one *o = &table[k];
         const int64_t by = o->waits ? overdue(o, now_ms) : -1;
         if (by < 0) {
             continue;
@@ -489,7 +472,7 @@ static void without_memory_nothing_changes(void **state) {
     p = make();
     assert_int_equal(publish_touch(p, 3, 9, 0), ST_OK);
     publish_written(p, 3, 1)->digest = 4;
-    for (int left = 0; left < 5; left++) { /* growing takes five allocations */
+    for (int left = 0; left < 4; left++) { /* growing takes four allocations */
         fail_after(left);
         const enum status st = publish_touch(p, 100000, 1, 0);
         fail_after(-1);
@@ -512,10 +495,10 @@ int main(void) {
         cmocka_unit_test(looking_removes_nobody),
         cmocka_unit_test(what_was_written_stays_when_users_come_and_is_told_apart),
         cmocka_unit_test(forgetting_takes_every_digest_and_nobody_from_the_queue),
-        cmocka_unit_test(one_thing_waits_for_half_an_interval_and_a_burst_for_a_whole_one),
-        cmocka_unit_test(whoever_is_overdue_most_comes_first_and_nobody_late_waits_longer_for_more),
+        cmocka_unit_test(whoever_may_do_more_waits_for_an_interval_after_his_first_news),
         cmocka_unit_test(a_clock_that_has_run_for_months_changes_nothing),
         cmocka_unit_test(who_hardly_ever_does_more_is_due_at_once_unless_he_just_was),
+        cmocka_unit_test(whoever_is_overdue_most_comes_first),
         cmocka_unit_test(who_need_not_wait_and_found_no_room_is_counted_and_drained_as_others_are),
         cmocka_unit_test(who_comes_next_is_known_where_he_waits_in_the_same_place),
         cmocka_unit_test(the_queue_is_that_of_a_plain_table_while_it_grows),
