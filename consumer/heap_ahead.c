@@ -75,7 +75,7 @@ void heap_ahead_go(struct heap_ahead *h) {
         hands_finish(h->hands);
         h->from = h->seen;
         h->seen = end;
-        room_huge_pages(h->from, (size_t)(end - h->from)); /* fewer of them to make present */
+        room_huge_pages_grown(h->from, end); /* fewer of them to make present */
         hands_start(h->hands, make_present, h, ((size_t)(end - h->from) + PART - 1) / PART);
     }
 }

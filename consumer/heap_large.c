@@ -17,9 +17,12 @@ void heap_large_look(struct heap_large *h) {
     h->began = h->began ? h->began : end;
     const bool large = end - h->began >= HEAP_LARGE;
     if (large && end > h->seen) {
-        char *from = h->large ? h->seen - (uintptr_t)h->seen % ROOM_HUGE_PAGE : h->began;
         (void)mallopt(M_TOP_PAD, HEAP_LARGE_STEP);
-        room_huge_pages(from, (size_t)(end - from));
+        if (h->large) {
+            room_huge_pages_grown(h->seen, end);
+        } else {
+            room_huge_pages(h->began, (size_t)(end - h->began));
+        }
     }
     h->seen = end;
     h->large = large;

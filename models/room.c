@@ -20,3 +20,8 @@ void room_huge_pages(void *array, size_t bytes) {
     (void)bytes;
 #endif
 }
+
+void room_huge_pages_grown(char *from, char *end) {
+    from -= (uintptr_t)from % ROOM_HUGE_PAGE;
+    room_huge_pages(from, (size_t)(end - from));
+}

@@ -23,5 +23,8 @@ static inline size_t room_for(size_t cap, size_t n, size_t least, size_t most) {
  *  where it lets programs ask for them. Without an effect on smaller arrays, and on what is in it.
  */
 void room_huge_pages(void *array, size_t bytes);
+/** Likewise of a heap that has grown from `from` to `end`, along with what lies before `from` in
+ * the same huge page: or nobody would ask for that one. */
+void room_huge_pages_grown(char *from, char *end);
 
 #endif

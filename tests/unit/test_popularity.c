@@ -307,7 +307,7 @@ static void growing_keeps_what_was_counted(void **state) {
 /* Also when the numbers of searches begin anew, and of items that came later. */
 static void no_item_has_a_mark_of_a_search_that_begins(void **state) {
     (void)state;
-    enum { SEARCHES = 3 * 65536 };
+    enum { SEARCHES = 3 * POP_MARKS };
     struct popularity *p = NULL;
     uint32_t n = 3;
     assert_int_equal(popularity_new(1, 0, &p), ST_OK);
