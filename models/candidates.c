@@ -249,7 +249,6 @@ static uint32_t drop_consumed(struct candidates *c, const struct candidates_view
 
 static void list_neighbours(struct candidates *c, const struct shared *s,
                             const struct candidates_view *v) {
-    const struct pop_met *met = popularity_met(c->popularity);
     const bool withholds = c->n_withdrawn > 0 || v->rules;
     uint32_t n = 0;
     for (uint32_t x = 0; x < c->n_walked; x++) {
@@ -259,7 +258,7 @@ static void list_neighbours(struct candidates *c, const struct shared *s,
         if (withholds) {
             out |= withheld(c, v, i);
         }
-        c->neighbours[n] = candidates_key(cell->k[0] * met[i].inv4, i);
+        c->neighbours[n] = candidates_key(cell->k[0] * cell->inv4, i);
         n += !out; /* nobody can guess it */
     }
     if (!c->knows_consumed) {

@@ -27,7 +27,8 @@ struct cell {
     uint16_t position;       /* among the candidates                                        */
     uint8_t flags;
     uint8_t own;
-    uint32_t unused[2];
+    float inv4; /* of a neighbour, popularity.h */
+    uint32_t unused;
 };
 _Static_assert(USER_REPEATS <= UINT8_MAX + 1, "place of an own item");
 _Static_assert(sizeof(struct cell) == 32, "two a cache line");

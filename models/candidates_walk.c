@@ -86,9 +86,11 @@ static inline void make_cells(struct candidates *c, const struct pair_part *part
         const uint32_t y = fresh ? fresh[k] : k;
         const uint32_t item = part->item[y];
         const cell_bits all = sums_of(&of[y], w);
+        const float inv4 = met[item].inv4;
         met[item].mark = mark + k;
         items[k] = item;
         memcpy(&cells[k], &all, sizeof all);
+        cells[k].inv4 = inv4;
     }
     c->n_cells += n;
 }
@@ -109,12 +111,6 @@ static inline void add_to_cells(const struct candidates *c, const struct pair_pa
 /* Adds what one history item's neighbours contribute. `domains`: not all are of the domain. */
 static inline void walk_part(struct candidates *c, const struct pair_part *part,
                              const uint8_t *domains, uint8_t domain, const struct weights *w) {
-    if (c->n_items > ITEMS_NEAR) {
-        const struct pop_met *met = popularity_met(c->popularity);
-        for (uint32_t y = 0; y < part->n; y++) {
-            __builtin_prefetch(&met[part->item[y]], 1);
-        }
-    }
     if (c->n_cells == 0 && !domains && part->n <= AT_ONCE) { /* none has a cell */
         make_cells(c, part, NULL, part->n, w);
         return;
@@ -124,6 +120,14 @@ static inline void walk_part(struct candidates *c, const struct pair_part *part,
         meet(c, part, y, y + AT_ONCE < part->n ? y + AT_ONCE : part->n, domains, domain, &m);
         make_cells(c, part, m.fresh, m.n_fresh, w);
         add_to_cells(c, part, w, &m);
+    }
+}
+
+/* Asks for the marks of a part, where they are far away. */
+static void fetch_marks(const struct candidates *c, const struct pair_part *part) {
+    const struct pop_met *met = popularity_met(c->popularity);
+    for (uint32_t y = 0; c->n_items > ITEMS_NEAR && y < part->n; y++) {
+        __builtin_prefetch(&met[part->item[y]], 1);
     }
 }
 
@@ -155,10 +159,19 @@ void candidates_walk(struct candidates *c, const struct shared *s,
     }
     float w1 = 1.0F;
     float w3 = 1.0F;
+    for (uint32_t r = 0; r < n && r < 2; r++) { /* what is asked for must come before it is read */
+        fetch_part(&parts[r]);
+    }
+    if (n > 0) {
+        fetch_marks(c, &parts[0]);
+    }
     for (uint32_t r = 0; r < n; r++) {
         const struct user_entry *e = &v->history[r];
+        if (r + 2 < n) {
+            fetch_part(&parts[r + 2]);
+        }
         if (r + 1 < n) {
-            fetch_part(&parts[r + 1]);
+            fetch_marks(c, &parts[r + 1]);
         }
         const bool other = e->domain != v->domain;
         const float ago = (float)(v->now_ms - e->ts_ms) / SESSION_MS;
