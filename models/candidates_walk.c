@@ -11,7 +11,7 @@
 
 enum {
     AT_ONCE = 256,        /* neighbours of a part            */
-    ITEMS_NEAR = 1 << 16, /* so many are near anyway         */
+    ITEMS_NEAR = 1 << 13, /* so many are near anyway: 64 KB  */
     LINE_BYTES = 64,
     LINE = 16, /* items */
 };
