@@ -432,7 +432,7 @@ void categories_fetch(const struct categories *c, uint32_t item) {
 }
 
 float categories_deal_now(const struct categories *c, uint32_t item, int64_t now_ms) {
-    if (!c->any_deal || item >= c->cap_items || !(c->items[item].deal > 0.0F)) {
+    if (item >= c->cap_items || !(c->items[item].deal > 0.0F)) {
         return 0.0F;
     }
     const struct categories_item *i = &c->items[item];
