@@ -360,25 +360,26 @@ static enum status set_key(struct draft *d, const struct place *p, const char *t
     return ST_OK;
 }
 
-enum status draft_check_keys(const struct draft *d, struct place *p) {
+enum status draft_check_keys(const struct draft *d, const struct place *p) {
     const struct config *c = &d->config;
     for (uint32_t i = 0; i < c->n_keys; i++) {
         char name[DRAFT_NAME_MAX];
+        struct place of_key = *p;
         const char *names[DOMAINS_MAX];
         uint32_t k = 0;
         snprintf(name, sizeof name, "privacy.key.%s", c->keys[i].key);
-        p->name = name;
+        of_key.name = name;
         while (k < c->n_domains && strcmp(c->domains[k].name, c->keys[i].key) != 0) {
             names[k] = c->domains[k].name;
             k++;
         }
         if (k == c->n_domains) {
             const char *near = config_nearest(c->keys[i].key, names, k);
-            return draft_complain(d, p, "there is no domain %s%s%s%s", c->keys[i].key,
+            return draft_complain(d, &of_key, "there is no domain %s%s%s%s", c->keys[i].key,
                                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         }
         if (!c->domains[k].target) {
-            return draft_complain(d, p, "%s is no target: nothing is written for its partner",
+            return draft_complain(d, &of_key, "%s is no target: nothing is written for its partner",
                                   c->keys[i].key);
         }
     }

@@ -72,8 +72,8 @@ MUST_CHECK enum status draft_check_topics(struct draft *d, const struct place *p
 /** Divides the checked topics into those of the tasks, globals and raws. */
 void draft_split_topics(struct draft *d);
 
-/** Does every privacy.key.TARGET name a target? p->name is overwritten for errors. */
-MUST_CHECK enum status draft_check_keys(const struct draft *d, struct place *p);
+/** Does every privacy.key.TARGET name a target? Errors name the key in place of p->name. */
+MUST_CHECK enum status draft_check_keys(const struct draft *d, const struct place *p);
 /** config_triggers.c: what the triggers say by name becomes what it means. p->name is overwritten
  *  for errors. */
 MUST_CHECK enum status draft_check_triggers(struct draft *d, struct place *p);
