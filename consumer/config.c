@@ -127,7 +127,17 @@ static bool section_exists(const char *section) {
            strcmp(section, "privacy") == 0;
 }
 
+/* [topic NAME] is what many a program has. */
 static enum status unknown_section(struct loader *l, const struct place *p) {
+    static const char *const named[] = {"domain", "topic", "trigger"};
+    for (size_t k = 0; k < sizeof named / sizeof named[0]; k++) {
+        const size_t len = strlen(named[k]);
+        if (strncmp(p->value, named[k], len) == 0 && strchr(" :/", p->value[len]) &&
+            p->value[len]) {
+            return draft_complain(&l->draft, p, "unknown section; did you mean [%s.%s]?", named[k],
+                                  p->value + len + strspn(p->value + len, " :/"));
+        }
+    }
     const char *names[64] = {"kafka", "privacy", "domain.NAME", "topic.NAME", "trigger.NAME"};
     size_t n = 5;
     const struct option *o;

@@ -49,7 +49,7 @@ enum {
     VISIBLE_WAIT_MS = 10000,    /* until created topics show in the metadata               */
     PRODUCER_TOPICS_MAX = 64,   /* topics one producer writes to                           */
     PRODUCER_SERVE_EVERY = 256, /* records between two looks at delivery reports           */
-    NAMES_MAX = 512,            /* options librdkafka has: about 190                       */
+    NAMES_MAX = 512,            /* options librdkafka has: about 220                       */
     EMBEDDED_BROKERS = 1,
 };
 
@@ -321,20 +321,40 @@ static void log_line(const rd_kafka_t *rk, int level, const char *fac, const cha
     }
 }
 
-/* The name librdkafka has that is nearest to `word`, copied to `out`. */
-static bool nearest_option(rd_kafka_conf_t *conf, const char *word, char *out, size_t len) {
-    const char *names[NAMES_MAX];
-    size_t n_pairs = 0;
+/* Names of the table that librdkafka prints of its options: a line each, the name before the first
+ * bar. (rd_kafka_conf_dump() has no other names of an option, and none that is not set:
+ * bootstrap.servers, linger.ms and sasl.username are not among its.) */
+static size_t option_names(char *table, const char **names, size_t max) {
     size_t n = 0;
-    const char **pairs = rd_kafka_conf_dump(conf, &n_pairs);
-    for (size_t i = 0; i + 1 < n_pairs && n < NAMES_MAX; i += 2) {
-        names[n++] = pairs[i];
+    char *rest = NULL;
+    for (char *line = strtok_r(table, "\n", &rest); line && n < max;
+         line = strtok_r(NULL, "\n", &rest)) {
+        const size_t len = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+        if (len > 0 && line[len + strspn(line + len, " ")] == '|') {
+            line[len] = '\0';
+            names[n++] = line;
+        }
     }
-    const char *found = config_nearest(word, names, n);
+    return n;
+}
+
+/* The name librdkafka has that is nearest to `word`, copied to `out`. */
+static bool nearest_option(const char *word, char *out, size_t len) {
+    const char *names[NAMES_MAX];
+    char *table = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&table, &size);
+    if (!f) {
+        return false;
+    }
+    rd_kafka_conf_properties_show(f);
+    const bool printed = fclose(f) == 0;
+    const char *found =
+        printed ? config_nearest(word, names, option_names(table, names, NAMES_MAX)) : NULL;
     if (found) {
         snprintf(out, len, "%s", found);
     }
-    rd_kafka_conf_dump_free(pairs, n_pairs);
+    free(table);
     return found != NULL;
 }
 
@@ -345,7 +365,7 @@ static enum status conf_set(rd_kafka_conf_t *conf, const char *name, const char 
         return ST_OK;
     }
     char nearest[CONFIG_NAME_MAX];
-    if (res == RD_KAFKA_CONF_UNKNOWN && nearest_option(conf, name, nearest, sizeof nearest)) {
+    if (res == RD_KAFKA_CONF_UNKNOWN && nearest_option(name, nearest, sizeof nearest)) {
         snprintf(err, CONFIG_ERROR_MAX,
                  "kafka.%s: librdkafka %s has no such option; did you mean "
                  "kafka.%s?",

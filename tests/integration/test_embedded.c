@@ -501,6 +501,39 @@ static void without_a_broker_readers_and_transactions_say_so_in_time(void **stat
     free(cfg);
 }
 
+/* ---- options ------------------------------------------------------------------------- */
+
+static void an_unknown_option_is_named_beside_the_nearest(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"bootstrap.server", "kafka.bootstrap.servers"}, /* another name of an option  */
+        {"linger.m", "kafka.linger.ms"},
+        {"sasl.usrname", "kafka.sasl.username"}, /* one that nobody has set    */
+        {"fetch.wait.max", "kafka.fetch.wait.max.ms"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        char err[CONFIG_ERROR_MAX] = "";
+        char wanted[128];
+        struct config *cfg = config_for("127.0.0.1:1");
+        struct kafka_producer *p = NULL;
+        snprintf(cfg->kafka[0].key, sizeof cfg->kafka[0].key, "%s", cases[k][0]);
+        assert_int_equal(kafka_producer_new(cfg, &p, err), ST_INVALID);
+        snprintf(wanted, sizeof wanted, "has no such option; did you mean %s?", cases[k][1]);
+        if (!strstr(err, wanted)) {
+            fail_msg("%s", err);
+        }
+        free(cfg);
+    }
+    struct config *cfg = config_for("127.0.0.1:1");
+    char err[CONFIG_ERROR_MAX] = "";
+    struct kafka_producer *p = NULL;
+    snprintf(cfg->kafka[0].key, sizeof cfg->kafka[0].key, "zzzzzzzz");
+    assert_int_equal(kafka_producer_new(cfg, &p, err), ST_INVALID);
+    assert_non_null(strstr(err, "kafka.zzzzzzzz: "));
+    assert_null(strstr(err, "did you mean"));
+    free(cfg);
+}
+
 static int quiet(void **state) {
     (void)state;
     log_set_level(LOG_LEVEL_ERROR);
@@ -526,6 +559,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_commit_that_is_not_answered_in_time_is_unknown,
                                         mock_start, mock_stop),
         cmocka_unit_test(without_a_broker_readers_and_transactions_say_so_in_time),
+        cmocka_unit_test(an_unknown_option_is_named_beside_the_nearest),
     };
     return cmocka_run_group_tests_name("embedded", tests, quiet, NULL);
 }

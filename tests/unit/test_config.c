@@ -548,6 +548,10 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state) {
           (struct sources){.env = {"CROSSREC_DOMAIN_FOOD_REPEAT=no"}});
     fails("F:1: [rediss]: unknown section; did you mean [redis]?",
           (struct sources){.ini = "[rediss]\n"});
+    fails("F:1: [topic courses]: unknown section; did you mean [topic.courses]?",
+          (struct sources){.ini = "[topic courses]\n"});
+    fails("F:1: [trigger:x]: unknown section; did you mean [trigger.x]?",
+          (struct sources){.ini = "[trigger:x]\n"});
     fails("--set zzzzzzzzzzzz: unknown option; `crossrec help options` lists them",
           (struct sources){.set = {"zzzzzzzzzzzz=1"}});
     fails("--set domain: unknown option; `crossrec help options` lists them",
