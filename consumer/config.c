@@ -132,10 +132,11 @@ static enum status unknown_section(struct loader *l, const struct place *p) {
     static const char *const named[] = {"domain", "topic", "trigger"};
     for (size_t k = 0; k < sizeof named / sizeof named[0]; k++) {
         const size_t len = strlen(named[k]);
-        if (strncmp(p->value, named[k], len) == 0 && strchr(" :/", p->value[len]) &&
-            p->value[len]) {
+        const bool begins = strncmp(p->value, named[k], len) == 0;
+        const size_t gap = begins ? strspn(p->value + len, " :/") : 0;
+        if (gap > 0) {
             return draft_complain(&l->draft, p, "unknown section; did you mean [%s.%s]?", named[k],
-                                  p->value + len + strspn(p->value + len, " :/"));
+                                  p->value + len + gap);
         }
     }
     const char *names[64] = {"kafka", "privacy", "domain.NAME", "topic.NAME", "trigger.NAME"};

@@ -49,7 +49,7 @@ enum {
     VISIBLE_WAIT_MS = 10000,    /* until created topics show in the metadata               */
     PRODUCER_TOPICS_MAX = 64,   /* topics one producer writes to                           */
     PRODUCER_SERVE_EVERY = 256, /* records between two looks at delivery reports           */
-    NAMES_MAX = 512,            /* options librdkafka has: about 220                       */
+    NAMES_MAX = 512,            /* options librdkafka has, by all their names: about 170   */
     EMBEDDED_BROKERS = 1,
 };
 
@@ -322,8 +322,8 @@ static void log_line(const rd_kafka_t *rk, int level, const char *fac, const cha
 }
 
 /* Names of the table that librdkafka prints of its options: a line each, the name before the first
- * bar. (rd_kafka_conf_dump() has no other names of an option, and none that is not set:
- * bootstrap.servers, linger.ms and sasl.username are not among its.) */
+ * bar. rd_kafka_conf_dump() would leave out second names (bootstrap.servers, linger.ms) and what is
+ * not set (sasl.username). */
 static size_t option_names(char *table, const char **names, size_t max) {
     size_t n = 0;
     char *rest = NULL;

@@ -259,8 +259,8 @@ static void tell_rights(struct redis *r, const char *what, const char *error) {
     r->told_rights = slot_crc16(error, strlen(error));
 }
 
-/* Written in each version of Redis in another way: of a script's commands in 7.0 the second, from
- * 7.2 on the third. */
+/* Written in each version of Redis in another way: of a script's commands in 7.0 the second, in 8.0
+ * the third. */
 static bool is_about_rights(const char *error) {
     return strncmp(error, "NOPERM", 6) == 0 || strstr(error, "The user executing the script") ||
            strstr(error, "ACL failure in script");

@@ -15,7 +15,8 @@ distributions='' command=.ci/run
 while [ $# -gt 0 ]; do
     case $1 in
         --) shift && command="$*" && break ;;
-        -*) sed -n '4,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+        -h | --help) sed -n '4,11s/^# \{0,1\}//p' "$0" && exit 0 ;;
+        -*) echo "bare.sh: unknown argument $1; try tests/bare.sh --help" >&2 && exit 2 ;;
         *) distributions="$distributions $1" && shift ;;
     esac
 done

@@ -228,7 +228,7 @@ static json_t *learn_with(struct fixture *f, int32_t partitions, int n) {
     json_t *first = crew_model(c, 0, TOP);
     for (int k = 1; k < n; k++) {
         json_t *other = crew_model(c, k, TOP);
-        CREW_EXPECT(c, first && other);
+        CREW_EXPECT(c, first && other && crew_tasks(c, k) > 0);
         assert_same_model(c, first, other);
         json_decref(other);
     }
