@@ -33,6 +33,11 @@ int64_t instance_mono_ms(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t instance_slice_ms(int64_t start_ms) {
+    const int64_t took_ms = instance_mono_ms() - start_ms;
+    return took_ms < SLICE_MOST_MS ? took_ms : SLICE_MOST_MS;
+}
+
 int64_t instance_wall_ms(void) {
     return read_clock(CLOCK_REALTIME);
 }

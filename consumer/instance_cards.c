@@ -146,7 +146,7 @@ void instance_cards_step(struct instance *in) {
     if (!more) {
         end_scan(in);
     }
-    c->scan_resume_ms = start_ms + (instance_mono_ms() - start_ms) * SHARE_OF_TIME;
+    c->scan_resume_ms = start_ms + instance_slice_ms(start_ms) * SHARE_OF_TIME;
 }
 
 /* ---- a user's segment's list -------------------------------------------------------------------

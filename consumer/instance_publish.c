@@ -563,9 +563,37 @@ size_t instance_sweep(struct instance *in) {
         }
     }
     /* sweeps step back for four times as long as they took */
-    const int64_t took_ms = instance_mono_ms() - start_ms;
-    in->sweep_resume_ms = start_ms + took_ms * SWEEP_SHARE;
+    in->sweep_resume_ms = start_ms + instance_slice_ms(start_ms) * SWEEP_SHARE;
     return n;
+}
+
+/* ---- whose task it is ------------------------------------------------------------------ */
+
+/* The group says that, not Redis: who was stopped for longer than his session finds there what his
+ * successor writes, and may not know yet that he has one. A newer epoch is answered by one that is
+ * newer still when the group has taken a batch that was sealed after it was found; what is written
+ * until then is refused. */
+static void contest(struct place *pl, uint64_t epoch) {
+    LOG_WARN("a newer epoch stands in Redis: a commit is to say whether the task is still ours",
+             LOG_INT("task", pl->task.p), LOG_INT("epoch", pl->task.epoch),
+             LOG_INT("stands", epoch));
+    pl->contested_epoch = epoch > pl->contested_epoch ? epoch : pl->contested_epoch;
+    pl->sealed_before = pl->task.n_sealed;
+}
+
+bool instance_is_contested(const struct place *pl) {
+    return pl->task.state == TASK_RUNNING && pl->contested_epoch >= pl->task.epoch;
+}
+
+void instance_publish_committed(struct instance *in, struct place *pl) {
+    if (pl->sealed_before > 0) {
+        pl->sealed_before--;
+    } else if (instance_is_contested(pl)) {
+        task_take_over(&pl->task, pl->contested_epoch, instance_wall_ms() / 1000);
+        LOG_INFO("the task is ours: everything of it is written again under a newer epoch",
+                 LOG_INT("task", pl->task.p), LOG_INT("epoch", pl->task.epoch));
+        instance_owe(in, pl);
+    }
 }
 
 /* ---- acknowledgements ---------------------------------------------------------------- */
@@ -583,9 +611,11 @@ static void take_epoch(struct instance *in, struct place *pl, const struct publi
             pl->published = a->published;
             written_over = false;
         }
+    } else if (epoch >= t->epoch && t->state == TASK_RUNNING) {
+        contest(pl, epoch); /* what was published under the guessed epoch is refused */
     } else if (epoch >= t->epoch) {
         task_take_over(t, epoch, instance_wall_ms() / 1000);
-        written_over = true; /* what was published under the guessed epoch is refused */
+        written_over = true;
     }
     if (written_over) {
         instance_owe(in, pl);
@@ -607,10 +637,7 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
         return;
     }
     if (t->state == TASK_RUNNING && a->epoch >= t->epoch) {
-        LOG_WARN("a newer epoch stands in Redis, but the task is ours: taking a newer one",
-                 LOG_INT("task", t->p), LOG_INT("stands", a->epoch));
-        task_take_over(t, a->epoch, instance_wall_ms() / 1000);
-        instance_owe(in, pl);
+        contest(pl, a->epoch);
     }
 }
 

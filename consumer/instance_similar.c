@@ -194,6 +194,6 @@ void instance_similar_step(struct instance *in) {
     }
     s->turning = s->item < s->n_items;
     const int64_t share = s->gentle && !s->fast ? GENTLE_OF_TIME : SHARE_OF_TIME;
-    const int64_t took_ms = instance_mono_ms() - start_ms;
+    const int64_t took_ms = instance_slice_ms(start_ms);
     s->resume_ms = start_ms + (took_ms > 0 || n == 0 ? took_ms : 1) * share;
 }

@@ -53,6 +53,7 @@
 enum {
     POLL_MAX = 512,
     SLICE_MS = 2,
+    SLICE_MOST_MS = 50, /* of CPU that others have, too */
     WHY_MAX = 256,
     LETTER_SCRATCH = 1 << 16,
 };
@@ -99,6 +100,8 @@ struct place {
     struct waiting waiting[CONFIG_TOPICS_MAX]; /* for their schema */
     uint64_t former_epoch;  /* before this assignment: what stands in Redis if nobody else wrote */
     uint64_t claimed_epoch; /* the epoch that `published` was made to name */
+    uint64_t contested_epoch;   /* the newest that was found in Redis and is not ours; 0: none */
+    uint32_t sealed_before;     /* batches on their way that were sealed before it was found */
     struct published published; /* as it stood at the takeover, cut to what is restored; unknown
                                    once everything is owed */
     int64_t
@@ -259,6 +262,9 @@ struct instance {
 
 /* ---- clocks (instance.c) ---- */
 int64_t instance_mono_ms(void);
+/** What background work has taken since start_ms, of which its rest is a multiple. Of a process
+ * that was stopped meanwhile, or got no CPU, no more than the longest slice. */
+int64_t instance_slice_ms(int64_t start_ms);
 int64_t instance_wall_ms(void);
 /** The time used in ranking and validation: wall, or the largest event time taken. */
 int64_t instance_clock_ms(const struct instance *in);
@@ -452,6 +458,10 @@ int64_t instance_publish_in_ms(struct instance *in);
 /** A slice of the sweep, if one is under way or due. Returns lists ranked. */
 size_t instance_sweep(struct instance *in);
 void instance_take_acks(struct instance *in);
+/** Redis holds a newer epoch of the task, and no commit has said yet whether it is still ours. */
+bool instance_is_contested(const struct place *pl);
+/** The oldest sealed batch of the task is final. */
+void instance_publish_committed(struct instance *in, struct place *pl);
 /** Lists of the task that were written may be gone: they are written again by a sweep. */
 void instance_owe(struct instance *in, struct place *pl);
 /** A restored task begins to run: everything is owed, or the next sweep is due when it was. */

@@ -104,6 +104,8 @@ static void start_restoring(struct instance *in, struct place *pl, int generatio
     task_move(t, TASK_RESTORING);
     t->generation = generation;
     pl->former_epoch = t->epoch;
+    pl->contested_epoch = 0;
+    pl->sealed_before = 0;
     pl->epoch_asked = false;
     pl->published.known = false;
     t->floor_known = t->epoch_known = false;
@@ -390,6 +392,7 @@ static void take_answer(struct instance *in, const struct sealed_answer *a) {
         task_committed(&pl->task);
         instance_durable_committed(in, a);
         instance_outbox_committed(in, pl);
+        instance_publish_committed(in, pl);
         pl->sealed_ms = in->now_ms;
         pl->task.claimed |= pl->task.claiming;
         pl->task.claiming = false;
@@ -476,8 +479,18 @@ static bool history_due(const struct instance *in) {
            instance_n_running(in) < instance_n_tasks(in);
 }
 
+/* State in memory: nothing was read yet that could be committed. */
+static bool has_nowhere(const struct instance *in, const struct place *pl) {
+    uint32_t k = 0;
+    while (k < in->cfg->n_topics && pl->task.next[k] < 0) {
+        k++;
+    }
+    return !in->durable && k == in->cfg->n_topics;
+}
+
 static void commit_place(struct instance *in, struct place *pl) {
-    pl->task.dirty |= instance_durable_wants_seal(in, pl);
+    pl->task.dirty |=
+        instance_durable_wants_seal(in, pl) || (instance_is_contested(pl) && !has_nowhere(in, pl));
     (void)seal(in, pl); /* two batches wait: it is sealed at the next turn */
 }
 

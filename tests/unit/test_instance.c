@@ -500,6 +500,14 @@ static void letters_that_cannot_be_sent_stop_the_intake(void **state) {
     stop_and_check(r);
 }
 
+/* Stopped (SIGSTOP, a host that was suspended) in the middle of a slice: the rest that follows is a
+ * multiple of it. */
+static void a_stop_is_not_taken_for_work(void **state) {
+    (void)state;
+    assert_in_range(instance_slice_ms(instance_mono_ms() - 20), 20, SLICE_MOST_MS);
+    assert_int_equal(instance_slice_ms(instance_mono_ms() - 3600 * 1000), SLICE_MOST_MS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
@@ -526,6 +534,7 @@ int main(void) {
         TEST(a_restart_takes_no_committed_offset_back),
         TEST(letters_that_cannot_be_sent_stop_the_intake),
         TEST(after_the_end_nothing_touches_the_source),
+        TEST(a_stop_is_not_taken_for_work),
 #undef TEST
     };
     return cmocka_run_group_tests_name("instance", tests, NULL, NULL);

@@ -193,6 +193,87 @@ static void a_newer_epoch_in_redis_is_answered_by_a_newer_one(void **state) {
     assert_int_equal(running_stop(r), ST_OK);
 }
 
+static void set_commits(struct running *r, int takes_ms, bool refused) {
+    pthread_mutex_lock(&r->kafka.lock);
+    r->kafka.commit_ms = takes_ms;
+    r->kafka.commit_status = ST_AGAIN;
+    r->kafka.commit_refusals = refused ? -1 : 0;
+    pthread_mutex_unlock(&r->kafka.lock);
+}
+
+static int64_t commits(struct running *r) {
+    pthread_mutex_lock(&r->kafka.lock);
+    const int64_t n = r->kafka.commits;
+    pthread_mutex_unlock(&r->kafka.lock);
+    return n;
+}
+
+static bool is_still_of_another(struct running *r, uint64_t epoch) {
+    return published(r, 1).epoch == epoch && running_list(r, FOOD, 1, 2).epoch == epoch &&
+           running_list(r, COURSE, 1, 2).epoch == epoch;
+}
+
+/* An instance that has lost its task and does not know it yet: its commits do not go through. */
+static void a_newer_epoch_stands_until_a_commit_says_whose_the_task_is(void **state) {
+    struct running *r = make(state, TASKS);
+    start_with_lists(r, TASKS);
+    AWAIT(instance_settled(r->instance));
+    set_commits(r, 0, true);
+    const double refused = metric_value(M_REFUSED, 0);
+    const uint64_t ahead = (uint64_t)running_wall_ms() / 1000 + 1000000;
+    write_as_another(r, 1, ahead, true);
+    (void)running_event(r, FOOD, 1, 2, 3);
+    AWAIT(metric_value(M_REFUSED, 0) > refused);
+    for (int k = 0; k < 50; k++) {
+        assert_true(is_still_of_another(r, ahead));
+        running_nap_ms(10);
+    }
+    set_commits(r, 0, false);
+    AWAIT(published(r, 1).epoch > ahead && running_published(r, TASKS));
+    assert_true(running_list(r, FOOD, 1, 2).epoch > ahead);
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
+static void a_commit_of_what_was_sealed_before_says_nothing(void **state) {
+    struct running *r = make(state, TASKS);
+    start_with_lists(r, TASKS);
+    AWAIT(instance_settled(r->instance));
+    set_commits(r, 500, false);
+    (void)running_event(r, FOOD, 1, 2, 3);
+    AWAIT(running_published(r, TASKS)); /* learned, and soon on its way to the brokers */
+    running_nap_ms(100);
+    const int64_t before = commits(r);
+    const uint64_t ahead = (uint64_t)running_wall_ms() / 1000 + 1000000;
+    write_as_another(r, 1, ahead, true);
+    (void)running_event(r, FOOD, 1, 2, 4);
+    AWAIT(commits(r) > before);
+    set_commits(r, 500, true); /* the next one */
+    for (int k = 0; k < 50; k++) {
+        assert_true(is_still_of_another(r, ahead));
+        running_nap_ms(10);
+    }
+    set_commits(r, 0, false);
+    AWAIT(published(r, 1).epoch > ahead && running_published(r, TASKS));
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
+/* Nobody does anything any more: it is asked for by a commit without events. */
+static void a_newer_epoch_is_answered_in_a_quiet_stream(void **state) {
+    struct running *r = make(state, TASKS);
+    start_with_lists(r, TASKS);
+    AWAIT(instance_settled(r->instance));
+    const uint64_t ahead = (uint64_t)running_wall_ms() / 1000 + 1000000;
+    write_as_another(r, 1, ahead, true);
+    instance_refresh(r->instance);
+    pthread_mutex_lock(&r->store.lock);
+    r->store.connected = false; /* of another run: everything is written again */
+    r->store.fresh = true;
+    pthread_mutex_unlock(&r->store.lock);
+    AWAIT(published(r, 1).epoch > ahead);
+    AWAIT(running_list(r, FOOD, 1, 2).epoch > ahead);
+    assert_int_equal(running_stop(r), ST_OK);
+}
+
 /* Redis is away at the takeover: the epoch is a guess, and what was published under it is
  * refused once Redis answers. */
 static void an_epoch_that_becomes_known_late_loses_no_list(void **state) {
@@ -441,6 +522,9 @@ int main(void) {
         TEST(what_is_lost_while_a_task_catches_up_is_written_afterwards),
         TEST(a_stop_does_not_wait_for_a_republication),
         TEST(a_newer_epoch_in_redis_is_answered_by_a_newer_one),
+        TEST(a_newer_epoch_stands_until_a_commit_says_whose_the_task_is),
+        TEST(a_commit_of_what_was_sealed_before_says_nothing),
+        TEST(a_newer_epoch_is_answered_in_a_quiet_stream),
         TEST(an_epoch_that_becomes_known_late_loses_no_list),
         TEST(lists_of_another_owner_are_replaced_when_a_parked_task_comes_back),
         TEST(a_full_queue_at_the_takeover_loses_no_list),
