@@ -100,21 +100,22 @@ static enum status resolve_domains(const struct draft *d, const struct place *p,
     return ST_OK;
 }
 
-static enum status check_trigger(const struct draft *d, struct place *p, struct config_trigger *t) {
+static enum status check_trigger(const struct draft *d, const struct place *p,
+                                 struct config_trigger *t) {
     char name[DRAFT_NAME_MAX + 16];
+    struct place of_trigger = *p;
+    of_trigger.name = name;
     snprintf(name, sizeof name, "trigger.%s", t->name);
-    p->name = name;
-    enum status st = check_kind(d, p, t);
-    st = st ? st : resolve_domains(d, p, t);
+    enum status st = check_kind(d, &of_trigger, t);
+    st = st ? st : resolve_domains(d, &of_trigger, t);
     snprintf(name, sizeof name, "trigger.%s.from", t->name);
-    st = st ? st : resolve_state(d, p, t->kind, t->from_of, &t->from);
+    st = st ? st : resolve_state(d, &of_trigger, t->kind, t->from_of, &t->from);
     snprintf(name, sizeof name, "trigger.%s.to", t->name);
-    st = st ? st : resolve_state(d, p, t->kind, t->to_of, &t->to);
-    p->name = "trigger";
+    st = st ? st : resolve_state(d, &of_trigger, t->kind, t->to_of, &t->to);
     return st;
 }
 
-enum status draft_check_triggers(struct draft *d, struct place *p) {
+enum status draft_check_triggers(struct draft *d, const struct place *p) {
     enum status st = ST_OK;
     for (uint32_t k = 0; k < d->config.n_triggers && !st; k++) {
         st = check_trigger(d, p, &d->config.triggers[k]);

@@ -74,9 +74,9 @@ void draft_split_topics(struct draft *d);
 
 /** Does every privacy.key.TARGET name a target? Errors name the key in place of p->name. */
 MUST_CHECK enum status draft_check_keys(const struct draft *d, const struct place *p);
-/** config_triggers.c: what the triggers say by name becomes what it means. p->name is overwritten
- *  for errors. */
-MUST_CHECK enum status draft_check_triggers(struct draft *d, struct place *p);
+/** config_triggers.c: what the triggers say by name becomes what it means. Errors name the trigger
+ *  in place of p->name. */
+MUST_CHECK enum status draft_check_triggers(struct draft *d, const struct place *p);
 
 /** Sets the error "WHERE NAME: text" and returns ST_INVALID. */
 MUST_CHECK enum status draft_complain(const struct draft *d, const struct place *p,
