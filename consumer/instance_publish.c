@@ -638,6 +638,10 @@ static void take_ack(struct instance *in, const struct publisher_ack *a) {
     }
     if (t->state == TASK_RUNNING && a->epoch >= t->epoch) {
         contest(pl, a->epoch);
+#ifdef CROSSREC_SEED_GROUP_UNASKED
+        pl->sealed_before = 0;
+        instance_publish_committed(in, pl);
+#endif
     }
 }
 

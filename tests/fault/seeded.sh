@@ -26,6 +26,7 @@ metadata-late|the metadata is fetched when the batch is sent, not when partition
 echo-not-skipped|an instance applies its own deltas a second time, from the log|unit.test_learner_log
 control-early|a control record is applied by its author before the log has it|unit.test_learner_log
 gap-unseen|a trigger is added though those before it are not in the stream|unit.test_instance_outbox fault:redis
+group-unasked|who finds a newer epoch in Redis takes the task for his, without a commit|unit.test_instance_publish
 outbox-read-late|at a takeover triggers are read from the outbox's end, not from before it|unit.test_instance_outbox fault:short
 TABLE
 }
