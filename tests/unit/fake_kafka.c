@@ -317,6 +317,7 @@ static enum status commit(void *ctx, const struct position *parts, size_t n, int
     lock(k);
     check_open(k);
     const int takes_ms = k->commit_ms;
+    k->begun++;
     unlock(k);
     nap_ms(takes_ms);
     lock(k);

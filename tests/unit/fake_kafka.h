@@ -57,7 +57,7 @@ struct fake_kafka {
     bool closed; /* nothing may be called any more */
 
     /* What it counts. */
-    int commits, attempts, polls;
+    int begun, commits, attempts, polls;
     struct fake_letter letters[FAKE_LETTERS];
     size_t n_letters;
     int wrongs;

@@ -500,8 +500,8 @@ static void letters_that_cannot_be_sent_stop_the_intake(void **state) {
     stop_and_check(r);
 }
 
-/* Stopped (SIGSTOP, a host that was suspended) in the middle of a slice: the rest that follows is a
- * multiple of it. */
+/* Stopped (SIGSTOP, a virtual machine that was paused) in the middle of a slice: the rest that
+ * follows is a multiple of it. */
 static void a_stop_is_not_taken_for_work(void **state) {
     (void)state;
     assert_in_range(instance_slice_ms(instance_mono_ms() - 20), 20, SLICE_MOST_MS);
