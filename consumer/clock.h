@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock.h -- the two clocks, in milliseconds. Threads: any.
+ * clock.h -- the two clocks. Threads: any.
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -17,6 +17,12 @@ static inline int64_t clock_read_ms(clockid_t id) {
 /** Never steps back; for how long something takes. */
 static inline int64_t clock_mono_ms(void) {
     return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+static inline int64_t clock_mono_us(void) {
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 /** Since 1970, UTC. */

@@ -32,8 +32,8 @@ enum {
     ACK_QUEUE = 1024,
     PROBE_MS = 1000,              /* is Redis there, has it what was written?        */
     PIPELINE_BYTES = 1024 * 1024, /* of values; a single value may be larger         */
-    GATHER_MS = 5,                /* a pipeline waits so long for more, at most ...  */
-    GATHER_SHARE = 10,            /* ... a tenth of a round                          */
+    GATHER_US = 7000,             /* from a pipeline to the next, at most ...        */
+    GATHER_SHARE = 10,            /* ... a tenth of the publish interval             */
     GATHERED = PUBLISHER_PIPELINE / 2,
     REFUSAL_MAX = 512,
 };
@@ -60,6 +60,7 @@ struct publisher {
     char refusal[REFUSAL_MAX];
     int64_t reply_ms;  /* wall clock of this pipeline's replies; 0: none yet */
     int64_t looked_ms; /* monotonic: when `published` was looked at last     */
+    int64_t sent_us;   /* monotonic: when the last pipeline began            */
 };
 
 static void went_down(struct publisher *p, const char *why) {
@@ -459,14 +460,19 @@ static bool is_finished(struct publisher *p) {
     return uplink_stopping(p->uplink) && (!queue_front(p->recs) || uplink_too_late(p->uplink));
 }
 
-/* A rec comes every few microseconds of a round: who sends each at once wakes up for each, and
- * takes the learner's core for it. */
+/* A rec comes every few microseconds: who sends each at once wakes up for each, and takes the
+ * learner's core for it. What came while the last pipeline was under way has waited since; the half
+ * is for what the learner is just making. */
 static void gather(struct publisher *p) {
     if (!queue_at(p->recs, GATHERED - 1) && !uplink_stopping(p->uplink)) {
-        const int64_t ms = p->cfg->publish_interval_ms / GATHER_SHARE;
-        const struct timespec nap = {.tv_nsec = (ms < GATHER_MS ? ms : GATHER_MS) * 1000000L};
+        const int64_t share_us = p->cfg->publish_interval_ms * 1000 / GATHER_SHARE;
+        const int64_t all_us = share_us < GATHER_US ? share_us : GATHER_US;
+        const int64_t left_us = p->sent_us + all_us - clock_mono_us();
+        const int64_t nap_us = left_us > all_us / 2 ? left_us : all_us / 2;
+        const struct timespec nap = {.tv_nsec = (long)nap_us * 1000};
         nanosleep(&nap, NULL);
     }
+    p->sent_us = clock_mono_us();
 }
 
 static void *run(void *arg) {
