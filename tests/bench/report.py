@@ -195,11 +195,14 @@ def series_script(name, series):
 
 def pairs_script(table, pairs):
     out = [f"set title {quoted(table['name'] + ': ours over the yardstick, ' + str(table['yardstick']))}", "set style fill solid .6",
-           "set boxwidth .5", "set yrange [0:*]", "set grid y", "unset key", "set ylabel 'ratio'", "set xtics rotate by -15 font ',9'", "set bmargin 5", "set rmargin 10", "$p << EOD"]
+           "set boxwidth .5", "set yrange [0:*]", "set grid y", "set key above", "set ylabel 'ratio'", "set xtics rotate by -15 font ',9'", "set bmargin 5", "set rmargin 10", "$p << EOD"]
     for k, (what, row) in enumerate(pairs.items()):
         s = row["summary"]
-        out.append(f"{k} {s['ratio']} {s['least']} {s['most']} \"{what}\"")
-    out += ["EOD", f"set xrange [-.6:{len(pairs) - .4}]", "plot $p using 1:2:xtic(5) with boxes, $p using 1:2:3:4 with yerrorbars pt 0 lw 2"]
+        target = (target_of(table["name"], what) or (None, None))[1]
+        out.append(f"{k} {s['ratio']} {s['least']} {s['most']} \"{what}\" {'NaN' if target is None else target}")
+    out += ["EOD", f"set xrange [-.6:{len(pairs) - .4}]",
+            "plot $p using 1:2:xtic(5) with boxes notitle, $p using 1:2:3:4 with yerrorbars pt 0 lw 2 title 'smallest, largest', "
+            "$p using 1:6:(.3) with xerrorbars pt 0 lw 2 lc 'black' title 'target, at most'"]
     return out
 
 
