@@ -8,26 +8,25 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline int64_t clock_read_ms(clockid_t id) {
+/** Microseconds of any clock of clock_gettime(). */
+static inline int64_t clock_read_us(clockid_t id) {
     struct timespec t = {0};
     (void)clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 /** Never steps back; for how long something takes. */
-static inline int64_t clock_mono_ms(void) {
-    return clock_read_ms(CLOCK_MONOTONIC);
+static inline int64_t clock_mono_us(void) {
+    return clock_read_us(CLOCK_MONOTONIC);
 }
 
-static inline int64_t clock_mono_us(void) {
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+static inline int64_t clock_mono_ms(void) {
+    return clock_mono_us() / 1000;
 }
 
 /** Since 1970, UTC. */
 static inline int64_t clock_wall_ms(void) {
-    return clock_read_ms(CLOCK_REALTIME);
+    return clock_read_us(CLOCK_REALTIME) / 1000;
 }
 
 #endif

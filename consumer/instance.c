@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "hash.h"
 #include "instance_state.h"
 #include "log.h"
@@ -23,14 +24,8 @@ enum {
 
 /* ---- clocks ---------------------------------------------------------------------------- */
 
-static int64_t read_clock(clockid_t id) {
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int64_t instance_mono_ms(void) {
-    return read_clock(CLOCK_MONOTONIC);
+    return clock_mono_ms();
 }
 
 int64_t instance_slice_ms(int64_t start_ms) {
@@ -39,7 +34,7 @@ int64_t instance_slice_ms(int64_t start_ms) {
 }
 
 int64_t instance_wall_ms(void) {
-    return read_clock(CLOCK_REALTIME);
+    return clock_wall_ms();
 }
 
 int64_t instance_clock_ms(const struct instance *in) {

@@ -2267,9 +2267,7 @@ struct kafka_tx {
 
 /* Goes on while the machine sleeps, as the coordinator does elsewhere. */
 static int64_t tx_clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return clock_read_us(CLOCK_BOOTTIME) / 1000;
 }
 
 /* What became of one call. */
